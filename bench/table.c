@@ -1,0 +1,235 @@
+/* table: what counting costs.
+ *
+ *   bench/table            ns a call, with 1 and 2 threads, 10,000 and 1,000,000 clients
+ *   bench/table flood      10,000,000 clients in a row through a table for 1,000,000
+ *   bench/table count N    N calls of table_count for 1,000,000 clients, for callgrind:
+ *
+ *     valgrind --tool=callgrind --toggle-collect=counted_calls bench/table count 100000
+ *
+ * The file lies in /dev/shm, as the live table lies on tmpfs.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "table.h"
+
+#define NOON_MS  INT64_C(1795262400000)
+#define CALLS    4000000
+#define CAPACITY 1000000
+
+static const char path[] = "/dev/shm/ombanmail-bench-table";
+static struct jail jail;
+static unsigned jail_index;
+
+static double
+seconds_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Clients in no order that a cache would like. */
+static struct source
+client(uint64_t number)
+{
+    struct source source = {.address = {[10] = 0xff, [11] = 0xff}, .prefix = SOURCE_HOST_PREFIX};
+    uint32_t mixed = (uint32_t)(number * UINT64_C(2654435761));
+
+    memcpy(source.address + 12, &mixed, sizeof mixed);
+    return source;
+}
+
+static struct table_failure
+failure_of(struct source source, int64_t stamp_ms)
+{
+    return (struct table_failure){
+        .client = source,
+        .class = OFFENCE_AUTH_FAILED,
+        .kind = 1,
+        .service_hash = 25,
+        .user_hash = 4711,
+        .attempts = 1,
+        .stamp_ms = stamp_ms,
+    };
+}
+
+static struct table *
+open_table(uint32_t capacity)
+{
+    struct table_options options = {
+        .path = path,
+        .capacity = capacity,
+        .max_bans = TABLE_BANS_DEFAULT,
+        .owner = (uid_t)-1,
+        .group = (gid_t)-1,
+        .now_ms = NOON_MS,
+    };
+    struct table *table;
+    bool is_new;
+    int index;
+
+    unlink(path);
+    if (table_open(&options, &table, &is_new)) {
+        fprintf(stderr, "no table can be opened at %s\n", path);
+        exit(1);
+    }
+    jail_defaults(&jail);
+    index = table_jail(table, &jail);
+    if (index < 0)
+        exit(1);
+    jail_index = (unsigned)index;
+    return table;
+}
+
+static void
+close_table(struct table *table)
+{
+    table_close(table);
+    unlink(path);
+}
+
+struct run {
+    struct table *table;
+    uint32_t clients, first;
+    bool with_attempts;
+};
+
+/* So much time passes between two failures of one client that hardly any is banned. */
+static void *
+run_calls(void *argument)
+{
+    const struct run *run = argument;
+
+    for (uint32_t i = 0; i < CALLS; i++) {
+        int64_t now_ms = NOON_MS + (int64_t)(i / run->clients) * 200000 + i % 1000;
+        uint64_t number = (run->first + (uint64_t)i * 7919) % run->clients;
+        struct table_failure failure = failure_of(client(number), now_ms);
+
+        if (run->with_attempts)
+            table_attempts(run->table, &failure);
+        table_count(run->table, jail_index, &jail, &failure, 1, now_ms);
+    }
+    return NULL;
+}
+
+static void
+measure(unsigned threads, uint32_t clients, bool with_attempts)
+{
+    struct table *table = open_table(2 * clients);
+    struct run runs[2] = {{table, clients, 0, with_attempts},
+                          {table, clients, clients / 2, with_attempts}};
+    pthread_t ids[2];
+    double began;
+
+    run_calls(&runs[0]);
+    began = seconds_now();
+    for (unsigned i = 0; i < threads; i++)
+        pthread_create(&ids[i], NULL, run_calls, &runs[i]);
+    for (unsigned i = 0; i < threads; i++)
+        pthread_join(ids[i], NULL);
+    printf("%-28s %7u  %9u  %6.0f ns  %6.2f M/s\n",
+           with_attempts ? "table_attempts+table_count" : "table_count", threads, clients,
+           (seconds_now() - began) / CALLS * 1e9,
+           threads * (CALLS / 1e6) / (seconds_now() - began));
+    close_table(table);
+}
+
+static size_t
+resident_kibibytes(void)
+{
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    if (file && fscanf(file, "%*u %zu", &pages) != 1)
+        pages = 0;
+    if (file)
+        fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE) / 1024;
+}
+
+/* New clients in a row, over 50 s; one client fails every 10 s among them, in 100 runs. */
+static void
+flood(void)
+{
+    const uint32_t all = 10 * CAPACITY, spans = 5, stubborn = 100;
+    struct table *table = open_table(CAPACITY);
+    struct table_status status;
+    unsigned banned = 0;
+
+    for (uint32_t span = 0; span < spans; span++) {
+        int64_t now_ms = NOON_MS + span * 10000;
+        struct table_failure failure;
+        double began;
+
+        for (uint32_t k = 0; k < stubborn; k++) {
+            failure = failure_of(client(UINT64_C(4000000000) + k), now_ms);
+            banned += table_count(table, jail_index, &jail, &failure, 1, now_ms) == TABLE_BANNED;
+        }
+        began = seconds_now();
+        for (uint32_t i = 0; i < all / spans; i++) {
+            now_ms = NOON_MS + span * 10000 + i / (all / spans / 10000);
+            failure = failure_of(client(UINT64_C(1) + span * (all / spans) + i), now_ms);
+            table_count(table, jail_index, &jail, &failure, 1, now_ms);
+        }
+        table_read_status(table, &status);
+        printf("%9u clients  %4.0f ns a call  %7zu KiB resident  %9llu evicted\n",
+               (span + 1) * (all / spans), (seconds_now() - began) / (all / spans) * 1e9,
+               resident_kibibytes(), (unsigned long long)status.evicted);
+    }
+    printf("a client that fails every 10 s among them: banned on its fifth failure in %u of %u\n",
+           banned, stubborn);
+    close_table(table);
+}
+
+/* All clients have a record already. */
+__attribute__((noinline)) static void
+counted_calls(struct table *table, uint32_t calls)
+{
+    for (uint32_t i = 0; i < calls; i++) {
+        int64_t now_ms = NOON_MS + 20000 + i / 100;
+        struct table_failure failure = failure_of(client((uint64_t)i * 7919 % CAPACITY), now_ms);
+
+        table_count(table, jail_index, &jail, &failure, 1, now_ms);
+    }
+}
+
+static void
+count(uint32_t calls)
+{
+    struct table *table = open_table(2 * CAPACITY);
+
+    for (uint32_t i = 0; i < CAPACITY; i++) {
+        struct table_failure failure = failure_of(client(i), NOON_MS + i / 100);
+
+        table_count(table, jail_index, &jail, &failure, 1, NOON_MS + i / 100);
+    }
+    counted_calls(table, calls);
+    close_table(table);
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "flood") == 0) {
+        flood();
+    } else if (argc == 3 && strcmp(argv[1], "count") == 0) {
+        count((uint32_t)strtoul(argv[2], NULL, 10));
+    } else if (argc == 1) {
+        printf("%-28s %7s  %9s  %9s  %10s\n", "", "threads", "clients", "a call", "together");
+        for (unsigned with_attempts = 0; with_attempts < 2; with_attempts++)
+            for (unsigned threads = 1; threads <= 2; threads++)
+                for (uint32_t clients = 10000; clients <= 1000000; clients *= 100)
+                    measure(threads, clients, with_attempts);
+    } else {
+        fprintf(stderr, "usage: %s [flood | count N]\n", argv[0]);
+        return 2;
+    }
+    return 0;
+}

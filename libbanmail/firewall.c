@@ -1,0 +1,496 @@
+/* firewall: one command buffer for each batch, written out as text and handed to libnftables.
+ *
+ * The library reads the tables, chains, sets and every interval set's elements of the whole host
+ * before it acts, whatever the command's size; so a batch is one buffer and one transaction. Three
+ * things end or abort the process inside the library and are kept from it: a forbidden AF_NETLINK
+ * (it calls exit), a descriptor of 1024 or more (FD_SET aborts), and anything but a numeric address
+ * (it would ask DNS). A missing capability is found out before as well, because the library
+ * writes about it to standard error.
+ *
+ * An element's timeout cannot be changed in place before Linux 6.12, where adding what is there
+ * keeps the old timeout silently. `add; delete; add` in one transaction works on every kernel: the
+ * first add makes sure that there is something to delete.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "firewall.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/netlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <nftables/libnftables.h>
+
+#define IN_TABLE " inet " FIREWALL_TABLE " "
+#define CHAIN    "prerouting"
+/* smtp, pop3, imap, submissions, submission, imaps, pop3s, sieve */
+#define MAIL_PORTS "25, 110, 143, 465, 587, 993, 995, 4190"
+
+/* A set is known by its index: IPv4 by 0..32 bits, then IPv6 by 0..128 bits. */
+#define V4_SETS       33
+#define SETS          (V4_SETS + 129)
+#define SET_V4        32
+#define SET_V6        (V4_SETS + 128)
+#define SET_V6_64     (V4_SETS + 64)
+#define SET_NAME_SIZE 16
+
+/* The parser takes eight digits in each unit of a time, and the kernel some 584 years. What is
+ * longer than a century is cut to that. */
+#define TIMEOUT_MAX_MS (INT64_C(36500) * 24 * 60 * 60 * 1000)
+
+enum layout {
+    LAYOUT_UNKNOWN, /* what is missing is added, what is there stays */
+    LAYOUT_BROKEN,  /* all is deleted and made anew */
+    LAYOUT_PRESENT, /* the kernel has our table, as far as we know */
+};
+
+struct firewall {
+    struct nft_ctx *nft;
+    uint32_t port;
+    enum layout layout;
+    bool present[SETS]; /* the sets, with a rule for each, where the layout is present */
+};
+
+/* No error when there is none. */
+static const char delete_table[] =
+    "add table inet " FIREWALL_TABLE "\ndelete table inet " FIREWALL_TABLE "\n";
+
+struct cause {
+    int error;
+    const char *remedy;
+};
+
+static const struct cause causes[] = {
+    {EPERM, "another process may own table inet " FIREWALL_TABLE},
+    {ENFILE, "the set is full: raise its size"}, /* before EMFILE, whose text is a part of its */
+    {ENOENT, "the kernel may lack nf_conntrack or nft_ct"},
+    {EEXIST, "table inet " FIREWALL_TABLE " exists with another layout: delete it"},
+    {ENOMEM, "the kernel is out of memory"},
+    {ENOBUFS, "the netlink receive buffer is too small: raise net.core.rmem_max"},
+    {EOPNOTSUPP, "the kernel lacks nf_tables: load the module nf_tables"},
+    {EAFNOSUPPORT, "the sandbox forbids netlink sockets: add AF_NETLINK to"
+                   " RestrictAddressFamilies= of rsyslog.service (a drop-in)"},
+    {EPROTONOSUPPORT, "the kernel lacks nf_tables: load the modules nfnetlink and nf_tables"},
+    {EMFILE, "rsyslogd has too many files open: a netlink descriptor below 1024 is needed"},
+};
+
+static int
+refuse(int error, const char *what, char *reason)
+{
+    const char *remedy = NULL;
+
+    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
+        if (causes[i].error == error)
+            remedy = causes[i].remedy;
+    }
+    snprintf(reason, FIREWALL_REASON_SIZE, "%s%s%s", what, remedy ? "; " : "",
+             remedy ? remedy : "");
+    return -error;
+}
+
+/* ---- opening ---- */
+
+static bool
+is_netfilter_socket(int descriptor)
+{
+    int domain, protocol;
+    socklen_t size = sizeof(int);
+
+    return getsockopt(descriptor, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 &&
+           domain == AF_NETLINK &&
+           getsockopt(descriptor, SOL_SOCKET, SO_PROTOCOL, &protocol, &size) == 0 &&
+           protocol == NETLINK_NETFILTER;
+}
+
+static int
+probe_netlink(char *reason)
+{
+    char what[FIREWALL_REASON_SIZE / 2];
+    int descriptor = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+
+    if (descriptor < 0) {
+        int error = errno;
+        snprintf(what, sizeof(what), "no netlink socket: %s", strerror(error));
+        return refuse(error, what, reason);
+    }
+    close(descriptor);
+    if (descriptor >= FD_SETSIZE)
+        return refuse(EMFILE, "no netlink socket", reason);
+    return 0;
+}
+
+/* The library does not tell its descriptor; it is the netfilter socket that was not there before.
+ * Another thread may have taken the probe's number meanwhile: so it is looked for, not assumed. */
+static int
+find_new_socket(const bool before[FD_SETSIZE])
+{
+    for (int descriptor = 0; descriptor < FD_SETSIZE; descriptor++) {
+        if (!before[descriptor] && is_netfilter_socket(descriptor))
+            return descriptor;
+    }
+    return -1;
+}
+
+/* The kernel gives a port when it is first needed: now. Returns 0 where it does not. */
+static uint32_t
+bind_port(int descriptor)
+{
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK};
+    socklen_t size = sizeof(address);
+
+    if (getsockname(descriptor, (struct sockaddr *)&address, &size) == 0 && address.nl_pid != 0)
+        return address.nl_pid;
+    address = (struct sockaddr_nl){.nl_family = AF_NETLINK};
+    if (bind(descriptor, (struct sockaddr *)&address, sizeof(address)) == 0)
+        getsockname(descriptor, (struct sockaddr *)&address, &size);
+    return address.nl_pid;
+}
+
+int
+firewall_open(struct firewall **firewall, char reason[FIREWALL_REASON_SIZE])
+{
+    bool before[FD_SETSIZE];
+    struct firewall *made;
+    int descriptor, result = probe_netlink(reason);
+
+    *firewall = NULL;
+    if (result < 0)
+        return result;
+    made = calloc(1, sizeof(*made));
+    if (made == NULL)
+        return refuse(ENOMEM, "out of memory", reason);
+    for (descriptor = 0; descriptor < FD_SETSIZE; descriptor++)
+        before[descriptor] = is_netfilter_socket(descriptor);
+    made->nft = nft_ctx_new(NFT_CTX_DEFAULT);
+    if (made->nft == NULL) {
+        result = refuse(ENOMEM, "out of memory", reason);
+        goto done;
+    }
+    descriptor = find_new_socket(before);
+    if (descriptor < 0) {
+        result = refuse(EMFILE, "no netlink socket", reason);
+        goto done;
+    }
+    /* What rsyslogd executes (omprog) shall not inherit it. */
+    fcntl(descriptor, F_SETFD, FD_CLOEXEC);
+    made->port = bind_port(descriptor);
+    if (nft_ctx_buffer_output(made->nft) != 0 || nft_ctx_buffer_error(made->nft) != 0)
+        result = refuse(ENOMEM, "out of memory", reason);
+done:
+    if (result < 0) {
+        firewall_close(made);
+        made = NULL;
+    }
+    *firewall = made;
+    return result;
+}
+
+void
+firewall_close(struct firewall *firewall)
+{
+    if (firewall == NULL)
+        return;
+    if (firewall->nft != NULL)
+        nft_ctx_free(firewall->nft);
+    free(firewall);
+}
+
+/* ---- running a command ---- */
+
+static bool
+may_change(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+    if (syscall(SYS_capget, &header, data) != 0)
+        return true; /* let the kernel decide */
+    return data[0].effective & CAP_TO_MASK(CAP_NET_ADMIN);
+}
+
+/* The library tells errors as text only: strerror(3) of the errno, behind words of its own, in the
+ * first line. Compared with what the same thread's strerror says, so the locale doesn't matter. */
+static int
+read_error(const char *text)
+{
+    for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
+        if (strstr(text, strerror(causes[i].error)) != NULL)
+            return causes[i].error;
+    }
+    return EIO;
+}
+
+static int
+run(struct firewall *firewall, const char *command, char *reason)
+{
+    static const char prefix[] = "Error: ";
+    char what[FIREWALL_REASON_SIZE / 2] = "nftables: ";
+    const char *error;
+
+    if (!may_change()) {
+        snprintf(reason, FIREWALL_REASON_SIZE,
+                 "rsyslogd lacks the capability CAP_NET_ADMIN; add it to CapabilityBoundingSet= of"
+                 " rsyslog.service (container: --cap-add NET_ADMIN)");
+        return -EPERM;
+    }
+    if (nft_run_cmd_from_buffer(firewall->nft, command) == 0)
+        return 0;
+    error = nft_ctx_get_error_buffer(firewall->nft);
+    if (strncmp(error, prefix, strlen(prefix)) == 0)
+        error += strlen(prefix);
+    strncat(what, error, sizeof(what) - strlen(what) - 1);
+    what[strcspn(what, "\n")] = '\0';
+    return refuse(read_error(what), what, reason);
+}
+
+/* ---- the words of a command ---- */
+
+static unsigned
+set_of(const struct source *source)
+{
+    return source_is_v4(source) ? source_bits(source) : V4_SETS + source_bits(source);
+}
+
+/* In the family's own terms. */
+static unsigned
+bits_of(unsigned set)
+{
+    return set < V4_SETS ? set : set - V4_SETS;
+}
+
+static const char *
+set_name(unsigned set, char name[SET_NAME_SIZE])
+{
+    const char *family = set < V4_SETS ? "v4" : "v6";
+
+    if (set == SET_V4 || set == SET_V6)
+        snprintf(name, SET_NAME_SIZE, "%s", family);
+    else
+        snprintf(name, SET_NAME_SIZE, "%s_%u", family, bits_of(set));
+    return name;
+}
+
+/* `& 255.255.255.0` for a set of prefixes, nothing for one of single addresses. */
+static void
+print_mask(FILE *command, unsigned set)
+{
+    struct source ones = {.prefix = SOURCE_HOST_PREFIX};
+    char text[SOURCE_TEXT_SIZE];
+
+    if (set == SET_V4 || set == SET_V6)
+        return;
+    memset(ones.address, 0xff, sizeof(ones.address));
+    if (set < V4_SETS)
+        memset(ones.address, 0, 10); /* ::ffff:255.255.255.255 */
+    ones = source_mask(&ones, bits_of(set), bits_of(set));
+    fprintf(command, " & %s", source_print_address(&ones, text));
+}
+
+static void
+print_set(FILE *command, unsigned set)
+{
+    char name[SET_NAME_SIZE];
+
+    fprintf(command, "add set" IN_TABLE "%s { type ipv%c_addr; flags timeout; }\n",
+            set_name(set, name), set < V4_SETS ? '4' : '6');
+}
+
+static void
+print_rule(FILE *command, unsigned set)
+{
+    char name[SET_NAME_SIZE];
+
+    fprintf(command,
+            "add rule" IN_TABLE CHAIN " ct direction original tcp dport { " MAIL_PORTS
+            " } %s saddr",
+            set < V4_SETS ? "ip" : "ip6");
+    print_mask(command, set);
+    fprintf(command, " @%s drop\n", set_name(set, name));
+}
+
+/* All of it may be there already: adding a table, set or chain again changes nothing, and the
+ * chain is emptied before it gets its rules, which is one step for the packets. */
+static void
+print_layout(FILE *command, const bool sets[SETS])
+{
+    fprintf(command, "add table inet " FIREWALL_TABLE "\n");
+    for (unsigned set = 0; set < SETS; set++) {
+        if (sets[set])
+            print_set(command, set);
+    }
+    fprintf(command, "add chain" IN_TABLE CHAIN
+                     " { type filter hook prerouting priority -150; policy accept; }\n"
+                     "flush chain" IN_TABLE CHAIN "\n");
+    for (unsigned set = 0; set < SETS; set++) {
+        if (sets[set])
+            print_rule(command, set);
+    }
+}
+
+static void
+print_timeout(FILE *command, int64_t ms)
+{
+    if (ms == FIREWALL_FOREVER_MS)
+        return;
+    if (ms > TIMEOUT_MAX_MS)
+        ms = TIMEOUT_MAX_MS;
+    fprintf(command, " timeout %lldd%lldh%lldm%llds%lldms", (long long)(ms / 86400000),
+            (long long)(ms / 3600000 % 24), (long long)(ms / 60000 % 60),
+            (long long)(ms / 1000 % 60), (long long)(ms % 1000));
+}
+
+enum step { MAKE_SURE, DELETE, ADD };
+
+/* One step of the upsert for all elements of one set. */
+static void
+print_step(FILE *command, unsigned set, enum step step, const struct firewall_change *changes,
+           size_t count)
+{
+    char name[SET_NAME_SIZE], text[SOURCE_TEXT_SIZE];
+    bool any = false;
+
+    for (size_t i = 0; i < count; i++) {
+        if (set_of(&changes[i].source) != set || (step == ADD && !changes[i].wanted))
+            continue;
+        if (!any)
+            fprintf(command, "%s element" IN_TABLE "%s {", step == DELETE ? "delete" : "add",
+                    set_name(set, name));
+        fprintf(command, "%s %s", any ? "," : "", source_print_address(&changes[i].source, text));
+        if (step == ADD)
+            print_timeout(command, changes[i].timeout_ms);
+        any = true;
+    }
+    if (any)
+        fprintf(command, " }\n");
+}
+
+/* The whole command: the layout unless it is `present` with these sets, then the elements. */
+static char *
+print_command(enum layout layout, const bool sets[SETS], const struct firewall_change *changes,
+              size_t count)
+{
+    char *text = NULL;
+    size_t size;
+    bool used[SETS] = {false};
+    FILE *command = open_memstream(&text, &size);
+
+    if (command == NULL)
+        return NULL;
+    if (layout == LAYOUT_BROKEN)
+        fprintf(command, "%s", delete_table);
+    if (layout != LAYOUT_PRESENT)
+        print_layout(command, sets);
+    for (size_t i = 0; i < count; i++)
+        used[set_of(&changes[i].source)] = true;
+    for (unsigned set = 0; set < SETS; set++) {
+        for (enum step step = MAKE_SURE; used[set] && step <= ADD; step++)
+            print_step(command, set, step, changes, count);
+    }
+    if (fclose(command) != 0) {
+        free(text);
+        text = NULL;
+    }
+    return text;
+}
+
+/* ---- applying ---- */
+
+/* Our table may stand there from an earlier life with sets for other prefixes, which need their
+ * rules again when the chain is filled anew. */
+static void
+find_sets(struct firewall *firewall, bool sets[SETS])
+{
+    char reason[FIREWALL_REASON_SIZE], name[SET_NAME_SIZE], found[SET_NAME_SIZE];
+    unsigned flags = nft_ctx_output_get_flags(firewall->nft);
+    const char *line;
+    int result;
+
+    nft_ctx_output_set_flags(firewall->nft, flags | NFT_CTX_OUTPUT_TERSE);
+    result = run(firewall, "list sets table inet " FIREWALL_TABLE, reason);
+    nft_ctx_output_set_flags(firewall->nft, flags);
+    if (result < 0)
+        return; /* none there, or the next command says why not */
+    line = nft_ctx_get_output_buffer(firewall->nft);
+    while ((line = strstr(line, "set ")) != NULL) {
+        line += strlen("set ");
+        if (sscanf(line, "%15s", found) != 1)
+            continue;
+        for (unsigned set = 0; set < SETS; set++) {
+            if (strcmp(found, set_name(set, name)) == 0)
+                sets[set] = true;
+        }
+    }
+}
+
+static int
+apply_once(struct firewall *firewall, const struct firewall_change *changes, size_t count,
+           char *reason)
+{
+    enum layout layout = firewall->layout;
+    bool sets[SETS] = {[SET_V4] = true, [SET_V6] = true, [SET_V6_64] = true};
+    char *command;
+    int result;
+
+    if (layout == LAYOUT_PRESENT)
+        memcpy(sets, firewall->present, sizeof(sets));
+    if (layout == LAYOUT_UNKNOWN)
+        find_sets(firewall, sets);
+    for (size_t i = 0; i < count; i++) {
+        unsigned set = set_of(&changes[i].source);
+        if (!sets[set] && layout == LAYOUT_PRESENT)
+            layout = LAYOUT_UNKNOWN;
+        sets[set] = true;
+    }
+    command = print_command(layout, sets, changes, count);
+    if (command == NULL)
+        return refuse(ENOMEM, "out of memory", reason);
+    result = run(firewall, command, reason);
+    free(command);
+    if (result == 0) {
+        firewall->layout = LAYOUT_PRESENT;
+        memcpy(firewall->present, sets, sizeof(sets));
+    }
+    return result;
+}
+
+int
+firewall_apply(struct firewall *firewall, const struct firewall_change *changes, size_t count,
+               char reason[FIREWALL_REASON_SIZE])
+{
+    enum layout before = firewall->layout;
+    int result = apply_once(firewall, changes, count, reason);
+
+    if (before == LAYOUT_BROKEN || (result != -ENOENT && result != -EEXIST))
+        return result;
+    firewall->layout = LAYOUT_BROKEN;
+    result = apply_once(firewall, changes, count, reason);
+    if (result < 0)
+        firewall->layout = before;
+    return result < 0 ? result : FIREWALL_WAS_LOST;
+}
+
+void
+firewall_rebuild(struct firewall *firewall)
+{
+    firewall->layout = LAYOUT_BROKEN;
+}
+
+uint32_t
+firewall_port(const struct firewall *firewall)
+{
+    return firewall->port;
+}
+
+int
+firewall_remove(struct firewall *firewall, char reason[FIREWALL_REASON_SIZE])
+{
+    firewall->layout = LAYOUT_UNKNOWN;
+    return run(firewall, delete_table, reason);
+}

@@ -1,0 +1,73 @@
+/* firewall: the kernel's sets, through libnftables. The only file that knows of it.
+ *
+ *   table inet ombanmail {
+ *       set v4    { type ipv4_addr; flags timeout; }      single addresses
+ *       set v6    { type ipv6_addr; flags timeout; }
+ *       set v6_64 { type ipv6_addr; flags timeout; }      prefixes, by their base address
+ *       chain prerouting {
+ *           type filter hook prerouting priority -150;  (conntrack is -200, DNAT -100)
+ *           ct direction original tcp dport { 25, … } ip saddr @v4 drop
+ *           ct direction original tcp dport { 25, … } ip6 saddr & ffff:ffff:ffff:ffff:: @v6_64 drop
+ *       }
+ *   }
+ *
+ * A prefix is a masked key in a plain set of its own, made when first needed; never an interval
+ * set (adding to one of 100,000 costs 0.6 s).
+ *
+ * All functions make system calls, may take long beside somebody's big interval sets, and may be
+ * called from one thread only, the one that called firewall_open: libnftables is not thread-safe.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAIL_FIREWALL_H
+#define BANMAIL_FIREWALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "source.h"
+
+#define FIREWALL_TABLE       "ombanmail" /* family inet */
+#define FIREWALL_BATCH       1000        /* elements in one command at most */
+#define FIREWALL_FOREVER_MS  INT64_MAX
+#define FIREWALL_REASON_SIZE 256
+#define FIREWALL_WAS_LOST    1 /* see firewall_apply */
+
+struct firewall;
+
+struct firewall_change {
+    struct source source;
+    bool wanted;        /* true: in the set; false: not in the set */
+    int64_t timeout_ms; /* ≥ 1; how long from now; FIREWALL_FOREVER_MS: until removed */
+};
+
+/* Opens. Returns 0, or a negative errno with cause and remedy as one sentence in reason:
+ * -EAFNOSUPPORT where a sandbox forbids AF_NETLINK (libnftables would end the process: probed
+ * first), -EPROTONOSUPPORT where the kernel has no nf_tables, -EMFILE where the descriptor would
+ * be ≥ 1024 (libnftables would abort), -ENOMEM. Touches no ruleset. Free with firewall_close. */
+int firewall_open(struct firewall **firewall, char reason[FIREWALL_REASON_SIZE]);
+
+/* Makes the elements so, in one transaction: all or none; creates table, sets, chain and rules
+ * where they are missing. `count` ≤ FIREWALL_BATCH, each source at most once. An element that is
+ * there already gets the new timeout, on every kernel; one that is not there is no error to
+ * remove. Returns 0; FIREWALL_WAS_LOST when it is done as well, but somebody had deleted our table
+ * meanwhile, and with it everything applied before; or a negative errno with cause and remedy in
+ * reason: -EPERM without CAP_NET_ADMIN, -ENFILE when a set is full, -EIO else. */
+int firewall_apply(struct firewall *firewall, const struct firewall_change *changes, size_t count,
+                   char reason[FIREWALL_REASON_SIZE]);
+
+/* Somebody has damaged our table: the next firewall_apply deletes it and makes it anew, in one
+ * transaction with its elements. All else has to be applied again after it. */
+void firewall_rebuild(struct firewall *firewall);
+
+/* The netlink port of our own changes, as the kernel's notifications have it. */
+uint32_t firewall_port(const struct firewall *firewall);
+
+/* Deletes the whole table inet ombanmail; no error when there is none. Returns as
+ * firewall_apply. */
+int firewall_remove(struct firewall *firewall, char reason[FIREWALL_REASON_SIZE]);
+
+/* NULL is fine. */
+void firewall_close(struct firewall *firewall);
+
+#endif

@@ -1,0 +1,575 @@
+/* ledger: the history on disk, in SQLite.
+ *
+ * The schema is a list of steps: PRAGMA user_version counts how many of them a file has seen, and
+ * opening it for writing runs the rest. PRAGMA application_id tells our file from anybody else's.
+ *
+ * Corruption is found by whoever stumbles over it, not searched for (a full check of a big ledger
+ * takes seconds): a handle for writing that meets it closes itself and moves the file aside, so
+ * that the next ledger_open begins anew. The bans are in the table; what is lost is history.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "ledger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#define APPLICATION_ID  0x6f6d6261 /* "omba" */
+#define BUSY_MS         250        /* the scribe answers commands too: rather try again later */
+#define LEDGER_PATH_MAX 4096
+
+struct ledger {
+    sqlite3 *sqlite; /* NULL: the file was moved aside */
+    bool read_only;
+    const struct report *report;
+    char path[LEDGER_PATH_MAX];
+};
+
+/* Step n leads from version n to n + 1. Only ever add at the end. auto_vacuum cannot be chosen
+ * later: it is what lets a pruned ledger give its room back. */
+static const char *const schema_steps[] = {
+    "CREATE TABLE ban ("
+    " table_id TEXT NOT NULL, id INTEGER NOT NULL, source TEXT NOT NULL, jail TEXT NOT NULL,"
+    " scope INTEGER NOT NULL, failures INTEGER NOT NULL, origin TEXT NOT NULL, class TEXT,"
+    " first_ms INTEGER NOT NULL, since_ms INTEGER NOT NULL, until_ms INTEGER,"
+    " ended_ms INTEGER, end_reason TEXT, lifted_by INTEGER,"
+    " PRIMARY KEY (table_id, id)) WITHOUT ROWID;"
+    "CREATE INDEX ban_since ON ban (since_ms);"
+    "CREATE INDEX ban_source ON ban (source, since_ms);"
+    "CREATE INDEX ban_running ON ban (since_ms) WHERE ended_ms IS NULL;",
+};
+#define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
+
+/* ---- errors ---- */
+
+static int
+error_of(sqlite3 *sqlite, int code)
+{
+    int error = sqlite != NULL ? sqlite3_system_errno(sqlite) : 0;
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return 0;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return -EBUSY;
+    case SQLITE_READONLY:
+        return -EROFS;
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return -EACCES;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return -EPROTO;
+    case SQLITE_CANTOPEN:
+        return error != 0 ? -error : -EACCES;
+    default:
+        return error == ENOSPC || error == EDQUOT ? -ENOSPC : -EIO;
+    }
+}
+
+const char *
+ledger_error(int error)
+{
+    switch (error) {
+    case -EBUSY:
+        return "another program keeps it locked";
+    case -ENOSPC:
+        return "the disk is full";
+    case -EROFS:
+        return "it is read-only";
+    case -EPROTO:
+        return "it is damaged";
+    case -EPROTONOSUPPORT:
+        return "a newer version of ombanmail wrote it";
+    case -ESTALE:
+        return "the file was removed or replaced";
+    default:
+        return strerror(-error);
+    }
+}
+
+/* ---- the file ---- */
+
+/* SQLite gives the -wal and -shm files the owner and mode of this one. Returns 0 also when it
+ * exists already and we may write it (SQLite would open it for reading without a word). */
+static int
+create_file(const char *path)
+{
+    char copy[LEDGER_PATH_MAX];
+    struct stat directory;
+    strcpy(copy, path);
+    if (stat(dirname(copy), &directory) < 0)
+        return -errno;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    if (fd < 0 && errno == EEXIST && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0)
+        return 0;
+    if (fd < 0)
+        return -errno;
+    int result = 0;
+    if (geteuid() == 0 && fchown(fd, directory.st_uid, directory.st_gid) < 0)
+        result = -errno;
+    close(fd);
+    return result;
+}
+
+/* Renames path + suffix to path.damaged + suffix; one of an earlier time is overwritten, so that
+ * damage after damage does not fill the disk. */
+static int
+rename_aside(const char *path, const char *suffix)
+{
+    char from[LEDGER_PATH_MAX + 16], to[LEDGER_PATH_MAX + 16];
+    snprintf(from, sizeof(from), "%s%s", path, suffix);
+    snprintf(to, sizeof(to), "%s.damaged%s", path, suffix);
+    return rename(from, to) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int
+move_aside(const char *path, const struct report *report)
+{
+    /* The log before the file that it belongs to: a log must never meet another file. */
+    int result = rename_aside(path, "-wal");
+    if (result == 0)
+        result = rename_aside(path, "-shm");
+    if (result == 0)
+        result = rename_aside(path, "");
+    if (result == 0)
+        report_say(report, LOG_ERR,
+                   "%s is damaged or no ledger of ombanmail: moved aside to %s.damaged; a new one "
+                   "is begun, and what it knew of earlier bans is missing",
+                   path, path);
+    else
+        report_say(report, LOG_ERR,
+                   "%s is damaged or no ledger of ombanmail, and cannot be moved "
+                   "aside: %s",
+                   path, strerror(-result));
+    return result;
+}
+
+/* Passes an error on; a corrupt file is moved aside on the way, where we may write. */
+static int
+failed(struct ledger *ledger, int code)
+{
+    int error = error_of(ledger->sqlite, code);
+    if (error == -EPROTO && !ledger->read_only) {
+        sqlite3_close_v2(ledger->sqlite);
+        ledger->sqlite = NULL;
+        move_aside(ledger->path, ledger->report);
+    }
+    return error;
+}
+
+/* ---- opening ---- */
+
+static int
+run(sqlite3 *sqlite, const char *sql)
+{
+    return error_of(sqlite, sqlite3_exec(sqlite, sql, NULL, NULL, NULL));
+}
+
+static int
+read_number(sqlite3 *sqlite, const char *sql, int *number)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(sqlite, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    int error = error_of(sqlite, code);
+    if (code == SQLITE_ROW)
+        *number = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return error;
+}
+
+/* Which version the file is of: 0 for an empty one; -EPROTO when it is not ours. */
+static int
+read_version(sqlite3 *sqlite, int *version)
+{
+    int application = 0, objects = 0;
+    int result = read_number(sqlite, "PRAGMA user_version", version);
+    if (result == 0)
+        result = read_number(sqlite, "PRAGMA application_id", &application);
+    if (result == 0)
+        result = read_number(sqlite, "SELECT count(*) FROM sqlite_master", &objects);
+    if (result < 0)
+        return result;
+    if (application == APPLICATION_ID && *version >= 1)
+        return *version <= SCHEMA_VERSION ? 0 : -EPROTONOSUPPORT;
+    return application == 0 && *version == 0 && objects == 0 ? 0 : -EPROTO;
+}
+
+static int
+prepare_for_writing(sqlite3 *sqlite)
+{
+    int persist = 1;
+    int result = run(sqlite, "PRAGMA auto_vacuum = INCREMENTAL;" /* acts on an empty file only */
+                             "PRAGMA journal_mode = WAL;"
+                             "PRAGMA synchronous = FULL;"
+                             "PRAGMA journal_size_limit = 4194304;");
+    if (result == 0)
+        sqlite3_file_control(sqlite, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
+    return result;
+}
+
+/* One step, done whole or not at all. */
+static int
+migrate_step(sqlite3 *sqlite, int version)
+{
+    char *sql = sqlite3_mprintf("BEGIN IMMEDIATE; %s PRAGMA application_id = %d;"
+                                "PRAGMA user_version = %d; COMMIT;",
+                                schema_steps[version], APPLICATION_ID, version + 1);
+    if (sql == NULL)
+        return -ENOMEM;
+    int result = run(sqlite, sql);
+    sqlite3_free(sql);
+    if (result < 0 && !sqlite3_get_autocommit(sqlite))
+        sqlite3_exec(sqlite, "ROLLBACK", NULL, NULL, NULL);
+    return result;
+}
+
+static int
+open_as_it_is(struct ledger *ledger, const char *name, int flags, int *version)
+{
+    int code = sqlite3_open_v2(name, &ledger->sqlite, SQLITE_OPEN_NOMUTEX | flags, NULL);
+    if (code != SQLITE_OK)
+        return error_of(ledger->sqlite, code);
+    sqlite3_busy_timeout(ledger->sqlite, BUSY_MS);
+    /* Whoever wrote the file, its schema runs nothing. */
+    sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    return read_version(ledger->sqlite, version);
+}
+
+static void
+close_sqlite(struct ledger *ledger)
+{
+    sqlite3_close_v2(ledger->sqlite);
+    ledger->sqlite = NULL;
+}
+
+static bool
+has_log(const char *path)
+{
+    char log[LEDGER_PATH_MAX + 16];
+    struct stat status;
+    snprintf(log, sizeof(log), "%s-wal", path);
+    return stat(log, &status) == 0 && status.st_size > 0;
+}
+
+/* For who may not even create the -shm file, when there is none: without a log the file is all
+ * there is, and nobody writes to it. */
+static int
+open_immutable(struct ledger *ledger, int *version)
+{
+    char name[3 * LEDGER_PATH_MAX + 32] = "file:";
+    char *end = name + strlen(name);
+    for (const char *byte = ledger->path; *byte != '\0'; byte++)
+        end += sprintf(end, strchr("%?#", *byte) != NULL ? "%%%02x" : "%c", (unsigned char)*byte);
+    strcpy(end, "?immutable=1");
+    close_sqlite(ledger);
+    return open_as_it_is(ledger, name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, version);
+}
+
+static int
+open_reader(struct ledger *ledger)
+{
+    int version = 0;
+    if (access(ledger->path, F_OK) < 0)
+        return -errno;
+    int result = open_as_it_is(ledger, ledger->path, SQLITE_OPEN_READONLY, &version);
+    if ((result == -EACCES || result == -EROFS) && !has_log(ledger->path))
+        result = open_immutable(ledger, &version);
+    return result == 0 && version == 0 ? -ENOENT : result; /* is being created just now */
+}
+
+static int
+open_writer(struct ledger *ledger, bool *is_new)
+{
+    int version = 0;
+    int result = create_file(ledger->path);
+    if (result == 0)
+        result = open_as_it_is(ledger, ledger->path, SQLITE_OPEN_READWRITE, &version);
+    if (result == 0)
+        result = prepare_for_writing(ledger->sqlite);
+    *is_new = version == 0;
+    for (; result == 0 && version < SCHEMA_VERSION; version++)
+        result = migrate_step(ledger->sqlite, version);
+    return result;
+}
+
+int
+ledger_open(const char *path, bool read_only, const struct report *report, struct ledger **ledger,
+            bool *is_new)
+{
+    bool created = false;
+    if (strlen(path) >= LEDGER_PATH_MAX)
+        return -ENAMETOOLONG;
+    struct ledger *opened = calloc(1, sizeof(*opened));
+    if (opened == NULL)
+        return -ENOMEM;
+    opened->read_only = read_only;
+    opened->report = report;
+    strcpy(opened->path, path);
+
+    int result = read_only ? open_reader(opened) : open_writer(opened, &created);
+    if (result == -EPROTO && !read_only) {
+        close_sqlite(opened);
+        result = move_aside(path, report);
+        if (result == 0)
+            result = open_writer(opened, &created);
+    }
+    if (result < 0) {
+        ledger_close(opened);
+        return result;
+    }
+    if (is_new != NULL)
+        *is_new = created;
+    *ledger = opened;
+    return 0;
+}
+
+void
+ledger_close(struct ledger *ledger)
+{
+    if (ledger == NULL)
+        return;
+    close_sqlite(ledger);
+    free(ledger);
+}
+
+/* ---- writing ---- */
+
+/* Writing to a file that somebody has removed would be writing to nowhere. */
+static bool
+was_removed(struct ledger *ledger)
+{
+    int moved = 0;
+    sqlite3_file_control(ledger->sqlite, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    return moved != 0;
+}
+
+static void
+bind_number_or_null(sqlite3_stmt *statement, int parameter, bool known, int64_t number)
+{
+    if (known)
+        sqlite3_bind_int64(statement, parameter, number);
+    else
+        sqlite3_bind_null(statement, parameter);
+}
+
+static int
+write_ban(sqlite3_stmt *statement, const struct ban *ban, const char *jail)
+{
+    char table[17], source[SOURCE_TEXT_SIZE];
+    bool ended = ban->end != BAN_RUNNING, by_jail = ban->origin == BAN_BY_JAIL;
+    snprintf(table, sizeof(table), "%016" PRIx64, ban->table_id);
+    source_print(&ban->source, source);
+
+    /* A binding that fails for want of memory shows as NULL, which NOT NULL refuses. */
+    sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, (int64_t)ban->id);
+    sqlite3_bind_text(statement, 3, source, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 4, jail, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 5, ban->scope);
+    sqlite3_bind_int64(statement, 6, ban->failures);
+    sqlite3_bind_text(statement, 7, by_jail ? "jail" : "hand", -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 8, by_jail ? offence_class_name(ban->class) : NULL, -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 9, ban->first_ms);
+    sqlite3_bind_int64(statement, 10, ban->since_ms);
+    bind_number_or_null(statement, 11, ban->until_ms != TABLE_FOREVER_MS, ban->until_ms);
+    bind_number_or_null(statement, 12, ended, ban->ended_ms);
+    sqlite3_bind_text(statement, 13,
+                      !ended                    ? NULL
+                      : ban->end == BAN_EXPIRED ? "expired"
+                                                : "lifted",
+                      -1, SQLITE_STATIC);
+    bind_number_or_null(statement, 14, ban->end == BAN_LIFTED_BY_HAND, ban->lifted_by);
+
+    int code = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return code;
+}
+
+/* What a ban can still change is updated; its jail keeps the name under which it was first
+ * written, also when it comes back in a table that no longer knows that jail. */
+static int
+write_all(sqlite3 *sqlite, const struct ban *bans, size_t count,
+          const char *(*jail_name)(void *context, unsigned jail), void *context)
+{
+    static const char upsert[] =
+        "INSERT INTO ban VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (table_id, id) DO UPDATE SET failures = excluded.failures,"
+        " until_ms = excluded.until_ms, ended_ms = excluded.ended_ms,"
+        " end_reason = excluded.end_reason, lifted_by = excluded.lifted_by";
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(sqlite, upsert, -1, &statement, NULL);
+    for (size_t i = 0; code == SQLITE_OK && i < count; i++) {
+        code = write_ban(statement, &bans[i], jail_name(context, bans[i].jail));
+        code = code == SQLITE_DONE ? SQLITE_OK : code;
+    }
+    sqlite3_finalize(statement);
+    return code;
+}
+
+int
+ledger_write(struct ledger *ledger, const struct ban *bans, size_t count,
+             const char *(*jail_name)(void *context, unsigned jail), void *context)
+{
+    sqlite3 *sqlite = ledger->sqlite;
+    if (sqlite == NULL)
+        return -EPROTO;
+    if (was_removed(ledger))
+        return -ESTALE;
+
+    int code = sqlite3_exec(sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = write_all(sqlite, bans, count, jail_name, context);
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(sqlite, "COMMIT", NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        return 0;
+    int error = failed(ledger, code);
+    if (ledger->sqlite != NULL && !sqlite3_get_autocommit(sqlite))
+        sqlite3_exec(sqlite, "ROLLBACK", NULL, NULL, NULL);
+    return error;
+}
+
+int
+ledger_expire(struct ledger *ledger, int64_t now_ms)
+{
+    static const char update[] = "UPDATE ban SET ended_ms = until_ms, end_reason = 'expired'"
+                                 " WHERE ended_ms IS NULL AND until_ms <= ?";
+    sqlite3_stmt *statement = NULL;
+    if (ledger->sqlite == NULL)
+        return -EPROTO;
+    int code = sqlite3_prepare_v2(ledger->sqlite, update, -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, now_ms);
+        code = sqlite3_step(statement);
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_DONE ? sqlite3_changes(ledger->sqlite) : failed(ledger, code);
+}
+
+/* ---- reading ---- */
+
+static bool
+column_number(sqlite3_stmt *statement, int column, int64_t least, int64_t most, int64_t *number)
+{
+    if (sqlite3_column_type(statement, column) != SQLITE_INTEGER)
+        return false;
+    *number = sqlite3_column_int64(statement, column);
+    return *number >= least && *number <= most;
+}
+
+/* NULL when it is no text, or one with NUL bytes in it. */
+static const char *
+column_text(sqlite3_stmt *statement, int column)
+{
+    if (sqlite3_column_type(statement, column) != SQLITE_TEXT)
+        return NULL;
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    if (text == NULL || strlen(text) != (size_t)sqlite3_column_bytes(statement, column))
+        return NULL;
+    return text;
+}
+
+static bool
+read_identity(sqlite3_stmt *statement, struct ledger_row *row)
+{
+    const char *table = column_text(statement, 0), *source = column_text(statement, 2);
+    const char *jail = column_text(statement, 3);
+    int64_t id;
+    if (table == NULL || strlen(table) != 16 || strspn(table, "0123456789abcdef") != 16 ||
+        !column_number(statement, 1, 1, INT64_MAX, &id) || source == NULL ||
+        source_parse_prefix(source, strlen(source), &row->ban.source) < 0 ||
+        !source_is_client(&row->ban.source) || jail == NULL || jail[0] == '\0' ||
+        strlen(jail) >= sizeof(row->jail))
+        return false;
+    sscanf(table, "%16" SCNx64, &row->ban.table_id);
+    row->ban.id = (uint64_t)id;
+    strcpy(row->jail, jail);
+    return true;
+}
+
+static bool
+read_cause(sqlite3_stmt *statement, struct ban *ban)
+{
+    int64_t scope, failures;
+    const char *origin = column_text(statement, 6), *class = column_text(statement, 7);
+    if (!column_number(statement, 4, 0, UINT16_MAX, &scope) ||
+        !column_number(statement, 5, 0, UINT16_MAX, &failures) || origin == NULL)
+        return false;
+    ban->scope = (uint16_t)scope;
+    ban->failures = (uint16_t)failures;
+    if (strcmp(origin, "hand") == 0) {
+        ban->origin = BAN_BY_HAND;
+        return true;
+    }
+    int known = class != NULL ? offence_class_parse(class, strlen(class)) : -ENOENT;
+    ban->origin = BAN_BY_JAIL;
+    ban->class = (enum offence_class)known;
+    return strcmp(origin, "jail") == 0 && known >= 0;
+}
+
+static bool
+read_times(sqlite3_stmt *statement, struct ban *ban)
+{
+    ban->until_ms = TABLE_FOREVER_MS;
+    return column_number(statement, 8, 0, INT64_MAX, &ban->first_ms) &&
+           column_number(statement, 9, 0, INT64_MAX, &ban->since_ms) &&
+           (sqlite3_column_type(statement, 10) == SQLITE_NULL ||
+            column_number(statement, 10, 0, INT64_MAX, &ban->until_ms));
+}
+
+int
+ledger_live(struct ledger *ledger, int64_t now_ms,
+            bool (*each)(void *context, const struct ledger_row *row), void *context)
+{
+    static const char query[] =
+        "SELECT table_id, id, source, jail, scope, failures, origin, class, first_ms, since_ms,"
+        " until_ms FROM ban WHERE ended_ms IS NULL AND (until_ms IS NULL OR until_ms > ?)"
+        " ORDER BY since_ms";
+    sqlite3_stmt *statement = NULL;
+    int given = 0, senseless = 0;
+    bool more = true;
+    if (ledger->sqlite == NULL)
+        return -EPROTO;
+    int code = sqlite3_prepare_v2(ledger->sqlite, query, -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_int64(statement, 1, now_ms);
+    while (more && (code == SQLITE_OK || code == SQLITE_ROW)) {
+        code = sqlite3_step(statement);
+        struct ledger_row row = {.ban.end = BAN_RUNNING};
+        if (code != SQLITE_ROW)
+            continue;
+        if (read_identity(statement, &row) && read_cause(statement, &row.ban) &&
+            read_times(statement, &row.ban)) {
+            given++;
+            more = each(context, &row);
+        } else {
+            senseless++;
+        }
+    }
+    sqlite3_finalize(statement);
+    if (senseless > 0)
+        report_say(ledger->report, LOG_WARNING, "%s: %d bans make no sense and were left out",
+                   ledger->path, senseless);
+    return code == SQLITE_ROW || code == SQLITE_DONE ? given : failed(ledger, code);
+}

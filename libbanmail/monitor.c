@@ -1,0 +1,249 @@
+/* monitor: deletions are gathered until the notification that ends their transaction, which names
+ * the process; only then it can be told whether one element was deleted or a whole set flushed,
+ * for the kernel announces both element by element.
+ *
+ * Our own changes, thousands of elements a second under attack, are dropped in the kernel by a
+ * socket filter on the sender's port, so that they neither wake us nor fill the queue.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "monitor.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/filter.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "firewall.h"
+
+/* Every message about a part of a table has the table's name as its first attribute. */
+#define ATTRIBUTE_TABLE 1
+_Static_assert(NFTA_TABLE_NAME == ATTRIBUTE_TABLE && NFTA_CHAIN_TABLE == ATTRIBUTE_TABLE &&
+                   NFTA_RULE_TABLE == ATTRIBUTE_TABLE && NFTA_SET_TABLE == ATTRIBUTE_TABLE &&
+                   NFTA_SET_ELEM_LIST_TABLE == ATTRIBUTE_TABLE,
+               "one attribute names the table everywhere");
+
+#define MESSAGE_SIZE 32768 /* the kernel's notifications are no longer than a page or two */
+
+struct monitor {
+    int descriptor;
+    uint32_t port;
+    /* the transaction that is being read */
+    bool broken;           /* something other than an element was deleted */
+    unsigned elements;     /* deleted ones */
+    struct source element; /* the last of them */
+};
+
+static int
+refuse_own(int descriptor, uint32_t port)
+{
+    /* A filter loads words as if they were in network order. */
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(port), 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, 0),
+        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+    };
+    struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
+
+    return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+int
+monitor_open(struct monitor **monitor, uint32_t port)
+{
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK,
+                                  .nl_groups = 1U << (NFNLGRP_NFTABLES - 1)};
+    struct monitor *made = calloc(1, sizeof(*made));
+
+    *monitor = NULL;
+    if (made == NULL)
+        return -ENOMEM;
+    made->port = port;
+    made->descriptor =
+        socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+    if (made->descriptor < 0 || refuse_own(made->descriptor, port) < 0 ||
+        bind(made->descriptor, (struct sockaddr *)&address, sizeof(address)) < 0) {
+        int error = errno;
+        monitor_close(made);
+        return -error;
+    }
+    *monitor = made;
+    return 0;
+}
+
+int
+monitor_descriptor(const struct monitor *monitor)
+{
+    return monitor->descriptor;
+}
+
+void
+monitor_close(struct monitor *monitor)
+{
+    if (monitor == NULL)
+        return;
+    if (monitor->descriptor >= 0)
+        close(monitor->descriptor);
+    free(monitor);
+}
+
+/* ---- reading a message ---- */
+
+static const struct nlattr *
+find(const struct nlmsghdr *message, uint16_t type)
+{
+    const struct nlattr *attribute;
+
+    mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
+    {
+        if (mnl_attr_get_type(attribute) == type)
+            return attribute;
+    }
+    return NULL;
+}
+
+static const struct nlattr *
+find_in(const struct nlattr *nest, uint16_t type)
+{
+    const struct nlattr *attribute;
+
+    if (nest == NULL)
+        return NULL;
+    mnl_attr_for_each_nested(attribute, nest)
+    {
+        if (mnl_attr_get_type(attribute) == type)
+            return attribute;
+    }
+    return NULL;
+}
+
+static bool
+is_ours(const struct nlmsghdr *message)
+{
+    const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
+    const struct nlattr *table = find(message, ATTRIBUTE_TABLE);
+
+    return header->nfgen_family == NFPROTO_INET && table != NULL &&
+           strcmp(mnl_attr_get_str(table), FIREWALL_TABLE) == 0;
+}
+
+/* A set's name tells the prefix length: v4, v6, v4_24, v6_64. */
+static bool
+read_element(const struct nlmsghdr *message, struct source *source)
+{
+    const struct nlattr *set = find(message, NFTA_SET_ELEM_LIST_SET);
+    const struct nlattr *element =
+        find_in(find(message, NFTA_SET_ELEM_LIST_ELEMENTS), NFTA_LIST_ELEM);
+    const struct nlattr *key = find_in(find_in(element, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
+    char text[SOURCE_TEXT_SIZE];
+    unsigned bits = SOURCE_HOST_PREFIX;
+    size_t length;
+
+    if (set == NULL || key == NULL)
+        return false;
+    length = mnl_attr_get_payload_len(key);
+    if (length != 4 && length != 16)
+        return false;
+    if (inet_ntop(length == 4 ? AF_INET : AF_INET6, mnl_attr_get_payload(key), text,
+                  sizeof(text)) == NULL ||
+        source_parse(text, strlen(text), source) < 0)
+        return false;
+    sscanf(mnl_attr_get_str(set), "v%*1[46]_%u", &bits);
+    if (bits > SOURCE_HOST_PREFIX)
+        return false;
+    *source = source_mask(source, bits, bits);
+    return true;
+}
+
+static void
+note(struct monitor *monitor, const struct nlmsghdr *message)
+{
+    switch (message->nlmsg_type & 0xff) {
+    case NFT_MSG_DELTABLE:
+    case NFT_MSG_DELCHAIN:
+    case NFT_MSG_DELRULE:
+    case NFT_MSG_DELSET:
+        monitor->broken = monitor->broken || is_ours(message);
+        break;
+    case NFT_MSG_DELSETELEM:
+        if (!is_ours(message))
+            break;
+        if (read_element(message, &monitor->element))
+            monitor->elements++;
+        else
+            monitor->broken = true;
+        break;
+    }
+}
+
+/* The transaction is complete: what did it do to us? */
+static enum monitor_event
+conclude(struct monitor *monitor, const struct nlmsghdr *message, struct source *deleted,
+         char *process)
+{
+    const struct nlattr *name = find(message, NFTA_GEN_PROC_NAME);
+    enum monitor_event event = MONITOR_NOTHING;
+
+    if (monitor->broken || monitor->elements > 1)
+        event = MONITOR_LOST;
+    else if (monitor->elements == 1)
+        event = MONITOR_DELETED;
+    *deleted = monitor->element;
+    snprintf(process, MONITOR_PROCESS_SIZE, "%s", name == NULL ? "?" : mnl_attr_get_str(name));
+    monitor->broken = false;
+    monitor->elements = 0;
+    return event;
+}
+
+/* One datagram. It holds one end of a transaction at most. */
+static enum monitor_event
+read_messages(struct monitor *monitor, const void *buffer, int length, struct source *deleted,
+              char *process)
+{
+    const struct nlmsghdr *message = buffer;
+    enum monitor_event event = MONITOR_NOTHING;
+
+    for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length)) {
+        if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES ||
+            message->nlmsg_pid == monitor->port ||
+            mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+            continue;
+        if ((message->nlmsg_type & 0xff) == NFT_MSG_NEWGEN)
+            event = conclude(monitor, message, deleted, process);
+        else
+            note(monitor, message);
+    }
+    return event;
+}
+
+enum monitor_event
+monitor_read(struct monitor *monitor, struct source *deleted, char process[MONITOR_PROCESS_SIZE])
+{
+    _Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE];
+
+    for (;;) {
+        enum monitor_event event;
+        ssize_t length = recv(monitor->descriptor, buffer, sizeof(buffer), 0);
+        if (length < 0 && errno == ENOBUFS) {
+            monitor->broken = false;
+            monitor->elements = 0;
+            snprintf(process, MONITOR_PROCESS_SIZE, "?");
+            return MONITOR_LOST;
+        }
+        if (length <= 0)
+            return MONITOR_NOTHING;
+        event = read_messages(monitor, buffer, (int)length, deleted, process);
+        if (event != MONITOR_NOTHING)
+            return event;
+    }
+}

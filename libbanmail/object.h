@@ -1,0 +1,30 @@
+/* object: one object of JSON from somebody who is not trusted, and its members.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAIL_OBJECT_H
+#define BANMAIL_OBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct fjson_object; /* libfastjson */
+
+/* Parses exactly one object, white space around it allowed, nothing else behind it, nested at most
+ * four deep. Returns NULL when it is not that; free with fjson_object_put. Allocates; any thread.
+ */
+struct fjson_object *object_parse(const char *text, size_t length);
+
+/* Copies the string member `key`: 1 to size - 1 bytes, all of them printable ASCII. Returns 0,
+ * -ENOENT when there is none, -EINVAL when it is of another type or not of that form. */
+int object_text(struct fjson_object *object, const char *key, char *text, size_t size);
+
+/* Reads the integer member `key`. Returns 0, -ENOENT when there is none, -EINVAL when it is of
+ * another type or outside least..most. */
+int object_integer(struct fjson_object *object, const char *key, int64_t least, int64_t most,
+                   int64_t *value);
+
+/* Whether there is a member `key` and it is null. */
+bool object_is_null(struct fjson_object *object, const char *key);
+
+#endif

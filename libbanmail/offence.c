@@ -1,0 +1,510 @@
+/* offence: the fields of one line, distrusted.
+ *
+ * The rulebase says what kind of line it is (`class`) and hands over what it cut out. An address
+ * comes either as `ip`, which the rule reached over words of the daemon's own, or within `tail`:
+ * Dovecot's login lines end in what login_log_format_elements says, by default
+ *
+ *     … user=<NAME>, method=PLAIN, rip=ADDRESS, lip=ADDRESS, …, session=<ID>
+ *
+ * where NAME is the client's and may hold `>, rip=192.0.2.9, ` itself. In front of the first
+ * `user=<` all is the daemon's: a rip= there is the daemon's. Where there is none, the daemon's
+ * comes behind the name, and behind that nothing is the client's: so the last `, rip=` is the
+ * daemon's.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "offence.h"
+
+#include <errno.h>
+#include <json.h>
+#include <string.h>
+
+struct text {
+    const char *bytes;
+    size_t length;
+};
+
+/* ---- classes ---- */
+
+static const char *const class_names[] = {
+    [OFFENCE_AUTH_FAILED] = "auth_failed",
+    [OFFENCE_AUTH_UNKNOWN_USER] = "auth_unknown_user",
+    [OFFENCE_AUTH_MECH_UNSUPPORTED] = "auth_mech_unsupported",
+    [OFFENCE_AUTH_MALFORMED] = "auth_malformed",
+    [OFFENCE_AUTH_PLAINTEXT_DISALLOWED] = "auth_plaintext_disallowed",
+    [OFFENCE_RELAY_DENIED] = "relay_denied",
+    [OFFENCE_RCPT_UNKNOWN] = "rcpt_unknown",
+    [OFFENCE_PROTOCOL_ABUSE] = "protocol_abuse",
+    [OFFENCE_PROBE] = "probe",
+    [OFFENCE_RATE_LIMITED] = "rate_limited",
+    [OFFENCE_AUTH_DISABLED] = "auth_disabled",
+    [OFFENCE_AUTH_ABORTED] = "auth_aborted",
+    [OFFENCE_NO_AUTH] = "no_auth",
+    [OFFENCE_RCPT_REJECTED] = "rcpt_rejected",
+    [OFFENCE_SENDER_REJECTED] = "sender_rejected",
+    [OFFENCE_HELO_REJECTED] = "helo_rejected",
+    [OFFENCE_CLIENT_REJECTED] = "client_rejected",
+    [OFFENCE_RBL_LISTED] = "rbl_listed",
+    [OFFENCE_CONTENT_REJECT] = "content_reject",
+    [OFFENCE_SMTP_REJECT] = "smtp_reject",
+    [OFFENCE_TLS_FAILED] = "tls_failed",
+    [OFFENCE_CONN_LOST] = "conn_lost",
+    [OFFENCE_CONN_TIMEOUT] = "conn_timeout",
+    [OFFENCE_LOGIN_OTHER] = "login_other",
+    [OFFENCE_TEMPFAIL] = "tempfail",
+    [OFFENCE_GREYLISTED] = "greylisted",
+    [OFFENCE_AUTH_DETAIL] = "auth_detail",
+    [OFFENCE_AUTH_LINE] = "auth_line",
+    [OFFENCE_RBL_DETAIL] = "rbl_detail",
+    [OFFENCE_TLS_DETAIL] = "tls_detail",
+    [OFFENCE_DNS_MISMATCH] = "dns_mismatch",
+    [OFFENCE_PROXY_ERROR] = "proxy_error",
+    [OFFENCE_BENIGN] = "benign",
+    [OFFENCE_LOGIN_OK] = "login_ok",
+    [OFFENCE_MAIL_ACCEPTED] = "mail_accepted",
+    [OFFENCE_SERVER_FAULT] = "server_fault",
+};
+_Static_assert(sizeof class_names / sizeof class_names[0] == OFFENCE_CLASSES, "a name for each");
+_Static_assert(OFFENCE_CLASSES <= 64, "a set of classes is 64 bits");
+
+const char *offence_class_name(enum offence_class class)
+{
+    return (unsigned)class < OFFENCE_CLASSES ? class_names[class] : "unknown";
+}
+
+int
+offence_class_parse(const char *name, size_t length)
+{
+    for (int class = 0; class < OFFENCE_CLASSES; class ++)
+        if (strlen(class_names[class]) == length && memcmp(class_names[class], name, length) == 0)
+            return class;
+    return -ENOENT;
+}
+
+/* ---- pieces of text ---- */
+
+static bool
+get_text(struct fjson_object *fields, const char *key, struct text *text)
+{
+    struct fjson_object *value;
+
+    *text = (struct text){.bytes = "", .length = 0};
+    if (!fjson_object_object_get_ex(fields, key, &value) ||
+        !fjson_object_is_type(value, fjson_type_string))
+        return false;
+    text->bytes = fjson_object_get_string(value);
+    text->length = (size_t)fjson_object_get_string_len(value);
+    return true;
+}
+
+/* A field of decimal digits, which liblognorm gives as a string, others may give as an integer.
+ * Absent: `otherwise`. */
+static int
+get_number(struct fjson_object *fields, const char *key, unsigned most, unsigned otherwise,
+           unsigned *number)
+{
+    struct fjson_object *value;
+    struct text text;
+    unsigned sum = 0;
+
+    *number = otherwise;
+    if (!fjson_object_object_get_ex(fields, key, &value))
+        return 0;
+    if (fjson_object_is_type(value, fjson_type_int)) {
+        const int64_t integer = fjson_object_get_int64(value);
+        *number = integer > most ? most : (unsigned)integer;
+        return integer < 0 ? -EINVAL : 0;
+    }
+    if (!get_text(fields, key, &text) || text.length == 0)
+        return -EINVAL;
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.bytes[i] < '0' || text.bytes[i] > '9')
+            return -EINVAL;
+        sum = sum * 10 + (unsigned)(text.bytes[i] - '0');
+        if (sum > most)
+            sum = most; /* most is far below UINT_MAX / 10 */
+    }
+    *number = sum;
+    return 0;
+}
+
+static const char *
+find_first(struct text text, const char *word)
+{
+    return text.length ? memmem(text.bytes, text.length, word, strlen(word)) : NULL;
+}
+
+static const char *
+find_last(struct text text, const char *word)
+{
+    const size_t length = strlen(word);
+
+    for (size_t at = text.length; at >= length; at--)
+        if (memcmp(text.bytes + at - length, word, length) == 0)
+            return text.bytes + at - length;
+    return NULL;
+}
+
+/* What is between `from` (a place in `text`) and the next `stop`, or the end. */
+static struct text
+up_to(struct text text, const char *from, char stop)
+{
+    const size_t left = (size_t)(text.bytes + text.length - from);
+    const char *end = left ? memchr(from, stop, left) : NULL;
+
+    return (struct text){.bytes = from, .length = end ? (size_t)(end - from) : left};
+}
+
+static struct text
+bounded(struct text text, size_t most)
+{
+    if (text.length > most)
+        text.length = most;
+    return text;
+}
+
+/* FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/). It tells names apart that must
+ * exist to be worth guessing, so nobody gains by a collision. Never 0, which says "none". */
+static uint64_t
+hash(struct text text)
+{
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < text.length; i++)
+        sum = (sum ^ (uint8_t)text.bytes[i]) * UINT64_C(0x100000001b3);
+    return text.length == 0 ? 0 : sum ? sum : 1;
+}
+
+/* ---- Dovecot's tail ---- */
+
+struct tail {
+    struct text ip, user, method, session;
+};
+
+static struct text
+from(struct text text, const char *place)
+{
+    return (struct text){.bytes = place, .length = (size_t)(text.bytes + text.length - place)};
+}
+
+static struct text
+before(struct text text, const char *place)
+{
+    return (struct text){.bytes = text.bytes, .length = (size_t)(place - text.bytes)};
+}
+
+/* What stands between `word` and the next `stop`; nothing when there is no such word. */
+static struct text
+element(struct text text, const char *word, char stop)
+{
+    const char *at = find_first(text, word);
+
+    return at == NULL ? (struct text){0} : up_to(text, at + strlen(word), stop);
+}
+
+/* <NAME>, method=NAME: up to the last `, rip=` all of it is one name, but for the last
+ * `>, method=`. `front` begins behind `user=<`. */
+static void
+read_names(struct text front, struct tail *tail)
+{
+    const char *method = find_last(front, ">, method=");
+
+    if (method != NULL) {
+        tail->user = before(front, method);
+        tail->method = up_to(front, method + strlen(">, method="), ',');
+    } else if (front.length > 0 && front.bytes[front.length - 1] == '>') {
+        tail->user = before(front, front.bytes + front.length - 1);
+    }
+}
+
+/* The name comes first, the address behind it. */
+static void
+read_user_first(struct text text, struct text front, struct tail *tail)
+{
+    const char *rip = find_last(text, ", rip=");
+
+    if (rip == NULL || rip < front.bytes)
+        return;
+    tail->ip = up_to(text, rip + strlen(", rip="), ',');
+    tail->session = element(from(text, rip), ", session=<", '>');
+    read_names(before(front, rip), tail);
+}
+
+/* The address comes first. What follows the name is not told apart from it. */
+static void
+read_rip_first(struct text text, const char *user, struct tail *tail)
+{
+    const struct text front = user == NULL ? text : before(text, user);
+
+    tail->ip = element(text, "rip=", ',');
+    tail->session = element(front, "session=<", '>');
+    tail->method = element(front, "method=", ',');
+    if (user != NULL) {
+        tail->user = from(text, user + strlen("user=<"));
+        if (tail->user.length > 0 && tail->user.bytes[tail->user.length - 1] == '>')
+            tail->user.length--;
+    }
+}
+
+static void
+read_tail(struct text text, struct tail *tail)
+{
+    const char *const user = find_first(text, "user=<");
+    const char *const rip = find_first(text, "rip=");
+
+    if (rip == NULL)
+        return;
+    if (user == NULL || rip < user)
+        read_rip_first(text, user, tail);
+    else
+        read_user_first(text, from(text, user + strlen("user=<")), tail);
+}
+
+/* ---- sshd's tail ----
+ *
+ * NAME from ADDRESS port N ssh2, NAME ADDRESS port N [preauth]: the name is the client's and may
+ * hold ` from 192.0.2.9 port 1 `; behind the last ` port ` nothing is the client's. */
+static void
+read_port_tail(struct text text, struct tail *tail)
+{
+    const char *const port = find_last(text, " port ");
+    const char *space;
+
+    if (port == NULL)
+        return;
+    text = before(text, port);
+    space = find_last(text, " ");
+    tail->ip = space == NULL ? text : from(text, space + 1);
+    if (space == NULL)
+        return;
+    tail->user = before(text, space);
+    if (tail->user.length > 5 && memcmp(space - 5, " from", 5) == 0)
+        tail->user.length -= 5;
+}
+
+/* ---- Dovecot's session id ----
+ *
+ *   byte  0      6    8                12 or 24
+ *         +------+----+----------------+
+ *         | time |port| client address |   base64, 16 or 32 characters, no padding
+ *         +------+----+----------------+
+ */
+
+enum { SESSION_ADDRESS_AT = 8, SESSION_SIZE = 24 };
+
+static int
+base64_value(char c)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c == '\0' ? NULL : strchr(digits, c);
+
+    return at == NULL ? -1 : (int)(at - digits);
+}
+
+/* Returns the bytes of the address in a session id, 4 or 16, or 0 when it is none of Dovecot's own
+ * making (a proxy in front may have given another). */
+static size_t
+session_address(struct text session, uint8_t address[16])
+{
+    uint8_t bytes[SESSION_SIZE];
+    uint32_t bits = 0;
+
+    if (session.length != 16 && session.length != 32)
+        return 0;
+    for (size_t i = 0; i < session.length; i++) {
+        const int value = base64_value(session.bytes[i]);
+        if (value < 0)
+            return 0;
+        bits = bits << 6 | (uint32_t)value;
+        if (i % 4 == 3) {
+            bytes[i / 4 * 3] = (uint8_t)(bits >> 16);
+            bytes[i / 4 * 3 + 1] = (uint8_t)(bits >> 8);
+            bytes[i / 4 * 3 + 2] = (uint8_t)bits;
+        }
+    }
+    memcpy(address, bytes + SESSION_ADDRESS_AT, session.length / 4 * 3 - SESSION_ADDRESS_AT);
+    return session.length / 4 * 3 - SESSION_ADDRESS_AT;
+}
+
+static bool
+session_contradicts(struct text session, const struct source *client)
+{
+    uint8_t address[16];
+    const size_t size = session_address(session, address);
+
+    if (size == 0)
+        return false;
+    if (size == 4)
+        return !source_is_v4(client) || memcmp(address, client->address + 12, 4) != 0;
+    return memcmp(address, client->address, 16) != 0;
+}
+
+/* ---- one offence ---- */
+
+static void
+set_client(struct offence *offence, struct text ip)
+{
+    const char *zone = ip.length ? memchr(ip.bytes, '%', ip.length) : NULL;
+
+    if (zone != NULL) /* fe80::1%eth0 */
+        ip.length = (size_t)(zone - ip.bytes);
+    offence->has_client = source_parse(ip.bytes, ip.length, &offence->client) == 0 &&
+                          source_is_client(&offence->client);
+}
+
+static void
+read_client(struct fjson_object *fields, struct offence *offence)
+{
+    struct tail tail = {0};
+    struct text text, ip;
+    const bool has_ip = get_text(fields, "ip", &ip);
+    const bool has_tail = get_text(fields, "tail", &text);
+
+    if (has_tail && has_ip)
+        read_rip_first(text, find_first(text, "user=<"), &tail);
+    else if (has_tail)
+        read_tail(text, &tail);
+    else if (get_text(fields, "port_tail", &text))
+        read_port_tail(text, &tail);
+    if (tail.user.bytes == NULL)
+        get_text(fields, "user", &tail.user);
+    if (tail.method.bytes == NULL)
+        get_text(fields, "method", &tail.method);
+    if (tail.session.bytes == NULL)
+        get_text(fields, "session", &tail.session);
+    set_client(offence, has_ip ? ip : tail.ip);
+    if (offence->has_client && session_contradicts(tail.session, &offence->client)) {
+        offence->flags |= OFFENCE_SESSION_MISMATCH;
+        offence->has_client = false;
+    }
+    offence->user_hash = hash(tail.user);
+    tail.user = bounded(tail.user, OFFENCE_USER_MAX);
+    tail.session = bounded(tail.session, OFFENCE_SESSION_MAX);
+    offence->user = tail.user.bytes;
+    offence->user_length = tail.user.length;
+    offence->session = tail.session.bytes;
+    offence->session_length = tail.session.length;
+    offence->method = tail.method.bytes;
+    offence->method_length = bounded(tail.method, OFFENCE_SERVICE_MAX).length;
+}
+
+/* 5.7.1 → 5007001; 0 where there is none of this form. */
+static unsigned
+parse_dsn(struct text text)
+{
+    unsigned parts[3] = {0}, part = 0, digits = 0;
+
+    for (size_t i = 0; i < text.length; i++) {
+        const char c = text.bytes[i];
+        if (c == '.' && digits > 0 && part < 2) {
+            part++;
+            digits = 0;
+        } else if (c >= '0' && c <= '9' && digits < 3) {
+            parts[part] = parts[part] * 10 + (unsigned)(c - '0');
+            digits++;
+        } else {
+            return 0;
+        }
+    }
+    return part == 2 && digits > 0 && parts[0] < 10
+               ? parts[0] * 1000000 + parts[1] * 1000 + parts[2]
+               : 0;
+}
+
+static bool
+is_temporary(const struct offence *offence)
+{
+    return offence->code / 100 == 4 || offence->dsn / 1000000 == 4;
+}
+
+static int
+read_reply(struct fjson_object *fields, struct offence *offence)
+{
+    struct text dsn;
+
+    if (get_number(fields, "code", 1000, 0, &offence->code) != 0)
+        return -EINVAL;
+    if (offence->code < 100 || offence->code > 599)
+        offence->code = 0;
+    get_text(fields, "dsn", &dsn);
+    offence->dsn = parse_dsn(dsn);
+    /* The two that catch what no other class names: what may succeed later is no rejection. */
+    if ((offence->class == OFFENCE_SMTP_REJECT || offence->class == OFFENCE_CONTENT_REJECT) &&
+        is_temporary(offence))
+        offence->class = OFFENCE_TEMPFAIL;
+    return 0;
+}
+
+/* The line itself is one attempt, whatever it says; and where rsyslog had merged equal lines into
+ * one, each of them was (`repeated`, set by mail.conf). */
+static int
+read_attempts(struct fjson_object *fields, struct offence *offence)
+{
+    unsigned repeated;
+
+    if (get_number(fields, "attempts", OFFENCE_ATTEMPTS_MAX, 1, &offence->attempts) != 0 ||
+        get_number(fields, "repeated", OFFENCE_ATTEMPTS_MAX, 1, &repeated) != 0)
+        return -EINVAL;
+    offence->attempts *= repeated;
+    if (offence->attempts == 0)
+        offence->attempts = 1;
+    if (offence->attempts > OFFENCE_ATTEMPTS_MAX)
+        offence->attempts = OFFENCE_ATTEMPTS_MAX;
+    return 0;
+}
+
+int
+offence_read(struct fjson_object *fields, struct offence *offence)
+{
+    struct text text;
+    int class;
+
+    *offence = (struct offence){.user = "", .session = "", .service = "", .method = ""};
+    if (!get_text(fields, "class", &text))
+        return -ENOENT;
+    class = offence_class_parse(text.bytes, text.length);
+    if (class < 0)
+        return -EINVAL;
+    offence->class = (enum offence_class) class;
+    if (read_attempts(fields, offence) != 0 || read_reply(fields, offence) != 0)
+        return -EINVAL;
+    read_client(fields, offence);
+    get_text(fields, "service", &text);
+    text = bounded(text, OFFENCE_SERVICE_MAX);
+    offence->service = text.bytes;
+    offence->service_length = text.length;
+    if (get_text(fields, "program", &text)) /* where a configuration took the line apart itself */
+        offence_service_from_tag(offence, text.bytes, text.length);
+    get_text(fields, "secret", &text);
+    offence->secret_hash = hash(text);
+    if (get_text(fields, "fault", &text) && text.length == 4 && memcmp(text.bytes, "auth", 4) == 0)
+        offence->flags |= OFFENCE_AUTH_FAULT;
+    return 0;
+}
+
+void
+offence_service_from_tag(struct offence *offence, const char *tag, size_t length)
+{
+    struct text text = {.bytes = tag, .length = strnlen(tag, length)};
+    const char *program;
+
+    if (offence->service_length > 0)
+        return;
+    text = up_to(text, text.bytes, '[');
+    text = up_to(text, text.bytes, ':');
+    program = find_first(text, "postfix");
+    if (program == NULL)
+        program = find_first(text, "dovecot");
+    while (program != NULL && program > text.bytes && program[-1] != '/')
+        program--;
+    if (program != NULL)
+        text =
+            (struct text){.bytes = program, .length = (size_t)(text.bytes + text.length - program)};
+    offence->service = text.bytes;
+    offence->service_length = bounded(text, OFFENCE_SERVICE_MAX).length;
+}
+
+bool
+offence_counts(const struct offence *offence)
+{
+    return offence->class < OFFENCE_TEMPFAIL && offence->has_client && !is_temporary(offence);
+}

@@ -1,0 +1,249 @@
+/* table-private: what the table's own files share in memory of the writing process.
+ *
+ * Nothing here is stored: indexes, locks and queues are made anew from the cells at each attach,
+ * so a crash cannot leave them wrong.
+ *
+ * Locks: `stripes` guard the records and the attempts of a bucket, `bans.lock` all bans,
+ * `jails_lock` the jails and the texts. A thread may take bans.lock while it holds a stripe, never
+ * the other way round, and makes no system call while it holds any.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAIL_TABLE_PRIVATE_H
+#define BANMAIL_TABLE_PRIVATE_H
+
+#include <pthread.h>
+
+#include "table-layout.h"
+
+#define TABLE_STRIPES 256
+#define TABLE_LIVE_MS 60000 /* a line is live while stamp and clock differ by at most this */
+
+/* Beside each bucket of records: all that a lookup and an eviction need, in two cache lines. */
+struct record_bucket {
+    uint16_t tags[BUCKET_WAYS];     /* of the hash; 0: free */
+    uint32_t newest_s[BUCKET_WAYS]; /* the latest failure */
+    uint8_t jails[BUCKET_WAYS];
+    uint8_t left[BUCKET_WAYS]; /* failures that make the next ban; 0: has one */
+};
+
+_Static_assert(sizeof(struct record_bucket) == 128, "two cache lines");
+
+struct attempt_bucket {
+    uint16_t tags[BUCKET_WAYS];
+    uint16_t next; /* the way that is given up when all are taken: the oldest */
+};
+
+/* What is left of clients whose record had to go: enough to know that they have failed before. A
+ * crowd that fills the table consists of clients that fail once; without this nobody would be
+ * counted twice while it lasts. Four for each record, in a ring for each bucket. */
+#define BUCKET_GLIMPSES 63
+
+struct glimpses {
+    uint32_t next;
+    uint32_t used;
+    uint32_t fingerprints[BUCKET_GLIMPSES];
+    uint32_t stamps_s[BUCKET_GLIMPSES];
+};
+
+_Static_assert(sizeof(struct glimpses) == 512, "eight cache lines");
+
+/* Where a hash leads. */
+struct place {
+    uint32_t bucket;
+    uint32_t fingerprint; /* in the bucket */
+    uint16_t tag;
+};
+
+struct stripe {
+    _Alignas(64) pthread_mutex_t lock;
+};
+
+enum ban_list { LIST_PENDING, LIST_UNRECORDED, LIST_OVER, BAN_LISTS };
+
+struct ban_link {
+    uint32_t before;
+    uint32_t after;
+};
+
+/* Beside each ban. */
+struct ban_slot {
+    uint64_t version; /* of its latest change that the kernel has to see */
+    int64_t until_ms;
+    uint32_t chained; /* the next one in its chain */
+    uint32_t heap_at;
+    struct ban_link links[BAN_LISTS];
+};
+
+struct bans {
+    pthread_mutex_t lock;
+    struct ban_slot *slots; /* max_bans, and one more: the lists' ends */
+    uint32_t *chains;       /* by hash of the source: its first slot */
+    uint32_t chain_mask;
+    uint32_t free;  /* the first free slot */
+    uint32_t *heap; /* live ones that end some day, the next to end first */
+    uint32_t heap_count;
+    uint64_t version;
+    uint64_t last_id;  /* given to a ban; stored as well */
+    int64_t latest_ms; /* the newest time that table_expire was told; stored as well */
+    _Atomic size_t pending;
+};
+
+struct table {
+    int file;
+    bool is_writer;
+    size_t size;
+    struct table_header *header;
+    struct cell *jails;
+    struct cell *records;
+    struct cell *attempts;
+    struct cell *ban_cells;
+    uint32_t capacity;
+    uint32_t max_bans;
+    uint32_t record_bucket_count;
+    uint32_t attempt_bucket_count;
+    uint64_t seed[2];
+    /* the writer's only: */
+    struct record_bucket *record_buckets;
+    struct glimpses *glimpses;
+    struct attempt_bucket *attempt_buckets;
+    struct stripe *stripes;
+    pthread_mutex_t jails_lock;
+    _Atomic int64_t findtime_s[TABLE_JAILS_MAX];
+    struct bans bans;
+};
+
+static inline struct place
+table_place(const struct table *table, const uint8_t address[16], uint64_t last, uint32_t buckets)
+{
+    uint64_t hash = siphash_address(table->seed, address, last);
+    uint16_t tag = (uint16_t)hash;
+
+    return (struct place){(uint32_t)((hash >> 32) * buckets >> 32), (uint32_t)hash, tag ? tag : 1};
+}
+
+/* Whether one of four tags is `tag`, without looking at each: the most frequent loop of all. */
+static inline bool
+table_has_tag(const uint16_t tags[4], uint16_t tag)
+{
+    const uint64_t ones = UINT64_C(0x0001000100010001);
+    uint64_t word;
+
+    memcpy(&word, tags, sizeof word);
+    word ^= tag * ones;
+    return ((word - ones) & ~word & ones << 15) != 0;
+}
+
+/* The first way from `way` on with this tag, or BUCKET_WAYS. */
+static inline unsigned
+table_find_tag(const uint16_t tags[BUCKET_WAYS], uint16_t tag, unsigned way)
+{
+    while (way < BUCKET_WAYS) {
+        if (way % 4 == 0 && !table_has_tag(tags + way, tag))
+            way += 4;
+        else if (tags[way] == tag)
+            break;
+        else
+            way++;
+    }
+    return way;
+}
+
+static inline pthread_mutex_t *
+table_stripe(const struct table *table, uint32_t bucket)
+{
+    return &table->stripes[bucket % TABLE_STRIPES].lock;
+}
+
+static inline struct table_tally *
+table_tally(struct table *table, uint32_t bucket)
+{
+    return &table->header->tallies[bucket % TABLE_TALLIES];
+}
+
+static inline void
+table_add(_Atomic uint64_t *counter, uint64_t number)
+{
+    atomic_fetch_add_explicit(counter, number, memory_order_relaxed);
+}
+
+static inline bool
+table_is_masked(const uint8_t address[16], uint8_t prefix)
+{
+    struct source source = {.prefix = prefix}, single = {.prefix = SOURCE_HOST_PREFIX};
+
+    memcpy(source.address, address, 16);
+    memcpy(single.address, address, 16);
+    return prefix <= SOURCE_HOST_PREFIX && source_contains(&source, &single);
+}
+
+static inline bool
+table_overlaps(const struct source *a, const uint8_t address[16], uint8_t prefix)
+{
+    struct source b = {.prefix = prefix};
+
+    memcpy(b.address, address, 16);
+    return source_contains(a, &b) || source_contains(&b, a);
+}
+
+/* ---- table-file.c: the file, its lock and its mapping ---- */
+
+struct table_shape {
+    uint32_t capacity;
+    uint32_t max_bans;
+};
+
+/* The shape that is asked for, rounded to what buckets hold. */
+struct table_shape table_file_shape(const struct table_options *options);
+
+/* Opens, locks and maps what is at options->path. Returns 0; -ENOENT; -EBUSY; -EPROTO when it is no
+ * table (then *file is open and locked, and `why` says why); another negative errno. */
+int table_file_open(const struct table_options *options, struct table *table, int *file,
+                    const char **why);
+
+/* Makes, locks and maps an empty table under a temporary name; a smaller one where there is no
+ * room. `like` (may be NULL) gives the identity of the table that it is to replace. */
+int table_file_create(const struct table_options *options, struct table_shape shape,
+                      const struct table *like, struct table *table);
+
+/* Gives it its name; `replace` allows for one that is there. */
+int table_file_publish(const struct table_options *options, bool replace);
+
+/* Removes what table_file_create made, before it has its name. */
+void table_file_discard(const struct table_options *options);
+
+/* Moves a damaged file aside. */
+int table_file_set_aside(const struct table_options *options, const char *why);
+
+int table_file_open_reader(const char *path, struct table *table);
+bool table_file_has_writer(const struct table *table);
+void table_file_close(struct table *table);
+
+/* ---- attach: builds what is private from the cells; drops and counts what is not whole.
+ * `jails_used` gets a bit for each jail that is referred to. ---- */
+
+int table_attach_records(struct table *table, uint64_t *jails_used, size_t *dropped);
+int table_attach_attempts(struct table *table);
+int table_attach_bans(struct table *table, uint64_t *jails_used, size_t *dropped);
+bool table_has_jail(const struct table *table, unsigned index);
+
+/* ---- for a change of shape: puts what another file held into this one ---- */
+
+void table_adopt_record(struct table *table, const struct record *record, int64_t now_ms);
+uint32_t table_adopt_ban(struct table *table, const struct ban_cell *ban); /* its new slot + 1 */
+
+/* ---- between records and bans ---- */
+
+enum ban_outcome { BAN_MADE, BAN_PROLONGED, BAN_AS_IT_WAS, BAN_NO_ROOM };
+
+/* Wants a ban as table_ban does; the slot of the ban goes to *slot. */
+enum ban_outcome table_want_ban(struct table *table, const struct ban *ban, int64_t now_ms,
+                                uint32_t *slot);
+
+/* Whether the slot holds a ban of just this client, live at now_ms. Takes no lock. */
+bool table_ban_is_live(const struct table *table, uint32_t slot, const struct record_key *key,
+                       int64_t now_ms);
+
+/* Forgets the failures of each client that overlaps with `source`. */
+void table_reset_records(struct table *table, const struct source *source);
+
+#endif

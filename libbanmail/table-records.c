@@ -1,0 +1,553 @@
+/* table-records: the counters; an exact window for each client, in memory that does not grow.
+ *
+ * The table is set-associative: a keyed hash leads to one bucket of 16 records, whose tags lie
+ * together in one private cache line. So a lookup touches the tags, one record, and nothing else,
+ * however many clients there are; and a full bucket decides by itself whom to forget.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "table-private.h"
+
+static inline struct place
+place_of(const struct table *table, const struct record_key *key)
+{
+    uint64_t last =
+        (uint64_t)20 << 56 | (uint64_t)key->scope << 16 | (uint64_t)key->jail << 8 | key->prefix;
+
+    return table_place(table, key->address, last, table->record_bucket_count);
+}
+
+static struct cell *
+cell_of(const struct table *table, uint32_t bucket, unsigned way)
+{
+    return &table->records[(size_t)bucket * BUCKET_WAYS + way];
+}
+
+/* The way that holds the key, its record loaded; or BUCKET_WAYS. */
+static inline unsigned
+find_way(const struct table *table, struct place place, const struct record_key *key,
+         struct record *record)
+{
+    const struct record_bucket *bucket = &table->record_buckets[place.bucket];
+
+    unsigned way = table_find_tag(bucket->tags, place.tag, 0);
+
+    while (way < BUCKET_WAYS) {
+        cell_load(cell_of(table, place.bucket, way), record);
+        if (memcmp(&record->key, key, sizeof *key) == 0)
+            break;
+        way = table_find_tag(bucket->tags, place.tag, way + 1);
+    }
+    return way;
+}
+
+/* ---- eviction ---- */
+
+/* How gladly a record is given up: expired before all others, then those farthest from their
+ * threshold, of those the oldest; one whose client is banned comes last. */
+static uint64_t
+rank_of(const struct table *table, uint32_t bucket_index, unsigned way, int64_t now_ms)
+{
+    const struct record_bucket *bucket = &table->record_buckets[bucket_index];
+    int64_t now_s = now_ms / 1000;
+    int64_t age_s = now_s - bucket->newest_s[way];
+    int64_t findtime_s =
+        atomic_load_explicit(&table->findtime_s[bucket->jails[way]], memory_order_relaxed);
+    unsigned left = bucket->left[way];
+    struct record record;
+
+    if (left == 0) {
+        cell_load(cell_of(table, bucket_index, way), &record);
+        if (!table_ban_is_live(table, record.ban - 1, &record.key, now_ms))
+            left = JAIL_MAXRETRY_MAX;
+    }
+    /* What lies in the future was counted by a clock that was wrong. */
+    if (left > 0 && (age_s > findtime_s || age_s < -TABLE_LIVE_MS / 1000))
+        return UINT64_MAX;
+    return (uint64_t)left << 32 | (uint64_t)(age_s > 0 ? age_s : 0);
+}
+
+/* A glimpse of the record remains: that it has failed, and when it did last. */
+static void
+give_up(struct table *table, uint32_t bucket_index, unsigned way)
+{
+    struct glimpses *glimpses = &table->glimpses[bucket_index];
+    struct record record;
+
+    table_add(&table_tally(table, bucket_index)->evicted, 1);
+    cell_load(cell_of(table, bucket_index, way), &record);
+    if (record.head.own == 0)
+        return;
+    glimpses->fingerprints[glimpses->next] = place_of(table, &record.key).fingerprint;
+    glimpses->stamps_s[glimpses->next] = record.stamps[record.head.own - 1];
+    glimpses->next = (glimpses->next + 1) % BUCKET_GLIMPSES;
+    if (glimpses->used < BUCKET_GLIMPSES)
+        glimpses->used++;
+}
+
+/* The stamp that a client without a record left, or 0. It is given once. */
+static uint32_t
+take_glimpse(struct table *table, struct place place)
+{
+    struct glimpses *glimpses = &table->glimpses[place.bucket];
+    uint32_t stamp_s;
+
+    for (uint32_t i = 0; i < glimpses->used; i++) {
+        if (glimpses->fingerprints[i] != place.fingerprint)
+            continue;
+        stamp_s = glimpses->stamps_s[i];
+        glimpses->stamps_s[i] = 0;
+        if (stamp_s != 0)
+            return stamp_s;
+    }
+    return 0;
+}
+
+/* The way for a new record; what is there is given up. */
+static unsigned
+choose_way(struct table *table, uint32_t bucket_index, int64_t now_ms)
+{
+    const struct record_bucket *bucket = &table->record_buckets[bucket_index];
+    unsigned best = table_find_tag(bucket->tags, 0, 0);
+    uint64_t rank, best_rank = 0;
+
+    if (best < BUCKET_WAYS)
+        return best;
+    best = 0;
+    for (unsigned way = 0; way < BUCKET_WAYS; way++) {
+        rank = rank_of(table, bucket_index, way, now_ms);
+        if (rank == UINT64_MAX)
+            return way;
+        if (rank > best_rank) {
+            best_rank = rank;
+            best = way;
+        }
+    }
+    give_up(table, bucket_index, best);
+    return best;
+}
+
+/* ---- the window ---- */
+
+/* One call of table_count. */
+struct counting {
+    struct table *table;
+    const struct jail *jail;
+    const struct table_failure *failure;
+    int64_t now_ms, now_s;
+    int64_t stamp_ms;
+    uint32_t stamp_s;
+    struct record_key key;
+    struct place place;
+    struct record record; /* being changed; stored at the end */
+    uint32_t changed;     /* its words, those that may be */
+    unsigned left;        /* failures to the threshold; 0: banned */
+};
+
+static uint16_t
+attempted_hash(const struct table_failure *failure)
+{
+    return (uint16_t)((failure->user_hash ^ failure->secret_hash * 3) *
+                          UINT64_C(0x9e3779b97f4a7c15) >>
+                      48);
+}
+
+/* Makes room in front of the stamp `at`: the newer ones move up, or, when there are 16, the older
+ * ones down, over the oldest. Returns the place that is free now. */
+static unsigned
+make_place(struct record *record, unsigned at)
+{
+    unsigned from = at, to = at + 1, moved = record->head.own - at;
+
+    if (record->head.own == JAIL_MAXRETRY_MAX) {
+        from = 1;
+        to = 0;
+        moved = --at;
+    } else {
+        record->head.own++;
+    }
+    memmove(record->stamps + to, record->stamps + from, moved * sizeof *record->stamps);
+    memmove(record->attempted + to, record->attempted + from, moved * sizeof *record->attempted);
+    return at;
+}
+
+/* Keeps the 16 newest, ascending. */
+static inline void
+insert_stamp(struct record *record, uint32_t stamp_s, uint16_t attempted, uint32_t *changed)
+{
+    unsigned at = record->head.own;
+
+    while (at > 0 && record->stamps[at - 1] > stamp_s)
+        at--;
+    if (at < record->head.own || at == JAIL_MAXRETRY_MAX) { /* mostly it goes behind the others */
+        if (at == 0 && record->head.own == JAIL_MAXRETRY_MAX)
+            return;
+        at = make_place(record, at);
+        *changed = CELL_ALL;
+    } else {
+        record->head.own++;
+    }
+    *changed |= RECORD_WORDS_OF(at);
+    record->stamps[at] = stamp_s;
+    record->attempted[at] = attempted;
+}
+
+static void
+clear_stamps(struct counting *counting)
+{
+    struct record *record = &counting->record;
+
+    memset(record->stamps, 0, sizeof record->stamps);
+    memset(record->attempted, 0, sizeof record->attempted);
+    record->head.own = 0;
+    counting->changed = CELL_ALL;
+}
+
+/* Stamps ahead of a clock that was set back would stand in the way of all new ones. */
+static void
+drop_future(struct counting *counting)
+{
+    struct record *record = &counting->record;
+    unsigned count = record->head.own;
+
+    while (count > 0 && record->stamps[count - 1] > counting->now_s + TABLE_LIVE_MS / 1000) {
+        count--;
+        record->stamps[count] = 0;
+        record->attempted[count] = 0;
+        counting->changed = CELL_ALL;
+    }
+    record->head.own = (uint8_t)count;
+}
+
+/* The first window that holds maxretry failures; jail_decide has said that there is one. */
+static unsigned
+deciding_window(const struct jail *jail, const struct record *record)
+{
+    unsigned first = 0;
+
+    while (record->stamps[first + jail->maxretry - 1] - (int64_t)record->stamps[first] >
+           jail->findtime_s)
+        first++;
+    return first;
+}
+
+/* The ban that the stamps deserve. It begins with the failure that completes the window, whichever
+ * line came last, and for a live line not before now. */
+static struct ban
+deserved_ban(const struct counting *counting)
+{
+    const struct record *record = &counting->record;
+    const struct jail *jail = counting->jail;
+    int64_t now_ms = counting->now_ms;
+    unsigned first = deciding_window(jail, record);
+    unsigned last = first + jail->maxretry - 1;
+    struct ban ban = {
+        .source.prefix = record->key.prefix,
+        .jail = record->key.jail,
+        .scope = record->key.scope,
+        .origin = BAN_BY_JAIL,
+        .class = counting->failure->class,
+        .first_ms = (int64_t)record->stamps[first] * 1000,
+        .since_ms = counting->stamp_ms,
+    };
+
+    memcpy(ban.source.address, record->key.address, sizeof ban.source.address);
+    if (counting->stamp_s < record->stamps[last])
+        ban.since_ms = (int64_t)record->stamps[last] * 1000;
+    if (ban.since_ms >= now_ms - TABLE_LIVE_MS && ban.since_ms < now_ms)
+        ban.since_ms = now_ms;
+    while (last + 1 < record->head.own &&
+           (int64_t)record->stamps[last + 1] - record->stamps[first] <= jail->findtime_s)
+        last++;
+    ban.failures = (uint16_t)(last - first + 1);
+    ban.until_ms = TABLE_FOREVER_MS;
+    if (jail->bantime_s < (TABLE_FOREVER_MS - ban.since_ms) / 1000)
+        ban.until_ms = ban.since_ms + jail->bantime_s * 1000;
+    return ban;
+}
+
+/* The threshold is reached. As in fail2ban the failures are used up by the ban they made, also
+ * when it would be over by now, or when there is one that they only prolong. */
+static enum table_verdict
+make_ban(struct counting *counting)
+{
+    static const enum table_verdict verdicts[] = {
+        [BAN_MADE] = TABLE_BANNED,
+        [BAN_PROLONGED] = TABLE_PROLONGED,
+        [BAN_AS_IT_WAS] = TABLE_KNOWN,
+        [BAN_NO_ROOM] = TABLE_FULL,
+    };
+    struct ban ban = deserved_ban(counting);
+    enum ban_outcome outcome;
+    uint32_t slot;
+
+    if (ban.until_ms <= counting->now_ms) {
+        clear_stamps(counting);
+        counting->left = counting->jail->maxretry;
+        return TABLE_LATE;
+    }
+    outcome = table_want_ban(counting->table, &ban, counting->now_ms, &slot);
+    counting->left = 1;
+    if (outcome != BAN_NO_ROOM) {
+        clear_stamps(counting);
+        counting->record.ban = slot + 1;
+        counting->left = 0;
+    }
+    return verdicts[outcome];
+}
+
+/* Adds the failures to the record and says what follows. */
+static enum table_verdict
+judge(struct counting *counting, unsigned attempts)
+{
+    const struct jail *jail = counting->jail;
+    struct record *record = &counting->record;
+    uint16_t attempted = attempted_hash(counting->failure);
+    unsigned within;
+
+    drop_future(counting);
+    for (unsigned i = 0; i < attempts && i < JAIL_MAXRETRY_MAX; i++)
+        insert_stamp(record, counting->stamp_s, attempted, &counting->changed);
+
+    within = record->head.own;
+    if (within >= jail->maxretry && jail_decide(jail, record->stamps, record->head.own, &within))
+        return make_ban(counting);
+    counting->left = within < jail->maxretry ? jail->maxretry - within : 1;
+    if (record->ban == 0)
+        return TABLE_COUNTED;
+    if (table_ban_is_live(counting->table, record->ban - 1, &record->key, counting->now_ms)) {
+        counting->left = 0;
+        return TABLE_KNOWN;
+    }
+    record->ban = 0;
+    counting->changed = CELL_ALL;
+    return TABLE_COUNTED;
+}
+
+/* Stamps are stored as unsigned seconds; one ahead of the clock is not to be believed. */
+static int64_t
+believable_stamp(int64_t stamp_ms, int64_t now_ms)
+{
+    if (stamp_ms > now_ms + TABLE_LIVE_MS)
+        stamp_ms = now_ms;
+    if (stamp_ms < 1000)
+        return 1000;
+    return stamp_ms <= (int64_t)UINT32_MAX * 1000 ? stamp_ms : (int64_t)UINT32_MAX * 1000;
+}
+
+static struct record_key
+key_of(unsigned jail_index, const struct jail *jail, const struct table_failure *failure)
+{
+    struct source source = source_mask(&failure->client, jail->v4_bits, jail->v6_bits);
+    struct record_key key = {
+        .prefix = source.prefix,
+        .jail = (uint8_t)jail_index,
+        .scope = failure->scope,
+    };
+
+    memcpy(key.address, source.address, sizeof key.address);
+    return key;
+}
+
+/* A record for a client that has none. Returns its way. */
+static unsigned
+begin_record(struct counting *counting)
+{
+    struct table *table = counting->table;
+    struct record_bucket *bucket = &table->record_buckets[counting->place.bucket];
+    uint32_t stamp_s = take_glimpse(table, counting->place);
+    unsigned way = choose_way(table, counting->place.bucket, counting->now_ms);
+
+    counting->record = (struct record){.head.used = 1, .key = counting->key};
+    counting->changed = CELL_ALL;
+    if (stamp_s != 0)
+        insert_stamp(&counting->record, stamp_s, 0, &counting->changed);
+    bucket->tags[way] = counting->place.tag;
+    bucket->jails[way] = counting->key.jail;
+    bucket->newest_s[way] = 0;
+    return way;
+}
+
+enum table_verdict
+table_count(struct table *table, unsigned jail_index, const struct jail *jail,
+            const struct table_failure *failure, unsigned attempts, int64_t now_ms)
+{
+    struct counting counting;
+    struct record_bucket *bucket;
+    enum table_verdict verdict;
+    pthread_mutex_t *lock;
+    unsigned way;
+
+    counting.table = table;
+    counting.jail = jail;
+    counting.failure = failure;
+    counting.now_ms = now_ms;
+    counting.now_s = now_ms / 1000;
+    counting.stamp_ms = believable_stamp(failure->stamp_ms, now_ms);
+    counting.stamp_s = (uint32_t)(counting.stamp_ms / 1000);
+    counting.key = key_of(jail_index, jail, failure);
+    counting.place = place_of(table, &counting.key);
+    counting.changed = 0;
+    bucket = &table->record_buckets[counting.place.bucket];
+    lock = table_stripe(table, counting.place.bucket);
+
+    pthread_mutex_lock(lock);
+    way = find_way(table, counting.place, &counting.key, &counting.record);
+    if (way == BUCKET_WAYS)
+        way = begin_record(&counting);
+    verdict = judge(&counting, attempts);
+    cell_store(cell_of(table, counting.place.bucket, way), &counting.record, counting.changed);
+    bucket->left[way] = (uint8_t)counting.left;
+    if (bucket->newest_s[way] < counting.stamp_s || bucket->newest_s[way] > counting.now_s)
+        bucket->newest_s[way] = counting.stamp_s;
+    pthread_mutex_unlock(lock);
+
+    table_add(&table_tally(table, counting.place.bucket)->counted, attempts);
+    if (verdict == TABLE_FULL)
+        table_add(&table_tally(table, counting.place.bucket)->refused, 1);
+    return verdict;
+}
+
+/* ---- reset, reading, attach ---- */
+
+static bool
+is_of(const struct record *record, const struct source *source)
+{
+    return record->head.used && table_overlaps(source, record->key.address, record->key.prefix);
+}
+
+/* All of them, as they do not tell whose they are. */
+static void
+forget_glimpses(struct table *table)
+{
+    for (uint32_t bucket = 0; bucket < table->record_bucket_count; bucket++) {
+        pthread_mutex_lock(table_stripe(table, bucket));
+        table->glimpses[bucket].used = table->glimpses[bucket].next = 0;
+        pthread_mutex_unlock(table_stripe(table, bucket));
+    }
+}
+
+void
+table_reset_records(struct table *table, const struct source *source)
+{
+    static const struct record nobody;
+    struct record record;
+
+    forget_glimpses(table);
+    for (uint32_t i = 0; i < table->capacity; i++) {
+        struct cell *cell = &table->records[i];
+        uint32_t bucket = i / BUCKET_WAYS;
+
+        /* A look without the lock: what is written at this very moment counts as later. */
+        cell_load(cell, &record);
+        if (!is_of(&record, source))
+            continue;
+        pthread_mutex_lock(table_stripe(table, bucket));
+        cell_load(cell, &record);
+        if (is_of(&record, source)) {
+            cell_replace(cell, &nobody);
+            table->record_buckets[bucket].tags[i % BUCKET_WAYS] = 0;
+        }
+        pthread_mutex_unlock(table_stripe(table, bucket));
+    }
+}
+
+size_t
+table_tracked(const struct table *table)
+{
+    size_t tracked = 0;
+
+    for (uint32_t i = 0; i < table->capacity; i++) {
+        uint64_t first = atomic_load_explicit(&table->records[i].word[0], memory_order_relaxed);
+        struct cell_head head;
+
+        memcpy(&head, &first, sizeof head);
+        tracked += head.used && head.own > 0;
+    }
+    return tracked;
+}
+
+static bool
+is_valid(const struct table *table, const struct record *record)
+{
+    unsigned count = record->head.own;
+
+    if (!cell_is_whole(record) || record->head.used != 1 || count > JAIL_MAXRETRY_MAX ||
+        !table_is_masked(record->key.address, record->key.prefix) ||
+        !table_has_jail(table, record->key.jail) || record->ban > table->max_bans)
+        return false;
+    for (unsigned i = 1; i < JAIL_MAXRETRY_MAX; i++) {
+        if (i < count ? record->stamps[i] < record->stamps[i - 1] : record->stamps[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Without knowing the jail's threshold: what is stored goes as far as it counts. */
+static void
+enter_way(struct table *table, struct place place, unsigned way, const struct record *record)
+{
+    struct record_bucket *bucket = &table->record_buckets[place.bucket];
+    unsigned count = record->head.own;
+    struct jail jail;
+    unsigned within;
+
+    bucket->tags[way] = place.tag;
+    bucket->jails[way] = record->key.jail;
+    bucket->newest_s[way] = count > 0 ? record->stamps[count - 1] : 0;
+    bucket->left[way] = JAIL_MAXRETRY_MAX;
+    if (record->ban != 0)
+        bucket->left[way] = 0;
+    else if (count > 0 && table_read_jail(table, record->key.jail, &jail)) {
+        jail_decide(&jail, record->stamps, count, &within);
+        bucket->left[way] = (uint8_t)(within < jail.maxretry ? jail.maxretry - within : 1);
+    }
+}
+
+/* Written, so that it is there: an attack must not make the process grow. */
+static void *
+zeros(size_t size)
+{
+    void *memory = aligned_alloc(64, size);
+
+    return memory ? memset(memory, 0, size) : NULL;
+}
+
+int
+table_attach_records(struct table *table, uint64_t *jails_used, size_t *dropped)
+{
+    struct record record, twin;
+    struct place place;
+
+    table->record_buckets = zeros(table->record_bucket_count * sizeof(struct record_bucket));
+    table->glimpses = zeros(table->record_bucket_count * sizeof(struct glimpses));
+    if (!table->record_buckets || !table->glimpses)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < table->capacity; i++) {
+        cell_load(&table->records[i], &record);
+        if (!record.head.used && cell_is_whole(&record))
+            continue;
+        place = place_of(table, &record.key);
+        if (!is_valid(table, &record) || place.bucket != i / BUCKET_WAYS ||
+            find_way(table, place, &record.key, &twin) != BUCKET_WAYS) {
+            cell_clear(&table->records[i]);
+            ++*dropped;
+            continue;
+        }
+        enter_way(table, place, i % BUCKET_WAYS, &record);
+        *jails_used |= UINT64_C(1) << record.key.jail;
+    }
+    return 0;
+}
+
+void
+table_adopt_record(struct table *table, const struct record *record, int64_t now_ms)
+{
+    struct place place = place_of(table, &record->key);
+    unsigned way = choose_way(table, place.bucket, now_ms);
+
+    cell_replace(cell_of(table, place.bucket, way), record);
+    enter_way(table, place, way, record);
+}

@@ -1,0 +1,223 @@
+/* table: the shared memory; the counters, and the bans as they are wanted.
+ *
+ * One rsyslogd writes it; banmailctl maps it read-only beside a running rsyslogd, or takes the
+ * exclusive lock and writes while none runs. The table says what should be: the keeper makes the
+ * kernel agree with it and the scribe writes down what changed, each at its own pace, and a ban
+ * leaves the table only when both are done with it. So nothing is lost by a failure in between.
+ *
+ * A ban's life, the state as stored:
+ *
+ *      table_count, table_ban                table_settle            until_ms passed
+ *   ─────────────────────────▶ WANTED ─────────────────────▶ ENFORCED ───────────────┐
+ *                                │ ▲  refused: stays wanted     │                    │
+ *                   table_unban  │ └── table_want_all ──────────┤ table_unban        ▼
+ *                                └───────────▶ LIFTED ◀─────────┘                   OVER
+ *                                                │ table_settle: gone from kernel    ▲
+ *                                                └───────────────────────────────────┘
+ *   OVER and written to the ledger (table_recorded): the slot is free again.
+ *
+ * Times are Unix time: `_ms` milliseconds, `_s` seconds. No function reads a clock.
+ *
+ * Unless said otherwise a function may be called from any thread, blocks on nothing but a short
+ * process-private lock, makes no system call and allocates nothing.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAIL_TABLE_H
+#define BANMAIL_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "jail.h"
+#include "offence.h"
+#include "report.h"
+#include "source.h"
+
+#define TABLE_JAILS_MAX        64
+#define TABLE_JAIL_MANUAL      0      /* the jail of bans that an administrator asked for */
+#define TABLE_CAPACITY_DEFAULT 100000 /* clients counted at once */
+#define TABLE_BANS_DEFAULT     50000  /* bans at once */
+#define TABLE_PATH_SIZE        256
+#define TABLE_FOREVER_MS       INT64_MAX
+
+struct table;
+
+struct table_options {
+    const char *path;        /* file on tmpfs; its directory must exist */
+    const char *ledger_path; /* stored, so that banmailctl finds the ledger */
+    uint32_t capacity;       /* clients, 1,024 or more */
+    uint32_t max_bans;       /* 64 or more */
+    uid_t owner;             /* the file is chowned to these; (uid_t)-1 and (gid_t)-1: as it is */
+    gid_t group;
+    int64_t now_ms;
+    const struct report *report;
+};
+
+/* Opens for writing: takes the file's exclusive lock, validates all of it, and attaches; or, where
+ * there is none, or one that is damaged or of another layout or size, moves that aside (path
+ * suffixed .damaged), says so, and begins anew. *is_new tells which. Free with table_close.
+ * Returns 0; -EBUSY when another process holds the lock; -ENOSPC when there is no room even for
+ * the smallest table (less room than asked for lowers the capacity with a warning); another
+ * negative errno. Makes system calls; one thread. */
+int table_open(const struct table_options *options, struct table **table, bool *is_new);
+
+/* Maps an existing table read-only, without lock. Returns 0, -ENOENT, -EACCES, -EPROTO when it is
+ * no table of this layout, another negative errno. Only the functions that take a const struct
+ * table may be used. */
+int table_open_reader(const char *path, struct table **table);
+
+/* Unmaps and unlocks; the file stays. No other thread may use the table any more. NULL is fine. */
+void table_close(struct table *table);
+
+/* ---- jails ---- */
+
+/* Enters a jail into the directory, or updates the one of that name. Returns its index (≥ 1, the
+ * same as long as anything in the table refers to it, over restarts too); -ENOSPC when there are
+ * TABLE_JAILS_MAX; -EINVAL when jail_check refuses it (but it may count no class at all: a jail
+ * that only keeps the bans restored for it). */
+int table_jail(struct table *table, const struct jail *jail);
+
+/* The directory's entry; TABLE_JAIL_MANUAL is named JAIL_MANUAL. Returns false when there is none
+ * at this index. */
+bool table_read_jail(const struct table *table, unsigned index, struct jail *jail);
+
+/* ---- counting: the hot path ---- */
+
+struct table_failure {
+    struct source client; /* the single address */
+    enum offence_class class;
+    uint16_t scope;        /* 0: the whole fleet; else one host */
+    uint16_t kind;         /* hash of which program wrote the line and which input brought it */
+    uint32_t service_hash; /* imap, smtp …: one attempt is never on two services */
+    uint64_t user_hash;
+    uint64_t secret_hash;
+    uint64_t session_hash;
+    unsigned attempts; /* 1..OFFENCE_ATTEMPTS_MAX */
+    int64_t stamp_ms;  /* when it happened */
+};
+
+/* One attempt counts once, however many lines tell of it: for each client, user and service within
+ * some seconds the count is the maximum over the kinds of line of that kind's attempts; a kind that
+ * names no user may tell of any user's. Returns how many attempts this line adds: 0 when all are
+ * known already. Call it for lines that count only. */
+unsigned table_attempts(struct table *table, const struct table_failure *failure);
+
+enum table_verdict {
+    TABLE_COUNTED, /* below the threshold */
+    TABLE_BANNED, /* this failure made a ban, which is now wanted: wake the keeper and the scribe */
+    TABLE_KNOWN,  /* the client is banned already */
+    TABLE_LATE,   /* would make a ban that would be over by now */
+    TABLE_FULL,   /* would make a ban, but there are max_bans: the counters stay as they are */
+    TABLE_PROLONGED, /* the threshold again, while banned: the ban ends later now: wake both */
+};
+
+/* Counts `attempts` failures of a client in a jail (an index from table_jail). A ban begins with
+ * the failure that completes the window and, where that is live (at most a minute old), with
+ * now_ms. As in fail2ban a ban uses up the failures that made it, and failures go on to be counted
+ * while it lasts: enough of them prolong it. A stamp more than a minute ahead of now_ms is taken
+ * for now_ms. */
+enum table_verdict table_count(struct table *table, unsigned jail_index, const struct jail *jail,
+                               const struct table_failure *failure, unsigned attempts,
+                               int64_t now_ms);
+
+/* ---- bans ---- */
+
+enum ban_state { BAN_FREE, BAN_WANTED, BAN_ENFORCED, BAN_LIFTED, BAN_OVER };
+enum ban_origin { BAN_BY_JAIL, BAN_BY_HAND };
+enum ban_end { BAN_RUNNING, BAN_EXPIRED, BAN_LIFTED_BY_HAND };
+
+struct ban {
+    uint64_t table_id; /* which table gave the id: random, one for each new table */
+    uint64_t id;       /* ascending, never 0, unique within its table */
+    struct source source;
+    uint8_t jail;
+    uint16_t scope;
+    uint16_t failures; /* that led to it; 0 when by hand */
+    enum ban_state state;
+    enum ban_origin origin;
+    enum ban_end end;
+    enum offence_class class; /* of the deciding line */
+    int64_t first_ms;         /* the oldest failure counted */
+    int64_t since_ms;
+    int64_t until_ms;   /* TABLE_FOREVER_MS: for ever */
+    int64_t ended_ms;   /* when OVER or LIFTED */
+    uint32_t lifted_by; /* user id of who lifted it */
+};
+
+/* Wants a ban: of source, jail, scope, failures, origin, class, first_ms, since_ms, until_ms and,
+ * when it comes back from the ledger, table_id and id (else 0: given anew). One that is live for
+ * the same source, jail and scope is prolonged instead when until_ms is later. Returns 0; -ENOSPC
+ * when there are max_bans; -EINVAL when it would be over at now_ms. */
+int table_ban(struct table *table, const struct ban *ban, int64_t now_ms);
+
+/* Lifts every live ban, in all jails, of `source` exactly, of a prefix that contains it, or within
+ * it; resets the counters of those clients. Returns how many were lifted. */
+unsigned table_unban(struct table *table, const struct source *source, uint32_t lifted_by,
+                     int64_t now_ms);
+
+/* Ends what has run out. Returns how many, and in *next_ms when the next one will
+ * (TABLE_FOREVER_MS: none will). Costs nothing while none is due. */
+unsigned table_expire(struct table *table, int64_t now_ms, int64_t *next_ms);
+
+/* ---- the keeper's side ---- */
+
+struct table_change {
+    struct source source;
+    bool wanted;      /* true: shall be in the kernel until until_ms; false: shall not */
+    int64_t until_ms; /* the latest of the jails that want it */
+    uint64_t version; /* table_settle's proof that nothing changed meanwhile */
+};
+
+/* Takes up to `most` sources whose element in the kernel has to change. Returns how many. */
+size_t table_take(struct table *table, struct table_change *changes, size_t most, int64_t now_ms);
+
+/* Tells how it went: done, each is as wanted; else they will be taken again. */
+void table_settle(struct table *table, const struct table_change *changes, size_t count, bool done,
+                  int64_t now_ms);
+
+/* The kernel has lost everything: all live bans are to be taken again. Returns how many. */
+size_t table_want_all(struct table *table);
+
+/* How many sources wait to be taken; for a reader, how many bans the kernel has to hear of. */
+size_t table_pending(const struct table *table);
+
+/* ---- the scribe's side ---- */
+
+/* Takes up to `most` bans whose beginning or end is not in the ledger yet. Returns how many. */
+size_t table_take_unrecorded(struct table *table, struct ban *bans, size_t most);
+
+/* Tells how it went: done, these rows are in the ledger; else they will be taken again. */
+void table_recorded(struct table *table, const struct ban *bans, size_t count, bool done);
+
+/* ---- reading, also from another process ---- */
+
+struct table_status {
+    uint64_t table_id;
+    uint64_t generation; /* grows with every ban that changes: unchanged means nothing to re-read */
+    char version[16];    /* of the package that wrote it */
+    char ledger_path[TABLE_PATH_SIZE];
+    uint32_t capacity, max_bans;
+    int64_t created_ms;
+    pid_t writer;      /* process id of the rsyslogd that has it open and locked, 0 when none */
+    int64_t opened_ms; /* when that one opened it */
+    /* since created; evicted: clients forgotten for want of room before their failures were too
+     * old; refused: bans for which there was no room */
+    uint64_t counted, duplicates, bans, unbans, evicted, refused;
+    char trouble[256]; /* what keeps the kernel from agreeing, in words; "" when nothing does */
+};
+
+void table_read_status(const struct table *table, struct table_status *status);
+
+/* Puts words into `trouble`; NULL or "" clears. Keeper only. */
+void table_set_trouble(struct table *table, const char *trouble);
+
+/* Clients that have a counter. Reads all records: milliseconds for 1,000,000. */
+size_t table_tracked(const struct table *table);
+
+/* Reads the slot `index` (0..max_bans - 1). Returns false when it is free, or was being written
+ * every time. */
+bool table_read_ban(const struct table *table, uint32_t index, struct ban *ban);
+
+#endif

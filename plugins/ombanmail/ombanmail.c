@@ -1,0 +1,677 @@
+/* ombanmail: an output module that bans attackers of mail servers.
+ *
+ * This file is rsyslog's side: a message with the fields that mmnormalize made of it becomes an
+ * offence, the offence becomes a count in the table, and what the engine has to say becomes
+ * rsyslog's own messages and statistics. The engine is libbanmail and knows nothing of rsyslog.
+ *
+ * When what happens (rsyslog's order):
+ *
+ *   modInit, newActInst, …     also under -N1, before the fork: read parameters, touch nothing
+ *   activateCnfPrePrivDrop     still root: directories, table, keeper thread, command socket
+ *   activateCnf                as the drop user, before any queue runs: bans of an earlier table
+ *                              come back from the ledger, the keeper is released, the scribe starts
+ *   doAction                   on the workers: count; never waits, never fails
+ *   freeCnf                    the queues are gone: keeper and scribe end, the table is closed
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "rsyslog.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <json.h>
+
+#include "conf.h"
+#include "errmsg.h"
+#include "module-template.h"
+#include "msg.h"
+#include "parserif.h"
+#include "rsconf.h"
+#include "statsobj.h"
+#include "syslogd-types.h"
+#include "template.h"
+#include "unicode-helper.h"
+
+#include "command.h"
+#include "keeper.h"
+#include "offence.h"
+#include "parameters.h"
+#include "scribe.h"
+#include "table.h"
+#include "version.h"
+
+MODULE_TYPE_OUTPUT
+MODULE_TYPE_NOKEEP
+MODULE_CNFNAME("ombanmail")
+
+DEF_OMOD_STATIC_DATA
+DEFobjCurrIf(statsobj)
+
+#define FILE_PATH_SIZE                                                                             \
+    128 /* a directory of at most 80 characters and the name of a file of ours                     \
+         */
+
+    typedef struct _instanceData {
+    struct parameters parameters;
+    msgPropDescr_t fields;      /* the object that mmnormalize made */
+    msgPropDescr_t class_field; /* its member `class` */
+    unsigned jail_index;        /* in the table, from activateCnfPrePrivDrop on; 0: has none */
+    struct _instanceData *next;
+} instanceData;
+
+typedef struct wrkrInstanceData {
+    instanceData *pData;
+} wrkrInstanceData_t;
+
+struct modConfData_s {
+    rsconf_t *pConf;
+    struct parameters parameters;
+    instanceData *instances;
+    bool active;
+};
+
+/* The engine, of which a process has one. All NULL until activateCnfPrePrivDrop, and again from
+ * freeCnf on; written while no worker runs. */
+static struct {
+    struct table *table;
+    struct keeper *keeper;
+    struct scribe *scribe;
+    const struct allow *allow; /* the module's: for every action, and for banmailctl */
+    bool table_is_new;
+    int listen_socket;
+    int64_t count_from_ms; /* lines of files that are older are history, not an attack */
+} engine = {.listen_socket = -1};
+
+static modConfData_t *load_configuration = NULL;
+static statsobj_t *statistics = NULL;
+STATSCOUNTER_DEF(counter_messages, mutex_messages)
+STATSCOUNTER_DEF(counter_failures, mutex_failures)
+STATSCOUNTER_DEF(counter_duplicates, mutex_duplicates)
+STATSCOUNTER_DEF(counter_ignored, mutex_ignored)
+STATSCOUNTER_DEF(counter_allowed, mutex_allowed)
+STATSCOUNTER_DEF(counter_old, mutex_old)
+STATSCOUNTER_DEF(counter_mismatches, mutex_mismatches)
+STATSCOUNTER_DEF(counter_bans, mutex_bans)
+STATSCOUNTER_DEF(counter_full, mutex_full)
+static intctr_t counter_enforced, counter_removed, counter_refused, counter_pending;
+static intctr_t counter_written, counter_ledger_errors;
+
+static void
+say(void *context, int severity, const char *text)
+{
+    (void)context;
+    LogMsg(0, severity <= LOG_ERR ? RS_RET_ERR : RS_RET_OK, severity, "ombanmail: %s", text);
+}
+
+static const struct report report = {.say = say};
+
+static int64_t
+clock_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- a message becomes a failure ---- */
+
+/* FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): it only tells programs, services
+ * and inputs apart, none of which an attacker chooses. */
+static uint64_t
+hash_bytes(uint64_t hash, const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (uint8_t)bytes[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+#define HASH_START UINT64_C(0xcbf29ce484222325)
+
+/* Which program wrote the line, and which input brought it here. */
+static uint16_t
+kind_of(smsg_t *message)
+{
+    const char *const program = (const char *)getProgramName(message, LOCK_MUTEX);
+    uchar *input;
+    int length;
+    uint64_t hash = hash_bytes(HASH_START, program, strlen(program));
+
+    getInputName(message, &input, &length);
+    hash = hash_bytes(hash, (const char *)input, (size_t)length);
+    return (uint16_t)(hash ^ hash >> 16 ^ hash >> 32 ^ hash >> 48);
+}
+
+static bool
+is_from_a_file(smsg_t *message)
+{
+    uchar *input;
+    int length;
+
+    getInputName(message, &input, &length);
+    return length == 6 && memcmp(input, "imfile", 6) == 0;
+}
+
+static int64_t
+stamp_of(smsg_t *message)
+{
+    return (int64_t)strtoll(getTimeReported(message, tplFmtUnixDate), NULL, 10) * 1000;
+}
+
+/* Whether the message has a class at all: most have none, and are left alone as early as here. */
+static bool
+has_class(smsg_t *message, instanceData *instance)
+{
+    return msgCheckVarExists(message, &instance->class_field) == RS_RET_OK;
+}
+
+/* A failure that counts, allow-listed or not; false when this is none. */
+static bool
+failure_of(smsg_t *message, const instanceData *instance, struct fjson_object *fields,
+           struct table_failure *failure)
+{
+    struct offence offence;
+    uchar *tag;
+    int tag_length;
+
+    if (offence_read(fields, &offence) != 0)
+        return false;
+    getTAG(message, &tag, &tag_length, LOCK_MUTEX);
+    offence_service_from_tag(&offence, (const char *)tag, (size_t)tag_length);
+    if (offence.flags & OFFENCE_SESSION_MISMATCH)
+        STATSCOUNTER_INC(counter_mismatches, mutex_mismatches);
+    if (!offence_counts(&offence) ||
+        !(instance->parameters.jail.classes & OFFENCE_BIT(offence.class)))
+        return false;
+    *failure = (struct table_failure){
+        .client = offence.client,
+        .class = offence.class,
+        .kind = kind_of(message),
+        .service_hash = (uint32_t)hash_bytes(HASH_START, offence.service, offence.service_length),
+        .user_hash = offence.user_hash,
+        .secret_hash = offence.secret_hash,
+        .session_hash = offence.session_length == 0
+                            ? 0
+                            : hash_bytes(HASH_START, offence.session, offence.session_length),
+        .attempts = offence.attempts,
+        .stamp_ms = stamp_of(message),
+    };
+    return true;
+}
+
+/* ---- a failure becomes a count ---- */
+
+static void
+count_failure(smsg_t *message, instanceData *instance, const struct table_failure *failure)
+{
+    enum table_verdict verdict;
+    unsigned attempts;
+
+    STATSCOUNTER_INC(counter_failures, mutex_failures);
+    if (allow_match(engine.allow, &failure->client, NULL) ||
+        allow_match(instance->parameters.allow, &failure->client, NULL)) {
+        STATSCOUNTER_INC(counter_allowed, mutex_allowed);
+        return;
+    }
+    if (failure->stamp_ms < engine.count_from_ms && is_from_a_file(message)) {
+        STATSCOUNTER_INC(counter_old, mutex_old);
+        return;
+    }
+    attempts = table_attempts(engine.table, failure);
+    if (attempts == 0) {
+        STATSCOUNTER_INC(counter_duplicates, mutex_duplicates);
+        return;
+    }
+    verdict = table_count(engine.table, instance->jail_index, &instance->parameters.jail, failure,
+                          attempts, clock_now_ms());
+    if (verdict == TABLE_FULL)
+        STATSCOUNTER_INC(counter_full, mutex_full);
+    if (verdict != TABLE_BANNED && verdict != TABLE_PROLONGED)
+        return;
+    if (verdict == TABLE_BANNED)
+        STATSCOUNTER_INC(counter_bans, mutex_bans);
+    if (engine.keeper != NULL)
+        keeper_wake(engine.keeper);
+    if (engine.scribe != NULL)
+        scribe_wake(engine.scribe);
+}
+
+BEGINdoAction_NoStrings
+    smsg_t *const message = ((smsg_t **)pMsgData)[0];
+    instanceData *const instance = pWrkrData->pData;
+    struct json_object *fields = NULL;
+    struct table_failure failure;
+    CODESTARTdoAction
+    STATSCOUNTER_INC(counter_messages, mutex_messages);
+    if (engine.table == NULL || instance->jail_index == 0 || !has_class(message, instance))
+        FINALIZE;
+    /* a copy: another worker may change the message's own object meanwhile */
+    if (msgGetJSONPropJSON(message, &instance->fields, &fields) != RS_RET_OK)
+        FINALIZE;
+    if (failure_of(message, instance, fields, &failure))
+        count_failure(message, instance, &failure);
+    else
+        STATSCOUNTER_INC(counter_ignored, mutex_ignored);
+finalize_it:
+    if (fields != NULL)
+        json_object_put(fields);
+ENDdoAction
+
+/* ---- the life of the engine ---- */
+
+static void
+engine_path(char path[FILE_PATH_SIZE], const char *directory, const char *name)
+{
+    snprintf(path, FILE_PATH_SIZE, "%s/%s", directory, name);
+}
+
+static rsRetVal
+make_directory(const char *path, mode_t mode, uid_t owner, gid_t group)
+{
+    if (mkdir(path, mode) != 0 && errno != EEXIST) {
+        LogError(errno, RS_RET_ERR, "ombanmail: cannot create directory %s", path);
+        return RS_RET_ERR;
+    }
+    if ((owner != (uid_t)-1 || group != (gid_t)-1) && chown(path, owner, group) != 0) {
+        LogError(errno, RS_RET_ERR, "ombanmail: cannot give directory %s to user %d, group %d",
+                 path, (int)owner, (int)group);
+        return RS_RET_ERR;
+    }
+    return RS_RET_OK;
+}
+
+static rsRetVal
+open_table(const struct parameters *parameters, uid_t owner, gid_t group)
+{
+    char path[FILE_PATH_SIZE], ledger_path[FILE_PATH_SIZE];
+    struct table_options options = {.path = path,
+                                    .ledger_path = ledger_path,
+                                    .capacity = parameters->capacity,
+                                    .max_bans = parameters->max_bans,
+                                    .owner = owner,
+                                    .group = group,
+                                    .now_ms = clock_now_ms(),
+                                    .report = &report};
+    int error;
+
+    engine_path(path, parameters->runtime_directory, "table");
+    engine_path(ledger_path, parameters->state_directory, "ledger.db");
+    error = table_open(&options, &engine.table, &engine.table_is_new);
+    if (error == -EBUSY)
+        LogError(0, RS_RET_ERR,
+                 "ombanmail: the table %s is in use by another process (a second rsyslogd?): "
+                 "nothing is counted here; give each its own runtimeDirectory",
+                 path);
+    else if (error != 0)
+        LogError(-error, RS_RET_ERR, "ombanmail: cannot open the table %s: nothing is counted",
+                 path);
+    return error == 0 ? RS_RET_OK : RS_RET_ERR;
+}
+
+static void
+register_jails(instanceData *instances)
+{
+    for (instanceData *instance = instances; instance != NULL; instance = instance->next) {
+        const int index = table_jail(engine.table, &instance->parameters.jail);
+        if (index >= 0)
+            instance->jail_index = (unsigned)index;
+        else
+            LogError(-index, RS_RET_ERR,
+                     "ombanmail: no room for jail %s: its failures are not counted",
+                     instance->parameters.jail.name);
+    }
+}
+
+/* Own addresses are known only now. */
+static void
+seal_allow_lists(modConfData_t *configuration)
+{
+    for (instanceData *instance = configuration->instances; instance != NULL;
+         instance = instance->next)
+        allow_seal(instance->parameters.allow);
+    allow_add_own(configuration->parameters.allow);
+    allow_seal(configuration->parameters.allow);
+    engine.allow = configuration->parameters.allow;
+}
+
+static const struct allow *
+allow_in_force(void)
+{
+    return engine.allow;
+}
+
+static void
+start_keeper(void)
+{
+    const int error = keeper_start(&engine.keeper, engine.table, &report);
+
+    if (error != 0)
+        LogError(-error, RS_RET_ERR, "ombanmail: nobody will be banned: thread not started");
+}
+
+static void
+listen_for_commands(const struct parameters *parameters, uid_t owner, gid_t group)
+{
+    char path[FILE_PATH_SIZE];
+
+    engine_path(path, parameters->runtime_directory, COMMAND_SOCKET_NAME);
+    engine.listen_socket = scribe_listen(path, owner, group);
+    if (engine.listen_socket < 0)
+        LogError(-engine.listen_socket, RS_RET_ERR,
+                 "ombanmail: cannot listen on %s: banmailctl cannot ban or unban", path);
+}
+
+/* Bans of an earlier table come back before anything is counted. */
+static void
+restore_bans(const struct parameters *parameters)
+{
+    char path[FILE_PATH_SIZE];
+    bool first_run = false;
+
+    if (!engine.table_is_new)
+        return;
+    engine_path(path, parameters->state_directory, "ledger.db");
+    scribe_restore(engine.table, path, clock_now_ms(), &report, &first_run);
+    if (first_run)
+        engine.count_from_ms = clock_now_ms() / 1000 * 1000; /* stamps have whole seconds */
+}
+
+static void
+start_scribe(const struct parameters *parameters)
+{
+    char ledger_path[FILE_PATH_SIZE], socket_path[FILE_PATH_SIZE];
+    const struct scribe_options options = {.table = engine.table,
+                                           .keeper = engine.keeper,
+                                           .ledger_path = ledger_path,
+                                           .socket_path = socket_path,
+                                           .allow = allow_in_force,
+                                           .report = &report};
+
+    engine_path(ledger_path, parameters->state_directory, "ledger.db");
+    engine_path(socket_path, parameters->runtime_directory, COMMAND_SOCKET_NAME);
+    const int error = scribe_start(&engine.scribe, &options, engine.listen_socket);
+    if (error != 0)
+        LogError(-error, RS_RET_ERR, "ombanmail: no ledger and no commands: thread not started");
+}
+
+static void
+stop_engine(void)
+{
+    scribe_stop(engine.scribe); /* first: it wakes the keeper */
+    keeper_stop(engine.keeper);
+    table_close(engine.table);
+    engine.keeper = NULL;
+    engine.scribe = NULL;
+    engine.table = NULL;
+    engine.allow = NULL;
+}
+
+/* ---- rsyslog's entry points: configuration ---- */
+
+BEGINbeginCnfLoad
+    CODESTARTbeginCnfLoad
+    pModConf->pConf = pConf;
+    if (parameters_read_module(NULL, &pModConf->parameters) != RS_RET_OK) {
+        parameters_free(&pModConf->parameters);
+        free(pModConf);
+        return RS_RET_OUT_OF_MEMORY;
+    }
+    load_configuration = pModConf;
+ENDbeginCnfLoad
+
+BEGINsetModCnf
+    CODESTARTsetModCnf
+    parameters_free(&load_configuration->parameters);
+    CHKiRet(parameters_read_module(lst, &load_configuration->parameters));
+finalize_it:
+ENDsetModCnf
+
+BEGINcreateInstance
+    CODESTARTcreateInstance
+ENDcreateInstance
+
+BEGINfreeInstance
+    CODESTARTfreeInstance
+    parameters_free(&pData->parameters);
+    msgPropDescrDestruct(&pData->fields);
+    msgPropDescrDestruct(&pData->class_field);
+ENDfreeInstance
+
+BEGINcreateWrkrInstance
+    CODESTARTcreateWrkrInstance
+ENDcreateWrkrInstance
+
+BEGINfreeWrkrInstance
+    CODESTARTfreeWrkrInstance
+ENDfreeWrkrInstance
+
+/* Two actions may feed one jail, but then they must mean the same by it. */
+static bool
+jail_agrees(const struct jail *jail)
+{
+    for (instanceData *other = load_configuration->instances; other != NULL; other = other->next) {
+        const struct jail *const known = &other->parameters.jail;
+        if (strcmp(known->name, jail->name) == 0 && memcmp(known, jail, sizeof(*jail)) != 0) {
+            parser_errmsg(
+                "ombanmail: jail=\"%s\" is refused: another action has a jail of this name "
+                "with other values; give it another name, or the same values",
+                jail->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+static rsRetVal
+describe_fields(instanceData *instance)
+{
+    const char *const path = instance->parameters.path;
+    char class_path[256];
+    DEFiRet;
+
+    snprintf(class_path, sizeof(class_path), "%s!class", path);
+    CHKiRet(msgPropDescrFill(&instance->fields, (uchar *)path, (int)strlen(path)));
+    CHKiRet(msgPropDescrFill(&instance->class_field, (uchar *)class_path, (int)strlen(class_path)));
+finalize_it:
+    RETiRet;
+}
+
+BEGINnewActInst
+    CODESTARTnewActInst
+    CHKiRet(createInstance(&pData));
+    CHKiRet(parameters_read_action(lst, &load_configuration->parameters, &pData->parameters));
+    if (!jail_agrees(&pData->parameters.jail))
+        ABORT_FINALIZE(RS_RET_PARAM_ERROR);
+    CHKiRet(describe_fields(pData));
+    CODE_STD_STRING_REQUESTnewActInst(1);
+    CHKiRet(OMSRsetEntry(*ppOMSR, 0, NULL, OMSR_TPL_AS_MSG));
+    pData->next = load_configuration->instances;
+    load_configuration->instances = pData;
+    CODE_STD_FINALIZERnewActInst
+ENDnewActInst
+
+BEGINendCnfLoad
+    CODESTARTendCnfLoad
+    load_configuration = NULL;
+ENDendCnfLoad
+
+BEGINcheckCnf
+    CODESTARTcheckCnf
+ENDcheckCnf
+
+BEGINactivateCnfPrePrivDrop
+    const globals_t *const globals = &pModConf->pConf->globals;
+    const uid_t owner = globals->uidDropPriv == 0 ? (uid_t)-1 : (uid_t)globals->uidDropPriv;
+    const gid_t group = globals->gidDropPriv == 0 ? (gid_t)-1 : (gid_t)globals->gidDropPriv;
+    CODESTARTactivateCnfPrePrivDrop
+    if (pModConf->instances == NULL)
+        FINALIZE; /* loaded, but no action: nothing to do */
+    CHKiRet(make_directory(pModConf->parameters.runtime_directory, 0755, owner, group));
+    CHKiRet(make_directory(pModConf->parameters.state_directory, 0750, owner, group));
+    CHKiRet(open_table(&pModConf->parameters, owner, group));
+    pModConf->active = true;
+    register_jails(pModConf->instances);
+    listen_for_commands(&pModConf->parameters, owner, group);
+    start_keeper();
+finalize_it:
+ENDactivateCnfPrePrivDrop
+
+BEGINactivateCnf
+    CODESTARTactivateCnf
+    if (!pModConf->active)
+        FINALIZE;
+    seal_allow_lists(pModConf);
+    restore_bans(&pModConf->parameters);
+    if (engine.keeper != NULL)
+        keeper_release(engine.keeper);
+    start_scribe(&pModConf->parameters);
+finalize_it:
+ENDactivateCnf
+
+BEGINfreeCnf
+    CODESTARTfreeCnf
+    if (pModConf != NULL) {
+        if (pModConf->active)
+            stop_engine();
+        parameters_free(&pModConf->parameters);
+    }
+ENDfreeCnf
+
+/* ---- rsyslog's entry points: the rest ---- */
+
+BEGINdbgPrintInstInfo
+    CODESTARTdbgPrintInstInfo
+    dbgprintf("ombanmail: jail %s\n", pData->parameters.jail.name);
+ENDdbgPrintInstInfo
+
+BEGINtryResume
+    CODESTARTtryResume
+ENDtryResume
+
+/* Merged lines are counted as often as they came: see mail.conf. */
+BEGINisCompatibleWithFeature
+    CODESTARTisCompatibleWithFeature
+    if (eFeat == sFEATURERepeatedMsgReduction)
+        iRet = RS_RET_OK;
+ENDisCompatibleWithFeature
+
+/* Copies what the threads have counted
+ * into the statistics object, before it
+ * is read. */
+static void
+read_thread_statistics(statsobj_t *object, void *context)
+{
+    struct keeper_statistics keeper = {0};
+    struct scribe_statistics scribe = {0};
+
+    (void)object;
+    (void)context;
+    if (engine.keeper != NULL)
+        keeper_read_statistics(engine.keeper, &keeper);
+    if (engine.scribe != NULL)
+        scribe_read_statistics(engine.scribe, &scribe);
+    counter_enforced = keeper.enforced;
+    counter_removed = keeper.removed;
+    counter_refused = keeper.refused;
+    counter_pending = keeper.pending;
+    counter_written = scribe.written;
+    counter_ledger_errors = scribe.errors;
+}
+
+#define COUNTER(name, counter)                                                                     \
+    CHKiRet(statsobj.AddCounter(statistics, UCHAR_CONSTANT(name), ctrType_IntCtr, CTR_FLAG_NONE,   \
+                                &(counter)))
+
+static rsRetVal
+add_statistics(void)
+{
+    DEFiRet;
+
+    CHKiRet(statsobj.Construct(&statistics));
+    CHKiRet(statsobj.SetName(statistics, UCHAR_CONSTANT("ombanmail")));
+    CHKiRet(statsobj.SetOrigin(statistics, UCHAR_CONSTANT("ombanmail")));
+    COUNTER("messages", counter_messages);
+    COUNTER("failures", counter_failures);
+    COUNTER("duplicates", counter_duplicates);
+    COUNTER("ignored", counter_ignored);
+    COUNTER("allow.listed", counter_allowed);
+    COUNTER("old", counter_old);
+    COUNTER("session.mismatches", counter_mismatches);
+    COUNTER("bans", counter_bans);
+    COUNTER("bans.full", counter_full);
+    COUNTER("enforced", counter_enforced);
+    COUNTER("removed", counter_removed);
+    COUNTER("refused", counter_refused);
+    COUNTER("pending", counter_pending);
+    COUNTER("ledger.written", counter_written);
+    COUNTER("ledger.errors", counter_ledger_errors);
+    CHKiRet(statsobj.SetReadNotifier(statistics, read_thread_statistics, NULL));
+    CHKiRet(statsobj.ConstructFinalize(statistics));
+finalize_it:
+    RETiRet;
+}
+
+static void
+init_counters(void)
+{
+    STATSCOUNTER_INIT(counter_messages, mutex_messages);
+    STATSCOUNTER_INIT(counter_failures, mutex_failures);
+    STATSCOUNTER_INIT(counter_duplicates, mutex_duplicates);
+    STATSCOUNTER_INIT(counter_ignored, mutex_ignored);
+    STATSCOUNTER_INIT(counter_allowed, mutex_allowed);
+    STATSCOUNTER_INIT(counter_old, mutex_old);
+    STATSCOUNTER_INIT(counter_mismatches, mutex_mismatches);
+    STATSCOUNTER_INIT(counter_bans, mutex_bans);
+    STATSCOUNTER_INIT(counter_full, mutex_full);
+}
+
+static rsRetVal
+check_version(void)
+{
+    char running[VERSION_SIZE];
+
+    if (version_running(running) == 0 && strcmp(running, RSYSLOG_BUILD_VERSION) == 0)
+        return RS_RET_OK;
+    LogError(0, RS_RET_MODULE_LOAD_ERR_INIT_FAILED,
+             "ombanmail: built for rsyslogd "
+             "%s, but this is rsyslogd %s: "
+             "not loaded; build it again "
+             "with the headers of the "
+             "running version (./quickstart "
+             "install)",
+             RSYSLOG_BUILD_VERSION, version_running(running) == 0 ? running : "of unknown version");
+    return RS_RET_MODULE_LOAD_ERR_INIT_FAILED;
+}
+
+BEGINmodExit
+    CODESTARTmodExit
+    if (statistics != NULL)
+        statsobj.Destruct(&statistics);
+    objRelease(statsobj, CORE_COMPONENT);
+ENDmodExit
+
+NO_LEGACY_CONF_parseSelectorAct
+
+BEGINqueryEtryPt
+    CODESTARTqueryEtryPt
+    CODEqueryEtryPt_STD_OMOD_QUERIES
+    CODEqueryEtryPt_STD_OMOD8_QUERIES
+    CODEqueryEtryPt_STD_CONF2_OMOD_QUERIES
+    CODEqueryEtryPt_STD_CONF2_setModCnf_QUERIES
+    CODEqueryEtryPt_STD_CONF2_QUERIES
+    CODEqueryEtryPt_STD_CONF2_PREPRIVDROP_QUERIES
+ENDqueryEtryPt
+
+BEGINmodInit()
+    CODESTARTmodInit
+    *ipIFVersProvided = CURR_MOD_IF_VERSION;
+    CHKiRet(check_version());
+    CHKiRet(objUse(statsobj, CORE_COMPONENT));
+    init_counters();
+    CHKiRet(add_statistics());
+ENDmodInit

@@ -1,0 +1,357 @@
+/* parameters: one table a place, each row the name and the function that reads its value.
+ *
+ * All values are taken as words and parsed here: rsyslog's own conversions say neither the value
+ * nor what is allowed.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "rsyslog.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <libestr.h>
+
+#include "conf.h"
+#include "errmsg.h"
+#include "parserif.h"
+#include "rainerscript.h"
+
+#include "offence.h"
+#include "parameters.h"
+#include "table.h"
+
+#define DEFAULT_RUNTIME_DIRECTORY "/run/ombanmail"
+#define DEFAULT_STATE_DIRECTORY   "/var/lib/ombanmail"
+#define DEFAULT_PATH              "!ombanmail"
+#define CAPACITY_MIN              1024
+#define CAPACITY_MAX              100000000 /* some 13 GB */
+#define MAX_BANS_MIN              64
+#define MAX_BANS_MAX              10000000
+
+/* Reads one word into the parameters; true when it could be used, else it has said why not. */
+typedef bool (*word_reader)(const char *name, const char *word, struct parameters *parameters);
+
+struct parameter {
+    const char *name;     /* as documented */
+    const char *key;      /* in lower case, as rsyslog's parser hands it over */
+    ecslCmdHdrlType type; /* one string, or an array of strings */
+    word_reader read;
+};
+
+#define PARAMETERS_MAX 16 /* rows in a table */
+
+static bool
+refuse(const char *name, const char *value, const char *allowed)
+{
+    parser_errmsg("ombanmail: %s=\"%s\" is refused: %s", name, value, allowed);
+    return false;
+}
+
+static bool
+replace(char **member, const char *word)
+{
+    char *const copy = strdup(word);
+
+    if (copy == NULL)
+        return false;
+    free(*member);
+    *member = copy;
+    return true;
+}
+
+static bool
+read_number(const char *name, const char *word, unsigned long low, unsigned long high,
+            unsigned long *number)
+{
+    char allowed[96];
+    char *end;
+
+    errno = 0;
+    *number = strtoul(word, &end, 10);
+    if (errno == 0 && word[0] >= '0' && word[0] <= '9' && *end == '\0' && *number >= low &&
+        *number <= high)
+        return true;
+    snprintf(allowed, sizeof(allowed), "a whole number from %lu to %lu is allowed", low, high);
+    return refuse(name, word, allowed);
+}
+
+/* ---- module(load="ombanmail" …) ---- */
+
+static bool
+read_directory(const char *name, const char *word, char **member)
+{
+    /* room for the file names behind it, in sockaddr_un and in the table's header */
+    if (word[0] != '/' || strlen(word) > 80)
+        return refuse(name, word,
+                      "an absolute path of a directory, at most 80 characters, is allowed");
+    return replace(member, word);
+}
+
+static bool
+read_runtime_directory(const char *name, const char *word, struct parameters *parameters)
+{
+    return read_directory(name, word, &parameters->runtime_directory);
+}
+
+static bool
+read_state_directory(const char *name, const char *word, struct parameters *parameters)
+{
+    return read_directory(name, word, &parameters->state_directory);
+}
+
+static bool
+read_capacity(const char *name, const char *word, struct parameters *parameters)
+{
+    unsigned long number;
+
+    if (!read_number(name, word, CAPACITY_MIN, CAPACITY_MAX, &number))
+        return false;
+    parameters->capacity = (uint32_t)number;
+    return true;
+}
+
+static bool
+read_max_bans(const char *name, const char *word, struct parameters *parameters)
+{
+    unsigned long number;
+
+    if (!read_number(name, word, MAX_BANS_MIN, MAX_BANS_MAX, &number))
+        return false;
+    parameters->max_bans = (uint32_t)number;
+    return true;
+}
+
+/* ---- action(type="ombanmail" …) ---- */
+
+static bool
+read_jail(const char *name, const char *word, struct parameters *parameters)
+{
+    struct jail *const jail = &parameters->jail;
+
+    if (strlen(word) >= sizeof(jail->name))
+        return refuse(name, word, "a name of at most 31 letters, digits, - and _ is allowed");
+    strcpy(jail->name, word);
+    return true;
+}
+
+static bool
+read_maxretry(const char *name, const char *word, struct parameters *parameters)
+{
+    unsigned long number;
+
+    if (!read_number(name, word, 1, JAIL_MAXRETRY_MAX, &number))
+        return false;
+    parameters->jail.maxretry = (unsigned)number;
+    return true;
+}
+
+static bool
+read_findtime(const char *name, const char *word, struct parameters *parameters)
+{
+    struct jail *const jail = &parameters->jail;
+
+    if (jail_parse_time(word, false, &jail->findtime_s) == 0)
+        return true;
+    return refuse(name, word, "a span of time such as 600, 10m, 24h or 7d is allowed");
+}
+
+static bool
+read_bantime(const char *name, const char *word, struct parameters *parameters)
+{
+    struct jail *const jail = &parameters->jail;
+
+    if (jail_parse_time(word, true, &jail->bantime_s) == 0)
+        return true;
+    return refuse(name, word, "a span of time such as 3600, 1h, 7d, or -1 (for ever) is allowed");
+}
+
+static bool
+read_ignoreip(const char *name, const char *word, struct parameters *parameters)
+{
+    if (allow_add(parameters->allow, word, strlen(word)) == 0)
+        return true;
+    return refuse(name, word,
+                  "addresses and prefixes such as 192.0.2.1 or 2001:db8::/32 are allowed");
+}
+
+static bool
+read_class(const char *name, const char *word, struct parameters *parameters)
+{
+    struct jail *const jail = &parameters->jail;
+    const int class = offence_class_parse(word, strlen(word));
+
+    if (class < 0 || !(OFFENCE_BIT(class) & OFFENCE_COUNTABLE))
+        return refuse(name, word,
+                      "the name of a class that may count, such as auth_failed, is allowed "
+                      "(all of them: ombanmail-rulebase(5))");
+    jail->classes |= OFFENCE_BIT(class);
+    return true;
+}
+
+static bool
+read_prefix(const char *name, const char *word, unsigned low, unsigned high, unsigned *bits)
+{
+    unsigned long number;
+
+    if (!read_number(name, word, low, high, &number))
+        return false;
+    *bits = (unsigned)number;
+    return true;
+}
+
+static bool
+read_v4_prefix(const char *name, const char *word, struct parameters *parameters)
+{
+    return read_prefix(name, word, 8, 32, &parameters->jail.v4_bits);
+}
+
+static bool
+read_v6_prefix(const char *name, const char *word, struct parameters *parameters)
+{
+    return read_prefix(name, word, 16, 128, &parameters->jail.v6_bits);
+}
+
+static bool
+read_path(const char *name, const char *word, struct parameters *parameters)
+{
+    if (strncmp(word, "$!", 2) != 0 || word[2] == '\0')
+        return refuse(name, word, "a path below $!, such as $!ombanmail, is allowed");
+    return replace(&parameters->path, word + 1);
+}
+
+#define JAIL_PARAMETERS                                                                            \
+    {"maxretry", "maxretry", eCmdHdlrString, read_maxretry},                                       \
+        {"findtime", "findtime", eCmdHdlrString, read_findtime},                                   \
+        {"bantime", "bantime", eCmdHdlrString, read_bantime},                                      \
+        {"ignoreip", "ignoreip", eCmdHdlrArray, read_ignoreip},                                    \
+        {"classes", "classes", eCmdHdlrArray, read_class},                                         \
+        {"ipv4Prefix", "ipv4prefix", eCmdHdlrString, read_v4_prefix},                              \
+    {                                                                                              \
+        "ipv6Prefix", "ipv6prefix", eCmdHdlrString, read_v6_prefix                                 \
+    }
+
+static const struct parameter module_table[] = {
+    {"runtimeDirectory", "runtimedirectory", eCmdHdlrString, read_runtime_directory},
+    {"stateDirectory", "statedirectory", eCmdHdlrString, read_state_directory},
+    {"capacity", "capacity", eCmdHdlrString, read_capacity},
+    {"maxBans", "maxbans", eCmdHdlrString, read_max_bans},
+    JAIL_PARAMETERS,
+};
+
+static const struct parameter action_table[] = {
+    {"jail", "jail", eCmdHdlrString, read_jail},
+    {"path", "path", eCmdHdlrString, read_path},
+    JAIL_PARAMETERS,
+};
+
+#define ROWS(table) (sizeof(table) / sizeof((table)[0]))
+
+_Static_assert(ROWS(module_table) <= PARAMETERS_MAX, "read_values has room for all");
+_Static_assert(ROWS(action_table) <= PARAMETERS_MAX, "read_values has room for all");
+
+/* ---- both ---- */
+
+static bool
+read_string(const struct parameter *parameter, es_str_t *string, struct parameters *parameters)
+{
+    char *const word = es_str2cstr(string, NULL);
+    const bool used = word != NULL && parameter->read(parameter->name, word, parameters);
+
+    free(word);
+    return used;
+}
+
+static bool
+read_value(const struct parameter *parameter, const struct svar *value,
+           struct parameters *parameters)
+{
+    bool used = true;
+
+    if (value->datatype != 'A')
+        return read_string(parameter, value->d.estr, parameters);
+    for (int i = 0; i < value->d.ar->nmemb; i++)
+        used = read_string(parameter, value->d.ar->arr[i], parameters) && used;
+    return used;
+}
+
+/* Reads every value that is set, so that one run shows all that is wrong. */
+static rsRetVal
+read_values(struct nvlst *list, const struct parameter *table, size_t rows,
+            struct parameters *parameters)
+{
+    struct cnfparamdescr descriptions[PARAMETERS_MAX];
+    struct cnfparamblk block = {CNFPARAMBLK_VERSION, (unsigned short)rows, descriptions};
+    struct cnfparamvals *values;
+    rsRetVal iRet = RS_RET_OK;
+
+    for (size_t i = 0; i < rows; i++)
+        descriptions[i] = (struct cnfparamdescr){table[i].key, table[i].type, 0};
+    values = nvlstGetParams(list, &block, NULL);
+    if (values == NULL)
+        return RS_RET_MISSING_CNFPARAMS;
+    for (size_t i = 0; i < rows; i++)
+        if (values[i].bUsed && !read_value(&table[i], &values[i].val, parameters))
+            iRet = RS_RET_PARAM_ERROR;
+    cnfparamvalsDestruct(values, &block);
+    return iRet;
+}
+
+/* No class named: those that were there before. */
+static rsRetVal
+read_jail_values(struct nvlst *list, const struct parameter *table, size_t rows,
+                 struct parameters *parameters)
+{
+    const uint64_t classes = parameters->jail.classes;
+    char wrong[256];
+    rsRetVal iRet;
+
+    parameters->jail.classes = 0;
+    iRet = read_values(list, table, rows, parameters);
+    if (parameters->jail.classes == 0)
+        parameters->jail.classes = classes;
+    if (iRet == RS_RET_OK && jail_check(&parameters->jail, wrong) != NULL) {
+        parser_errmsg("ombanmail: %s", wrong);
+        iRet = RS_RET_PARAM_ERROR;
+    }
+    return iRet;
+}
+
+rsRetVal
+parameters_read_module(struct nvlst *list, struct parameters *module)
+{
+    *module = (struct parameters){.runtime_directory = strdup(DEFAULT_RUNTIME_DIRECTORY),
+                                  .state_directory = strdup(DEFAULT_STATE_DIRECTORY),
+                                  .capacity = TABLE_CAPACITY_DEFAULT,
+                                  .max_bans = TABLE_BANS_DEFAULT,
+                                  .allow = allow_new()};
+    if (module->runtime_directory == NULL || module->state_directory == NULL ||
+        module->allow == NULL)
+        return RS_RET_OUT_OF_MEMORY;
+    jail_defaults(&module->jail);
+    if (list == NULL)
+        return RS_RET_OK;
+    return read_jail_values(list, module_table, ROWS(module_table), module);
+}
+
+rsRetVal
+parameters_read_action(struct nvlst *list, const struct parameters *module,
+                       struct parameters *action)
+{
+    *action = (struct parameters){
+        .jail = module->jail, .allow = allow_new(), .path = strdup(DEFAULT_PATH)};
+    if (action->allow == NULL || action->path == NULL)
+        return RS_RET_OUT_OF_MEMORY;
+    return read_jail_values(list, action_table, ROWS(action_table), action);
+}
+
+void
+parameters_free(struct parameters *parameters)
+{
+    free(parameters->runtime_directory);
+    free(parameters->state_directory);
+    free(parameters->path);
+    allow_free(parameters->allow);
+    *parameters = (struct parameters){0};
+}

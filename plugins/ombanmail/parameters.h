@@ -1,0 +1,41 @@
+/* parameters: what stands in module(load="ombanmail" …) and action(type="ombanmail" …).
+ *
+ * Every refusal names the parameter, the value and what is allowed; rsyslog's parser adds file and
+ * line. All of it runs before the fork and under `rsyslogd -N1`: nothing outside the process is
+ * touched. Main thread only.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef OMBANMAIL_PARAMETERS_H
+#define OMBANMAIL_PARAMETERS_H
+
+#include <stdint.h>
+
+#include "allow.h"
+#include "jail.h"
+
+/* rsyslog's headers are included by the .c files: they must come first there. */
+struct nvlst;
+
+struct parameters {
+    /* of the module only */
+    char *runtime_directory; /* the table and the command socket; on tmpfs */
+    char *state_directory;   /* the ledger */
+    uint32_t capacity;       /* clients */
+    uint32_t max_bans;
+    /* of an action; in the module they are what its actions begin with */
+    struct jail jail;
+    /* ignoreip and loopback, not yet sealed. The module's holds for every action, an action's for
+     * that action. */
+    struct allow *allow;
+    char *path; /* where mmnormalize put the fields: "!ombanmail"; not of the module */
+};
+
+/* Fill in the defaults, then what is in the list (NULL: nothing is). The members are the caller's
+ * to free with parameters_free, also after an error. */
+rsRetVal parameters_read_module(struct nvlst *list, struct parameters *module);
+rsRetVal parameters_read_action(struct nvlst *list, const struct parameters *module,
+                                struct parameters *action);
+
+void parameters_free(struct parameters *parameters);
+
+#endif

@@ -1,0 +1,445 @@
+# shellcheck shell=bash
+# lib.sh: a world of its own for each test, and the words to act in it.
+#
+# A test sources this file first. It then starts itself anew in private mount, network, process,
+# IPC and UTS namespaces: /run and /dev are new, /etc, /tmp, /usr and /var are overlays over the
+# machine's (read what is there, write without effect), the rest is read-only, the network is a
+# loopback, and process 1 is the test. When the test ends, however it ends, the kernel takes down
+# everything that it started, mounted or configured: there is nothing left to clean, so nothing can
+# be forgotten. That is also why tests may run in parallel.
+#
+#   #!/bin/bash
+#   # What it proves. What would make it fail.
+#   . "$(dirname "$0")/lib.sh"
+#   needs module
+#   rsyslog_configure 'maxretry="3"'
+#   rsyslog_start
+#   attack 203.0.113.9 | log
+#   check "the client is banned" wait_for 5 banned 203.0.113.9
+#   finish
+#
+# SPDX-License-Identifier: BSD-2-Clause
+
+set -u
+LC_ALL=C
+TZ=UTC
+export LC_ALL TZ
+
+TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+top_srcdir=$(cd "${top_srcdir:-$TESTS/..}" && pwd)
+top_builddir=$(cd "${top_builddir:-$top_srcdir}" && pwd)
+export top_srcdir top_builddir
+MODULE=$top_builddir/plugins/ombanmail/.libs/ombanmail.so
+BANMAILCTL=$top_builddir/tools/banmailctl
+HELPERS=${HELPERS:-$top_builddir/tests/helpers}
+WORK=/run/world # all files of a test, in its own /run
+PATH=/usr/local/sbin:/usr/sbin:/sbin:$PATH
+
+# ---- the world ----
+
+# MUST_RUN, when set, makes what cannot run an error.
+skip_all() {
+    if [ -n "${MUST_RUN:-}" ]; then
+        echo "It cannot run here: $*" >&2
+        finished=1
+        exit 1
+    fi
+    echo "1..0 # SKIP $*"
+    finished=1
+    exit 0
+}
+
+# How long a whole test may take, in seconds, before all of it is killed.
+: "${TEST_LIMIT:=180}"
+
+enter_world() {
+    local namespaces=(--mount --net --pid --ipc --uts --fork --kill-child --mount-proc)
+
+    case $top_srcdir/ in
+        /run/* | /dev/*) skip_all "the source lies below /run or /dev, which are made new here" ;;
+    esac
+    [ "$(id -u)" = 0 ] || skip_all "not root: network namespaces and nftables need it"
+    unshare "${namespaces[@]}" true 2>/dev/null ||
+        skip_all "this machine allows no private namespaces (unshare ${namespaces[*]})"
+    # unshare dies with timeout, and the world with unshare.
+    OMBANMAIL_WORLD=1 exec timeout --foreground --signal=KILL "$TEST_LIMIT" \
+        setpriv --pdeathsig KILL \
+        unshare "${namespaces[@]}" bash "$(cd "$(dirname "$0")" && pwd)/${0##*/}" "$@"
+}
+
+# New /run and /dev, overlays over what daemons write to. /dev is new because syslog(3) speaks to
+# /dev/log only, and that name is the machine's.
+build_world() {
+    local name
+
+    mount -t tmpfs -o mode=755 tmpfs /run
+    mkdir -p $WORK/dev/pts $WORK/dev/shm $WORK/spool /run/lock
+    mount -t tmpfs -o mode=755 tmpfs $WORK/dev
+    mkdir $WORK/dev/pts $WORK/dev/shm
+    for name in null zero full random urandom tty; do
+        touch $WORK/dev/$name
+        mount --bind /dev/$name $WORK/dev/$name
+    done
+    mount --bind /dev/pts $WORK/dev/pts
+    mount -t tmpfs -o mode=1777 tmpfs $WORK/dev/shm
+    ln -s /proc/self/fd $WORK/dev/fd
+    for name in 0:stdin 1:stdout 2:stderr; do
+        ln -s "/proc/self/fd/${name%:*}" "$WORK/dev/${name#*:}"
+    done
+    mount --move $WORK/dev /dev
+    for name in etc tmp usr var; do
+        overlay "/$name"
+    done
+    # All the rest is only to be looked at. (In a chroot / may be no mount of its own.)
+    mount -o remount,bind,ro / 2>/dev/null || true
+    ip link set lo up
+    cd / || exit 99
+}
+
+# Makes a directory writable without effect on the machine's.
+overlay() {
+    local target=$1 own=$WORK/overlay$1
+
+    mkdir -p "$own/upper" "$own/work"
+    chown --reference="$target" "$own/upper"
+    chmod --reference="$target" "$own/upper"
+    mount -t overlay -o "lowerdir=$target,upperdir=$own/upper,workdir=$own/work" overlay "$target" ||
+        skip_all "this machine allows no overlay over $target"
+}
+
+# ---- TAP ----
+
+exec {terminal}>&1 # also within check, whose commands print into a file
+tests_run=0
+tests_failed=0
+
+ok() {
+    tests_run=$((tests_run + 1))
+    echo "ok $tests_run - $*"
+}
+
+not_ok() {
+    tests_run=$((tests_run + 1))
+    tests_failed=$((tests_failed + 1))
+    echo "not ok $tests_run - $*"
+}
+
+# check DESCRIPTION COMMAND…: succeeds as the command does; what it printed is shown when it fails.
+check() {
+    local description=$1
+
+    shift
+    if "$@" >$WORK/check.out 2>&1; then
+        ok "$description"
+    else
+        not_ok "$description"
+        echo "# failed: $*"
+        tail -n 20 $WORK/check.out | sed 's/^/#   /'
+        rsyslogd_messages
+    fi
+}
+
+not() {
+    ! "$@"
+}
+
+skip() {
+    tests_run=$((tests_run + 1))
+    echo "ok $tests_run # SKIP $*"
+}
+
+# equal EXPECTED COMMAND…: the command prints exactly that.
+equal() {
+    local expected=$1 got
+
+    shift
+    got=$("$@") || return
+    [ "$got" = "$expected" ] || {
+        echo "expected: $expected"
+        echo "got:      $got"
+        return 1
+    }
+}
+
+finish() {
+    echo "1..$tests_run"
+    finished=1
+    exit $((tests_failed > 0))
+}
+
+at_exit() {
+    local status=$?
+
+    [ -n "${finished:-}" ] && exit $status
+    # What ended early has no plan and so fails; what it died of is worth seeing.
+    rsyslogd_messages
+    exit $((status ? status : 99))
+}
+
+# wait_for SECONDS COMMAND…: polls until the command succeeds.
+wait_for() {
+    local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ "${EPOCHREALTIME/./}" -lt "$end" ] || {
+            echo "in vain waited for: $*"
+            return 1
+        }
+        sleep 0.02
+    done
+}
+
+# ---- what must be there ----
+
+# needs module PROGRAM…: skips all, aloud, when something is missing.
+needs() {
+    local what
+
+    for what; do
+        if [ "$what" = module ]; then
+            [ -f "$MODULE" ] || skip_all "not built: $MODULE"
+            command -v rsyslogd >/dev/null || skip_all "rsyslogd is not installed"
+            command -v nft >/dev/null || skip_all "nft is not installed"
+            nft list ruleset >/dev/null 2>&1 || skip_all "the kernel has no nf_tables"
+        elif [[ $what = /* ]]; then
+            [ -e "$what" ] || skip_all "missing: $what"
+        else
+            command -v "$what" >/dev/null || skip_all "$what is not installed"
+        fi
+    done
+}
+
+# ---- rsyslogd ----
+
+# Where rsyslogd looks for modules: the distribution's directory, then ours.
+module_path() {
+    local directory
+
+    for directory in /usr/lib/*/rsyslog /usr/lib64/rsyslog /usr/lib/rsyslog; do
+        [ ! -f "$directory/imuxsock.so" ] || break
+    done
+    echo "$directory:${MODULE%/*}"
+}
+
+# The shipped configuration files and rulebases, as `make install` would lay them, in $WORK/share.
+share() {
+    local file
+
+    mkdir -p $WORK/share
+    cp "$top_srcdir"/rulebases/*.rb $WORK/share/
+    for file in "$top_srcdir"/conf/*.conf "$top_srcdir"/conf/*.conf.in; do
+        sed "s,@pkgdatadir@,$WORK/share,g" "$file" >"$WORK/share/$(basename "$file" .in)"
+    done
+}
+
+# rsyslog_configure [MODULE-PARAMETERS]: writes $WORK/rsyslog.conf. In this order: what a test wrote
+# into $WORK/before.conf; /dev/log and what it wrote into $WORK/inputs.conf; rsyslogd's own messages
+# go to $WORK/rsyslogd.log; the shipped mail.conf; what a test wrote into $WORK/after.conf.
+has_socket=yes # no: /dev/log is not read, somebody else has it
+rsyslog_configure() {
+    local socket="module(load=\"imuxsock\")"
+
+    share
+    [ $has_socket = yes ] || socket=
+    touch $WORK/before.conf $WORK/inputs.conf $WORK/after.conf
+    cat >$WORK/rsyslog.conf <<END_OF_CONFIGURATION
+include(file="$WORK/before.conf")
+global(workDirectory="$WORK/spool")
+$socket
+module(load="mmnormalize")
+module(load="ombanmail" stateDirectory="$WORK/state" ${1:-})
+include(file="$WORK/inputs.conf")
+if \$syslogtag startswith "rsyslogd" then {
+    action(type="omfile" file="$WORK/rsyslogd.log")
+    stop
+}
+include(file="$WORK/share/mail.conf")
+include(file="$WORK/after.conf")
+END_OF_CONFIGURATION
+}
+
+# rsyslogd_run ARGUMENTS…: rsyslogd as installed, with our module in its path; $RSYSLOGD and
+# $LAUNCHER (words put in front) replace parts of that.
+LAUNCHER=()
+: "${RSYSLOGD:=rsyslogd}"
+rsyslogd_run() {
+    "${LAUNCHER[@]}" "$RSYSLOGD" -M "$(module_path)" -f "${RSYSLOG_CONF:-$WORK/rsyslog.conf}" \
+        -i $WORK/rsyslogd.pid "$@"
+}
+
+# Starts it and waits until it takes messages.
+rsyslog_start() {
+    rm -f $WORK/rsyslogd.pid
+    [ $has_socket = no ] || rm -f /dev/log
+    rsyslogd_run -n "$@" >>$WORK/stderr 2>&1 &
+    rsyslogd_pid=$!
+    wait_for 15 rsyslog_ready || bail_out "rsyslogd does not start"
+    # It starts with an empty configuration where its own is wrong: nothing can come of that.
+    not said "could not interpret master config file" || bail_out "the configuration is wrong"
+    # Behind a launcher the daemon may be a child of the one that was started.
+    rsyslogd_pid=$(cat $WORK/rsyslogd.pid)
+}
+
+# Ready, or gone.
+rsyslog_ready() {
+    kill -0 "$rsyslogd_pid" 2>/dev/null || bail_out "rsyslogd has ended"
+    [ -s $WORK/rsyslogd.pid ] && { [ $has_socket = no ] || [ -S /dev/log ]; }
+}
+
+bail_out() {
+    echo "Bail out! $*"
+    rsyslogd_messages
+    finished=1
+    exit 99
+} >&"$terminal"
+
+rsyslogd_messages() {
+    tail -q -n 8 $WORK/stderr $WORK/rsyslogd.log 2>/dev/null | cut -c 1-240 | sed 's/^/#   log: /'
+}
+
+# rsyslog_stop [SIGNAL]
+rsyslog_stop() {
+    kill "-${1:-TERM}" "$rsyslogd_pid"
+    wait_for 20 not kill -0 "$rsyslogd_pid"
+    wait "$rsyslogd_pid" 2>/dev/null
+    return 0
+}
+
+# ---- lines ----
+
+# attack ADDRESS [COUNT [OFFSET]]: what Postfix writes when a client guesses COUNT (5) passwords,
+# each for another user, as traditional lines without priority.
+attack() {
+    local address=$1 count=${2:-5} offset=${3:-0} i stamp
+
+    printf -v stamp '%(%b %e %H:%M:%S)T' -1
+    for ((i = offset; i < offset + count; i++)); do
+        echo "$stamp mx1 postfix/submission/smtpd[2603]: warning: unknown[$address]:" \
+            "SASL LOGIN authentication failed: (reason unavailable), sasl_username=user$i@example.org"
+    done
+}
+
+# Dovecot's, likewise.
+attack_imap() {
+    local address=$1 count=${2:-5} offset=${3:-0} i stamp
+
+    printf -v stamp '%(%b %e %H:%M:%S)T' -1
+    for ((i = offset; i < offset + count; i++)); do
+        echo "$stamp mx1 dovecot: imap-login: Disconnected: Connection closed (auth failed," \
+            "1 attempts in 2 secs): user=<user$i@example.org>, method=PLAIN, rip=$address," \
+            "lip=198.51.100.1, TLS: Connection closed, session=<$(session "$address" $i)>"
+    done
+}
+
+# Dovecot's session id: base64 of six bytes of time, the port, and the address as it is in memory.
+session() {
+    local address=$1 number=$2 hex i
+
+    hex=$(address_hex "$address")
+    printf -v hex '%012x%04x%s' $((RANDOM * 65536 + number)) $((1024 + number)) "$hex"
+    for ((i = 0; i < ${#hex}; i += 2)); do
+        printf '%b' "\\x${hex:i:2}"
+    done | base64 -w 0 | tr -d =
+}
+
+# An address in hexadecimal digits: 8 or 32.
+address_hex() {
+    local left=${1%%::*} right=${1##*::} group head='' tail='' zeros
+
+    if [[ $1 = *.* ]]; then
+        printf '%02x' ${1//./ }
+        return
+    fi
+    [[ $1 = *::* ]] || right=
+    for group in ${left//:/ }; do printf -v head '%s%04x' "$head" "0x$group"; done
+    for group in ${right//:/ }; do printf -v tail '%s%04x' "$tail" "0x$group"; done
+    printf -v zeros '%*s' $((32 - ${#head} - ${#tail})) ''
+    echo "$head${zeros// /0}$tail"
+}
+
+# Feeds traditional lines from standard input to /dev/log, as syslog(3) would send them: without
+# the host name.
+log() {
+    local line header
+
+    while IFS= read -r line; do
+        header=${line:0:15}
+        line=${line:16}
+        printf '<22>%s %s' "$header" "${line#* }" | socat -u STDIN UNIX-SENDTO:/dev/log
+    done
+}
+
+# log_tcp PORT: the same over TCP, with priority and host name.
+log_tcp() {
+    sed 's/^/<22>/' >"/dev/tcp/127.0.0.1/$1"
+}
+
+# ---- what the kernel has ----
+
+# The set of ours that holds an address: IPv4 by address, IPv6 by /64.
+element() {
+    case $1 in
+        *.*) echo "v4 { $1 }" ;;
+        *) echo "v6_64 { $(prefix64 "$1") }" ;;
+    esac
+}
+
+prefix64() {
+    local hex
+
+    hex=$(address_hex "${1%/*}")
+    echo "${hex:0:4}:${hex:4:4}:${hex:8:4}:${hex:12:4}::"
+}
+
+# banned ADDRESS: the kernel's set holds it, with a timeout.
+banned() {
+    # shellcheck disable=SC2046
+    nft get element inet ombanmail $(element "$1") | grep -q 'timeout'
+}
+
+# How many elements the sets hold.
+ban_count() {
+    nft -j list table inet ombanmail | tr '{' '\n' | grep -c '"val"'
+}
+
+# seconds_left ADDRESS: of its element, whole; nft prints them as 1d2h3m4s5ms.
+seconds_left() {
+    local text
+
+    # shellcheck disable=SC2046
+    text=$(nft get element inet ombanmail $(element "$1") |
+        sed -n 's/.* expires \([0-9dhms]*\).*/\1/p' |
+        sed 's/[0-9]*ms$//; s/d/*86400+/; s/h/*3600+/; s/m/*60+/; s/s/+/')
+    [ -n "$text" ] && echo $((${text}0))
+}
+
+# barrier [FEEDER…]: returns when everything that was fed the same way before is processed and
+# enforced: a client of its own attacks, and lines of one input keep their order.
+barriers=0
+barrier() {
+    local address=198.18.7.$((++barriers))
+
+    [ $# -gt 0 ] || set -- log
+    attack $address 16 | "$@"
+    wait_for 10 banned $address
+}
+
+# said TEXT: rsyslogd's own messages contain it.
+said() {
+    cat $WORK/rsyslogd.log $WORK/stderr 2>/dev/null | grep -qF -- "$1"
+}
+
+banmailctl() {
+    "$BANMAILCTL" "$@"
+}
+
+# ---- begin ----
+
+if [ -z "${OMBANMAIL_WORLD:-}" ]; then
+    enter_world "$@"
+fi
+unset OMBANMAIL_WORLD
+trap at_exit EXIT
+trap 'exit 130' INT TERM
+build_world

@@ -1,0 +1,322 @@
+/* test_command: what a request may do to the table, what it is refused, and what is answered.
+ *
+ * Fails when somebody who must never be banned can be, when a request with a member that we do not
+ * know is carried out, when an answer is not one line of JSON, or when an unban lifts too little.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <json.h>
+
+#include "command.h"
+#include "object.h"
+
+#define NOW_MS INT64_C(1795248545000)
+
+static char directory[64];
+static struct table *table;
+static struct allow *allow;
+static char answer[COMMAND_SIZE];
+
+static int
+make_table(void **state)
+{
+    char path[128];
+    bool is_new;
+    (void)state;
+    strcpy(directory, "/tmp/test_command.XXXXXX");
+    if (mkdtemp(directory) == NULL)
+        return -1;
+    snprintf(path, sizeof(path), "%s/table", directory);
+    const struct table_options options = {
+        .path = path,
+        .ledger_path = "",
+        .capacity = 1024,
+        .max_bans = 64,
+        .owner = (uid_t)-1,
+        .group = (gid_t)-1,
+        .now_ms = NOW_MS,
+    };
+    allow = allow_new();
+    allow_add(allow, "192.0.2.0/24", 12);
+    allow_add(allow, "2001:db8:a::1", 13);
+    allow_seal(allow);
+    return table_open(&options, &table, &is_new);
+}
+
+static int
+remove_table(void **state)
+{
+    char path[128];
+    (void)state;
+    table_close(table);
+    allow_free(allow);
+    snprintf(path, sizeof(path), "%s/table", directory);
+    unlink(path);
+    return rmdir(directory);
+}
+
+static int
+run(const char *request)
+{
+    const struct command_context context = {
+        .table = table, .allow = allow, .caller = 1000, .now_ms = NOW_MS};
+    memset(answer, 'x', sizeof(answer));
+    return command_run(&context, request, strlen(request), answer);
+}
+
+/* Every answer is one line, one object, and says done or error. */
+static void
+assert_answer(bool done)
+{
+    struct fjson_object *object, *member;
+    size_t length = strnlen(answer, sizeof(answer));
+    assert_true(length < sizeof(answer));
+    assert_ptr_equal(strchr(answer, '\n'), answer + length - 1);
+    object = object_parse(answer, length);
+    assert_non_null(object);
+    assert_true(fjson_object_object_get_ex(object, "done", &member));
+    assert_int_equal(fjson_object_get_boolean(member), done);
+    assert_int_equal(fjson_object_object_get_ex(object, "error", &member), !done);
+    fjson_object_put(object);
+}
+
+static void
+assert_refused(const char *request, int error, const char *words)
+{
+    int result = run(request);
+    if (result != error || strstr(answer, words) == NULL)
+        fail_msg("%s: %d, %s", request, result, answer);
+    assert_answer(false);
+}
+
+static unsigned
+live_bans(struct ban *last)
+{
+    unsigned count = 0;
+    struct ban ban;
+    for (uint32_t slot = 0; slot < 64; slot++)
+        if (table_read_ban(table, slot, &ban) && ban.end == BAN_RUNNING) {
+            count++;
+            *last = ban;
+        }
+    return count;
+}
+
+static void
+a_ban_is_wanted(void **state)
+{
+    struct ban ban;
+    char text[SOURCE_TEXT_SIZE];
+    (void)state;
+    assert_int_equal(run("{\"command\":\"ban\",\"source\":\"203.0.113.9\",\"seconds\":60}\n"), 1);
+    assert_answer(true);
+    assert_int_equal(live_bans(&ban), 1);
+    assert_string_equal(source_print(&ban.source, text), "203.0.113.9");
+    assert_int_equal(ban.jail, TABLE_JAIL_MANUAL);
+    assert_int_equal(ban.origin, BAN_BY_HAND);
+    assert_int_equal(ban.since_ms, NOW_MS);
+    assert_int_equal(ban.until_ms, NOW_MS + 60000);
+
+    assert_int_equal(run("{\"command\":\"unban\",\"source\":\"203.0.113.9\"}"), 1);
+    assert_answer(true);
+    assert_int_equal(live_bans(&ban), 0);
+    assert_int_equal(run("{\"command\":\"unban\",\"source\":\"203.0.113.9\"}"), 0);
+    assert_string_equal(answer, "{\"done\":true,\"bans\":0}\n");
+}
+
+static void
+prefixes_for_ever_and_what_lies_within(void **state)
+{
+    struct ban ban;
+    (void)state;
+    assert_int_equal(run("{\"command\":\"ban\",\"source\":\"2001:db8:1::/48\"}"), 1);
+    assert_int_equal(live_bans(&ban), 1);
+    assert_int_equal(ban.until_ms, TABLE_FOREVER_MS);
+    assert_int_equal(ban.source.prefix, 48);
+    assert_int_equal(run("{\"command\":\"ban\",\"source\":\"203.0.113.0/24\"}"), 1);
+    assert_int_equal(run("{\"command\":\"ban\",\"source\":\"203.0.113.7\"}"), 1);
+    assert_int_equal(run("{\"command\":\"ban\",\"source\":\"100.0.0.0/8\"}"), 1);
+    assert_int_equal(run("{\"command\":\"unban\",\"source\":\"203.0.113.0/24\"}"), 2);
+    assert_int_equal(run("{\"command\":\"unban\",\"source\":\"2001:db8:1:2::3\"}"), 1);
+    assert_int_equal(run("{\"command\":\"unban\",\"source\":\"0.0.0.0/0\"}"), 1);
+    assert_int_equal(live_bans(&ban), 0);
+}
+
+#define BAN(source) "{\"command\":\"ban\",\"source\":\"" source "\"}"
+
+static void
+who_is_never_banned(void **state)
+{
+    struct ban ban;
+    (void)state;
+    assert_refused(BAN("192.0.2.7"), -EPERM, "allow-listed by 192.0.2.0/24");
+    assert_refused(BAN("::ffff:192.0.2.7"), -EPERM, "192.0.2.7 is allow-listed by 192.0.2.0/24");
+    assert_refused(BAN("192.0.0.0/16"), -EPERM, "within 192.0.0.0/16");
+    assert_refused(BAN("2001:db8:a::/64"), -EPERM, "within 2001:db8:a::/64");
+    assert_refused(BAN("127.0.0.1"), -EINVAL, "no client's address");
+    assert_refused(BAN("127.0.0.0/8"), -EINVAL, "no client's address");
+    assert_refused(BAN("::1"), -EINVAL, "no client's address");
+    assert_refused(BAN("::"), -EINVAL, "no client's address");
+    assert_refused(BAN("0.0.0.0"), -EINVAL, "no client's address");
+    assert_refused(BAN("224.0.0.1"), -EINVAL, "no client's address");
+    assert_refused(BAN("ff02::1"), -EINVAL, "no client's address");
+    assert_refused(BAN("0.0.0.0/0"), -EINVAL, "/8 is the widest");
+    assert_refused(BAN("100.0.0.0/7"), -EINVAL, "/8 is the widest");
+    assert_refused(BAN("2000::/3"), -EINVAL, "/16 is the widest");
+    assert_refused(BAN("::/0"), -EINVAL, "/16 is the widest");
+    assert_int_equal(live_bans(&ban), 0);
+}
+
+static void
+what_is_no_request(void **state)
+{
+    char longest[COMMAND_SIZE + 2];
+    struct ban ban;
+    (void)state;
+    assert_refused("", -EINVAL, "one object of JSON");
+    assert_refused("ban 203.0.113.9", -EINVAL, "one object of JSON");
+    assert_refused("{}", -EINVAL, "no command");
+    assert_refused("{\"command\":\"ban\"}", -EINVAL, "no source");
+    assert_refused("{\"command\":\"flush\",\"source\":\"203.0.113.9\"}", -EINVAL, "'flush'");
+    assert_refused("{\"command\":7,\"source\":\"203.0.113.9\"}", -EINVAL, "no command");
+    assert_refused("{\"command\":\"unban\",\"source\":\"203.0.113.9\",\"jail\":\"mail\"}", -EINVAL,
+                   "'jail'");
+    assert_refused("{\"command\":\"unban\",\"source\":\"203.0.113.9\",\"seconds\":5}", -EINVAL,
+                   "no seconds");
+    assert_refused(BAN("203.0.113.999"), -EINVAL, "'203.0.113.999' is neither");
+    assert_refused(BAN("203.0.113.0/33"), -EINVAL, "neither");
+    assert_refused(BAN("a\\\"b\\\\c"), -EINVAL, "'a'b'c' is neither");
+    assert_refused(BAN("\\u0000"), -EINVAL, "no source");
+    assert_refused("{\"command\":\"ban\",\"source\":\"203.0.113.9\",\"\\n\\\"\xff\":1}", -EINVAL,
+                   "'?'?'");
+
+    static const char *const seconds[] = {
+        "0", "-1", "1.5", "\"60\"", "null", "1e3", "9223372036854775807", "3162240001"};
+    for (size_t i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
+        char request[128];
+        snprintf(request, sizeof(request),
+                 "{\"command\":\"ban\",\"source\":\"203.0.113.9\",\"seconds\":%s}", seconds[i]);
+        assert_refused(request, -EINVAL, "whole number");
+    }
+    memset(longest, ' ', sizeof(longest));
+    longest[sizeof(longest) - 1] = '\0';
+    assert_refused(longest, -EMSGSIZE, "at most");
+    assert_int_equal(live_bans(&ban), 0);
+}
+
+static void
+a_full_table_says_so(void **state)
+{
+    struct ban ban;
+    (void)state;
+    for (unsigned i = 0; i < 64; i++) {
+        char request[128];
+        snprintf(request, sizeof(request), BAN("203.0.113.%u"), i);
+        assert_int_equal(run(request), 1);
+    }
+    assert_refused(BAN("203.0.113.200"), -ENOSPC, "maxBans");
+    assert_int_equal(live_bans(&ban), 64);
+    assert_int_equal(run("{\"command\":\"unban\",\"source\":\"203.0.113.0/24\"}"), 64);
+}
+
+static void
+random_requests_are_survived(void **state)
+{
+    static const char good[] = "{\"command\":\"ban\",\"source\":\"203.0.113.9\",\"seconds\":60}";
+    (void)state;
+    srand(1);
+    for (int round = 0; round < 50000; round++) {
+        char request[sizeof(good)];
+        memcpy(request, good, sizeof(good));
+        for (int i = rand() % 4; i >= 0; i--)
+            request[(size_t)rand() % (sizeof(good) - 1)] = (char)rand();
+        assert_answer(run(request) >= 0);
+    }
+}
+
+/* ---- banmailctl's end ---- */
+
+static char socket_path[128];
+
+/* Listens; what accepts and answers is up to the test. */
+static int
+listen_here(void)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(socket_path, sizeof(socket_path), "%s/socket", directory);
+    strcpy(address.sun_path, socket_path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+/* Answers one client in two pieces, after having closed its own ears. */
+static void *
+answer_in_pieces(void *argument)
+{
+    int fd = accept(*(int *)argument, NULL, NULL);
+    char request[COMMAND_SIZE];
+    ssize_t n = recv(fd, request, sizeof(request), 0);
+    if (n > 0 && request[n - 1] == '\n' && send(fd, "{\"done\":true,", 13, 0) == 13 &&
+        send(fd, "\"bans\":1}\n", 10, 0) == 10)
+        close(fd);
+    return NULL;
+}
+
+static void
+sending_and_its_ends(void **state)
+{
+    char text[COMMAND_SIZE], path[200];
+    pthread_t thread;
+    (void)state;
+    snprintf(path, sizeof(path), "%s/none", directory);
+    assert_int_equal(command_send(path, "{}", text, 100), -ENOENT);
+    memset(path, 'a', sizeof(path) - 1);
+    path[sizeof(path) - 1] = '\0';
+    assert_int_equal(command_send(path, "{}", text, 100), -ENAMETOOLONG);
+
+    int fd = listen_here();
+    assert_int_equal(command_send(socket_path, "{}", text, 100), -ECONNREFUSED);
+    listen(fd, 0);
+    assert_int_equal(command_send(socket_path, "{}", text, 100), -ETIMEDOUT);
+    assert_int_equal(command_send(socket_path, "{}", text, 100),
+                     -ETIMEDOUT); /* its queue is full */
+    close(fd);
+    unlink(socket_path);
+
+    fd = listen_here();
+    listen(fd, 1);
+    pthread_create(&thread, NULL, answer_in_pieces, &fd);
+    assert_int_equal(command_send(socket_path, "{}", text, 2000), 0);
+    assert_string_equal(text, "{\"done\":true,\"bans\":1}\n");
+    pthread_join(thread, NULL);
+    close(fd);
+    unlink(socket_path);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_table, remove_table)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_ban_is_wanted),      TEST(prefixes_for_ever_and_what_lies_within),
+        TEST(who_is_never_banned),  TEST(what_is_no_request),
+        TEST(a_full_table_says_so), TEST(random_requests_are_survived),
+        TEST(sending_and_its_ends),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,241 @@
+/* test_jail: fail2ban's notation of time, the limits, and the decision against a slow oracle.
+ *
+ * Fails when a slip such as "10x" or an overflow passes for a time, when a limit is off by one, or
+ * when jail_decide differs from looking at every choice of maxretry failures.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "jail.h"
+#include "offence.h"
+
+static void
+reads_times(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t seconds;
+    } good[] = {
+        {"90", 90},
+        {"90s", 90},
+        {"10m", 600},
+        {"24h", 86400},
+        {"7d", 604800},
+        {"1w", 604800},
+        {"1d 12h", 129600},
+        {"1d12h", 129600},
+        {"1h  30", 3630},
+        {"1", 1},
+        {"001", 1},
+        {"0h 1", 1},
+        {"36500d", 3153600000},
+        {"3153600000", 3153600000},
+    };
+    static const char *const bad[] = {
+        "",
+        " ",
+        "x",
+        "10x",
+        "10 m",
+        "m10",
+        "1.5h",
+        "1h-1",
+        "0",
+        "0s",
+        "--1",
+        "-",
+        "- 1",
+        " 1",
+        "1,5",
+        "1h 30m x",
+        "-0",
+        "+1",
+        "1mm",
+        "36501d",
+        "99999999999999999999",
+        "9223372036854775807w",
+        "1 30m",
+    };
+    int64_t seconds;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        if (jail_parse_time(good[i].text, false, &seconds))
+            fail_msg("\"%s\" is refused", good[i].text);
+        assert_int_equal(seconds, good[i].seconds);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (jail_parse_time(bad[i], true, &seconds) != -EINVAL)
+            fail_msg("\"%s\" is accepted", bad[i]);
+    }
+}
+
+static void
+negative_is_for_ever_where_that_is_allowed(void **state)
+{
+    int64_t seconds = 0;
+
+    (void)state;
+    assert_int_equal(jail_parse_time("-1", true, &seconds), 0);
+    assert_true(seconds == JAIL_FOREVER);
+    assert_int_equal(jail_parse_time("-7d", true, &seconds), 0);
+    assert_true(seconds == JAIL_FOREVER);
+    assert_int_equal(jail_parse_time("-1", false, &seconds), -EINVAL);
+}
+
+static void
+the_defaults_are_within_the_limits(void **state)
+{
+    struct jail jail;
+    char text[256];
+
+    (void)state;
+    jail_defaults(&jail);
+    assert_null(jail_check(&jail, text));
+    assert_string_equal(jail.name, "mail");
+    assert_int_equal(jail.maxretry, 5);
+    jail.bantime_s = JAIL_FOREVER;
+    assert_null(jail_check(&jail, text));
+}
+
+/* One field is wrong; the sentence must name what has to be named. */
+static void
+assert_refused(const struct jail *jail, const char *parameter, const char *value,
+               const char *allowed)
+{
+    char text[256];
+    const char *wrong = jail_check(jail, text);
+
+    assert_non_null(wrong);
+    if (!strstr(wrong, parameter) || !strstr(wrong, value) || !strstr(wrong, allowed))
+        fail_msg("%s", wrong);
+}
+
+static void
+names_parameter_value_and_limits(void **state)
+{
+    struct jail good, jail;
+
+    (void)state;
+    jail_defaults(&good);
+    jail = good, jail.maxretry = 0;
+    assert_refused(&jail, "maxretry", "0", "1 to 16");
+    jail.maxretry = 17;
+    assert_refused(&jail, "maxretry", "17", "1 to 16");
+    jail = good, jail.findtime_s = 0;
+    assert_refused(&jail, "findtime", "0", "1 to");
+    jail.findtime_s = JAIL_FOREVER;
+    assert_refused(&jail, "findtime", "9223372036854775807", "1 to");
+    jail = good, jail.bantime_s = 0;
+    assert_refused(&jail, "bantime", "0", "1 to");
+    jail = good, jail.v4_bits = 33;
+    assert_refused(&jail, "v4", "33", "8 to 32");
+    jail = good, jail.v6_bits = 15;
+    assert_refused(&jail, "v6", "15", "16 to 128");
+    jail = good, jail.classes = 0;
+    assert_refused(&jail, "classes", "0", "count");
+    jail.classes = OFFENCE_BIT(OFFENCE_TEMPFAIL);
+    assert_refused(&jail, "classes", "0x", "count");
+    jail = good, strcpy(jail.name, "a b");
+    assert_refused(&jail, "jail", "a b", "letters");
+    jail.name[0] = '\0';
+    assert_refused(&jail, "jail", "\"\"", "letters");
+    memset(jail.name, 'a', sizeof jail.name); /* no NUL */
+    assert_refused(&jail, "jail", "aaaa", "letters");
+    strcpy(jail.name, JAIL_MANUAL);
+    assert_refused(&jail, "jail", JAIL_MANUAL, "by hand");
+}
+
+static bool
+slow_decide(const struct jail *jail, const uint32_t *stamps, unsigned count)
+{
+    for (unsigned first = 0; first < count; first++) {
+        unsigned inside = 0;
+
+        for (unsigned i = 0; i < count; i++)
+            inside += stamps[i] >= stamps[first] &&
+                      stamps[i] - (int64_t)stamps[first] <= jail->findtime_s;
+        if (inside >= jail->maxretry)
+            return true;
+    }
+    return false;
+}
+
+static int
+ascending(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static void
+decides_like_the_oracle(void **state)
+{
+    uint32_t stamps[JAIL_MAXRETRY_MAX];
+    unsigned reached = 0, within;
+    struct jail jail;
+
+    (void)state;
+    jail_defaults(&jail);
+    srandom(3);
+    for (unsigned round = 0; round < 100000; round++) {
+        unsigned count = (unsigned)(random() % (JAIL_MAXRETRY_MAX + 1));
+        bool decided;
+
+        jail.maxretry = (unsigned)(1 + random() % JAIL_MAXRETRY_MAX);
+        jail.findtime_s = 1 + random() % 50;
+        for (unsigned i = 0; i < count; i++)
+            stamps[i] = UINT32_MAX - (uint32_t)(random() % 100);
+        qsort(stamps, count, sizeof *stamps, ascending);
+        decided = jail_decide(&jail, stamps, count, &within);
+        if (decided != slow_decide(&jail, stamps, count))
+            fail_msg("round %u", round);
+        reached += decided;
+        for (unsigned i = 0; i < count; i++)
+            assert_int_equal(i >= count - within,
+                             stamps[count - 1] - (int64_t)stamps[i] <= jail.findtime_s);
+    }
+    assert_in_range(reached, 1000, 99000);
+}
+
+static void
+the_edge_of_the_window_belongs_to_it(void **state)
+{
+    uint32_t stamps[5] = {1000, 1100, 1200, 1300, 1600};
+    struct jail jail;
+    unsigned within;
+
+    (void)state;
+    jail_defaults(&jail);
+    assert_true(jail_decide(&jail, stamps, 5, &within));
+    stamps[4]++;
+    assert_false(jail_decide(&jail, stamps, 5, &within));
+    assert_int_equal(within, 4);
+    assert_false(jail_decide(&jail, stamps, 0, &within));
+    assert_int_equal(within, 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_times),
+        cmocka_unit_test(negative_is_for_ever_where_that_is_allowed),
+        cmocka_unit_test(the_defaults_are_within_the_limits),
+        cmocka_unit_test(names_parameter_value_and_limits),
+        cmocka_unit_test(decides_like_the_oracle),
+        cmocka_unit_test(the_edge_of_the_window_belongs_to_it),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,365 @@
+/* test_offence: what is read from a rulebase's fields, and what is not believed.
+ *
+ * Fails when an address comes out of a client's text, when an address that can be no client's
+ * does, when a session id that names another address is overlooked, when a 4xx counts, or when
+ * something that is not of its form is taken.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <json.h>
+
+#include "offence.h"
+
+static struct fjson_object *fields;
+
+/* Pairs of key and value, NULL at the end. */
+static int
+read_fields(struct offence *offence, ...)
+{
+    const char *key, *value;
+    va_list pairs;
+
+    fjson_object_put(fields);
+    fields = fjson_object_new_object();
+    va_start(pairs, offence);
+    while ((key = va_arg(pairs, const char *)) != NULL) {
+        value = va_arg(pairs, const char *);
+        fjson_object_object_add(fields, key, fjson_object_new_string(value));
+    }
+    va_end(pairs);
+    return offence_read(fields, offence);
+}
+
+static int
+forget_fields(void **state)
+{
+    (void)state;
+    fjson_object_put(fields);
+    fields = NULL;
+    return 0;
+}
+
+static void
+assert_client(const struct offence *offence, const char *address)
+{
+    char text[SOURCE_TEXT_SIZE];
+
+    assert_true(offence->has_client);
+    assert_string_equal(source_print_address(&offence->client, text), address);
+}
+
+static void
+assert_bytes(const char *bytes, size_t length, const char *expected)
+{
+    assert_int_equal(length, strlen(expected));
+    assert_memory_equal(bytes, expected, length);
+}
+
+static void
+every_class_has_a_name_and_back(void **state)
+{
+    (void)state;
+    for (int class = 0; class < OFFENCE_CLASSES; class ++) {
+        const char *name = offence_class_name((enum offence_class) class);
+        assert_int_equal(offence_class_parse(name, strlen(name)), class);
+    }
+    assert_int_equal(offence_class_parse("auth_faile", 10), -ENOENT);
+    assert_int_equal(offence_class_parse("", 0), -ENOENT);
+}
+
+static void
+reads_what_a_rule_cut_out(void **state)
+{
+    struct offence offence;
+
+    (void)state;
+    assert_int_equal(read_fields(&offence, "class", "rcpt_unknown", "ip", "203.0.113.9", "code",
+                                 "550", "dsn", "5.1.1", "user", "alice", "service", "postfix/smtpd",
+                                 NULL),
+                     0);
+    assert_int_equal(offence.class, OFFENCE_RCPT_UNKNOWN);
+    assert_client(&offence, "203.0.113.9");
+    assert_int_equal(offence.code, 550);
+    assert_int_equal(offence.dsn, 5001001);
+    assert_int_equal(offence.attempts, 1);
+    assert_bytes(offence.user, offence.user_length, "alice");
+    assert_bytes(offence.service, offence.service_length, "postfix/smtpd");
+    assert_int_not_equal(offence.user_hash, 0);
+    assert_int_equal(offence.secret_hash, 0);
+    assert_true(offence_counts(&offence));
+}
+
+static void
+no_class_no_offence(void **state)
+{
+    struct offence offence;
+
+    (void)state;
+    assert_int_equal(read_fields(&offence, "originalmsg", "x", NULL), -ENOENT);
+    assert_int_equal(read_fields(&offence, "class", "evil", "ip", "203.0.113.9", NULL), -EINVAL);
+    assert_int_equal(read_fields(&offence, "class", "auth_failed", "attempts", "many", NULL),
+                     -EINVAL);
+    assert_int_equal(read_fields(&offence, "class", "auth_failed", "code", "", NULL), -EINVAL);
+}
+
+static void
+no_client_that_cannot_be_one(void **state)
+{
+    static const char *const bad[] = {"cafe",    "300.1.1.1", "127.0.0.1",        "::1",
+                                      "0.0.0.0", "224.0.0.1", "::ffff:127.0.0.1", "ff02::1",
+                                      "",        "unknown",   "203.0.113.9 ",     "203.0.113.9/8"};
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        assert_int_equal(read_fields(&offence, "class", "auth_failed", "ip", bad[i], NULL), 0);
+        assert_false(offence.has_client);
+        assert_false(offence_counts(&offence));
+    }
+    read_fields(&offence, "class", "auth_failed", "ip", "::ffff:203.0.113.9", NULL);
+    assert_client(&offence, "203.0.113.9");
+    read_fields(&offence, "class", "auth_failed", "ip", "fe80::1%eth0", NULL);
+    assert_client(&offence, "fe80::1");
+}
+
+static void
+attempts_are_bounded(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned attempts;
+    } cases[] = {{"0", 1}, {"1", 1}, {"16", 16}, {"17", 16}, {"99999999999999999999", 16}};
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(
+            read_fields(&offence, "class", "auth_failed", "attempts", cases[i].text, NULL), 0);
+        assert_int_equal(offence.attempts, cases[i].attempts);
+    }
+}
+
+static void
+temporary_failures_never_count(void **state)
+{
+    struct offence offence;
+
+    (void)state;
+    read_fields(&offence, "class", "relay_denied", "ip", "203.0.113.9", "code", "454", NULL);
+    assert_int_equal(offence.class, OFFENCE_RELAY_DENIED);
+    assert_false(offence_counts(&offence));
+    read_fields(&offence, "class", "content_reject", "ip", "203.0.113.9", "dsn", "4.7.1", NULL);
+    assert_int_equal(offence.class, OFFENCE_TEMPFAIL);
+    assert_false(offence_counts(&offence));
+    read_fields(&offence, "class", "login_ok", "ip", "203.0.113.9", NULL);
+    assert_false(offence_counts(&offence));
+}
+
+static void
+dsn_is_read_or_0(void **state)
+{
+    static const char *const bad[] = {"5", "5.7", "5.7.", "5..1", "5.7.1.1", "5.7.x", "55.7.1234"};
+    struct offence offence;
+
+    (void)state;
+    read_fields(&offence, "class", "smtp_reject", "dsn", "5.7.25", NULL);
+    assert_int_equal(offence.dsn, 5007025);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        read_fields(&offence, "class", "smtp_reject", "dsn", bad[i], NULL);
+        assert_int_equal(offence.dsn, 0);
+    }
+}
+
+/* The tails of Dovecot's lines: what the daemon wrote wins over what the client did. */
+static void
+the_last_rip_is_the_daemons(void **state)
+{
+    static const struct {
+        const char *tail, *address, *user;
+    } cases[] = {
+        {" in 2 secs): user=<a>, method=PLAIN, rip=203.0.113.9, lip=198.51.100.1", "203.0.113.9",
+         "a"},
+        {": user=<>, rip=203.0.113.9", "203.0.113.9", ""},
+        {": user=<x>, method=PLAIN, rip=192.0.2.9, lip=1>, method=PLAIN, rip=203.0.113.9, lip=1",
+         "203.0.113.9", "x>, method=PLAIN, rip=192.0.2.9, lip=1"},
+        {": user=<: rip=192.0.2.9, >, rip=2001:db8::9, lip=::1", "2001:db8::9",
+         ": rip=192.0.2.9, "},
+        {": user=<user=<a>, rip=192.0.2.9, >, rip=203.0.113.9", "203.0.113.9",
+         "user=<a>, rip=192.0.2.9, "},
+        /* rip first in login_log_format_elements */
+        {": rip=203.0.113.9, lip=1, user=<a>, rip=192.0.2.9, lip=1>", "203.0.113.9",
+         "a>, rip=192.0.2.9, lip=1"},
+        {": rip=203.0.113.9", "203.0.113.9", ""},
+    };
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(read_fields(&offence, "class", "auth_failed", "tail", cases[i].tail, NULL),
+                         0);
+        assert_client(&offence, cases[i].address);
+        assert_bytes(offence.user, offence.user_length, cases[i].user);
+    }
+}
+
+static void
+no_rip_no_client(void **state)
+{
+    static const char *const tails[] = {"", ": user=<a>", ": user=<rip=203.0.113.9>", "rip",
+                                        ", rip="};
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof tails / sizeof tails[0]; i++) {
+        assert_int_equal(read_fields(&offence, "class", "auth_failed", "tail", tails[i], NULL), 0);
+        assert_false(offence.has_client);
+    }
+}
+
+/* An address before the tail is the rule's own; what the tail holds cannot take its place. */
+static void
+ip_wins_over_the_tail(void **state)
+{
+    struct offence offence;
+
+    (void)state;
+    read_fields(&offence, "class", "auth_failed", "ip", "203.0.113.9", "tail",
+                " method=PLAIN, session=<abc>, user=<a>, rip=192.0.2.9, session=<x>", NULL);
+    assert_client(&offence, "203.0.113.9");
+    assert_bytes(offence.session, offence.session_length, "abc");
+    assert_bytes(offence.method, offence.method_length, "PLAIN");
+}
+
+static void
+a_session_of_another_address_is_not_believed(void **state)
+{
+    struct offence offence;
+
+    (void)state;
+    /* made by Dovecot for 198.51.100.14 and for 2001:db8:b::10 */
+    read_fields(&offence, "class", "auth_failed", "ip", "198.51.100.14", "session",
+                "Irrsp8RgYcbGM2QO", NULL);
+    assert_client(&offence, "198.51.100.14");
+    assert_int_equal(offence.flags, 0);
+    read_fields(&offence, "class", "auth_failed", "ip", "2001:db8:b::10", "session",
+                "QHZYpsRgH+IgAQ24AAsAAAAAAAAAAAAQ", NULL);
+    assert_client(&offence, "2001:db8:b::10");
+    read_fields(&offence, "class", "auth_failed", "ip", "198.51.100.15", "session",
+                "Irrsp8RgYcbGM2QO", NULL);
+    assert_false(offence.has_client);
+    assert_int_equal(offence.flags, OFFENCE_SESSION_MISMATCH);
+    /* of another maker: says nothing */
+    read_fields(&offence, "class", "auth_failed", "ip", "198.51.100.15", "session",
+                "Irrsp8RgYcbGM2Q-", NULL);
+    assert_true(offence.has_client);
+    read_fields(&offence, "class", "auth_failed", "ip", "198.51.100.15", "session", "x", NULL);
+    assert_true(offence.has_client);
+}
+
+static void
+names_are_bytes_and_bounded(void **state)
+{
+    char long_name[2001], other[2001];
+    struct offence offence;
+    uint64_t hash;
+
+    (void)state;
+    memset(long_name, 0xff, sizeof long_name - 1);
+    long_name[sizeof long_name - 1] = '\0';
+    memcpy(other, long_name, sizeof other);
+    other[sizeof other - 2] = 'x';
+    read_fields(&offence, "class", "auth_failed", "user", long_name, NULL);
+    assert_int_equal(offence.user_length, OFFENCE_USER_MAX);
+    hash = offence.user_hash;
+    read_fields(&offence, "class", "auth_failed", "user", other, "service", long_name, NULL);
+    assert_int_not_equal(offence.user_hash, hash);
+    assert_int_equal(offence.service_length, OFFENCE_SERVICE_MAX);
+}
+
+static void
+the_service_of_a_tag(void **state)
+{
+    static const struct {
+        const char *tag, *service;
+    } cases[] = {{"postfix/submission/smtpd[12]:", "postfix/submission/smtpd"},
+                 {"mailcow/postfix/smtpd[1]:", "postfix/smtpd"},
+                 {"docker/abc-postfix-1[9]:", "abc-postfix-1"},
+                 {"dovecot:", "dovecot"},
+                 {"sshd[1]:", "sshd"},
+                 {"", ""}};
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        read_fields(&offence, "class", "auth_failed", NULL);
+        offence_service_from_tag(&offence, cases[i].tag, strlen(cases[i].tag));
+        assert_bytes(offence.service, offence.service_length, cases[i].service);
+    }
+    read_fields(&offence, "class", "auth_failed", "service", "imap-login", NULL);
+    offence_service_from_tag(&offence, "dovecot:", 8);
+    assert_bytes(offence.service, offence.service_length, "imap-login");
+}
+
+static void
+only_the_backends_faults_are_marked(void **state)
+{
+    struct offence offence;
+
+    (void)state;
+    read_fields(&offence, "class", "server_fault", "fault", "auth", NULL);
+    assert_int_equal(offence.flags, OFFENCE_AUTH_FAULT);
+    read_fields(&offence, "class", "server_fault", NULL);
+    assert_int_equal(offence.flags, 0);
+}
+
+static void
+other_types_are_refused_or_ignored(void **state)
+{
+    struct offence offence;
+    struct fjson_object *object = fjson_object_new_object();
+
+    (void)state;
+    fjson_object_object_add(object, "class", fjson_object_new_string("auth_failed"));
+    fjson_object_object_add(object, "ip", fjson_object_new_int(7));
+    fjson_object_object_add(object, "tail", fjson_object_new_object());
+    fjson_object_object_add(object, "attempts", fjson_object_new_int(3));
+    assert_int_equal(offence_read(object, &offence), 0);
+    assert_false(offence.has_client);
+    assert_int_equal(offence.attempts, 3);
+    fjson_object_object_del(object, "attempts");
+    fjson_object_object_add(object, "attempts", fjson_object_new_array());
+    assert_int_equal(offence_read(object, &offence), -EINVAL);
+    fjson_object_put(object);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(every_class_has_a_name_and_back, forget_fields),
+        cmocka_unit_test_teardown(reads_what_a_rule_cut_out, forget_fields),
+        cmocka_unit_test_teardown(no_class_no_offence, forget_fields),
+        cmocka_unit_test_teardown(no_client_that_cannot_be_one, forget_fields),
+        cmocka_unit_test_teardown(attempts_are_bounded, forget_fields),
+        cmocka_unit_test_teardown(temporary_failures_never_count, forget_fields),
+        cmocka_unit_test_teardown(dsn_is_read_or_0, forget_fields),
+        cmocka_unit_test_teardown(the_last_rip_is_the_daemons, forget_fields),
+        cmocka_unit_test_teardown(no_rip_no_client, forget_fields),
+        cmocka_unit_test_teardown(ip_wins_over_the_tail, forget_fields),
+        cmocka_unit_test_teardown(a_session_of_another_address_is_not_believed, forget_fields),
+        cmocka_unit_test_teardown(names_are_bytes_and_bounded, forget_fields),
+        cmocka_unit_test_teardown(the_service_of_a_tag, forget_fields),
+        cmocka_unit_test_teardown(only_the_backends_faults_are_marked, forget_fields),
+        cmocka_unit_test_teardown(other_types_are_refused_or_ignored, forget_fields),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

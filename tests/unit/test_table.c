@@ -1,0 +1,960 @@
+/* test_table: counting is exact, one attempt counts once, a ban goes its way, memory stays flat.
+ *
+ * Fails when a verdict differs from an oracle that keeps each client's 16 newest stamps, when two
+ * lines of one attempt count twice or two attempts once, when the kernel or the ledger of a random
+ * history would end with anything but the bans that are wanted, or when a crowd of clients pushes
+ * out one that keeps failing.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "table_fixture.h"
+
+#include "siphash.h"
+
+/* ---- the window ---- */
+
+static void
+the_fifth_failure_bans(void **state)
+{
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(count_now(&f, "203.0.113.9", NOON_MS + i * 1000), TABLE_COUNTED);
+    assert_int_equal(count_now(&f, "203.0.113.8", NOON_MS), TABLE_COUNTED);
+    assert_int_equal(table_tracked(f.table), 2);
+    assert_int_equal(count_now(&f, "203.0.113.9", NOON_MS + 4250), TABLE_BANNED);
+    assert_true(find_ban(f.table, "203.0.113.9", &ban));
+    assert_int_equal(ban.state, BAN_WANTED);
+    assert_int_equal(ban.origin, BAN_BY_JAIL);
+    assert_int_equal(ban.end, BAN_RUNNING);
+    assert_int_equal(ban.class, OFFENCE_AUTH_FAILED);
+    assert_int_equal(ban.jail, f.jail_index);
+    assert_int_equal(ban.failures, 5);
+    assert_int_equal(ban.id, 1);
+    assert_int_equal(ban.first_ms, NOON_MS);
+    assert_int_equal(ban.since_ms, NOON_MS + 4250);
+    assert_int_equal(ban.until_ms, NOON_MS + 4250 + HOUR_MS);
+    assert_int_equal(count_now(&f, "203.0.113.9", NOON_MS + 5000), TABLE_KNOWN);
+    assert_int_equal(count_now(&f, "203.0.113.8", NOON_MS), TABLE_COUNTED);
+    fixture_end(&f);
+}
+
+/* As fail2ban: the ban uses up the failures, and enough new ones prolong it. */
+static void
+failures_go_on_to_count_during_a_ban(void **state)
+{
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (int i = 0; i < 4; i++)
+        count_now(&f, "203.0.113.9", NOON_MS);
+    assert_int_equal(count_now(&f, "203.0.113.9", NOON_MS), TABLE_BANNED);
+    keep(f.table, NOON_MS);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(count_now(&f, "203.0.113.9", NOON_MS + 60000), TABLE_KNOWN);
+    assert_int_equal(count_now(&f, "203.0.113.9", NOON_MS + 60000), TABLE_PROLONGED);
+    assert_true(find_ban(f.table, "203.0.113.9", &ban));
+    assert_int_equal(ban.state, BAN_WANTED); /* the kernel has to learn the new end */
+    assert_int_equal(ban.since_ms, NOON_MS);
+    assert_int_equal(ban.until_ms, NOON_MS + 60000 + HOUR_MS);
+    assert_int_equal(ban.id, 1);
+    fixture_end(&f);
+}
+
+struct oracle {
+    uint32_t stamps[JAIL_MAXRETRY_MAX + 1];
+    unsigned count;
+};
+
+static int
+ascending(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static bool
+oracle_says(struct oracle *oracle, const struct jail *jail, uint32_t stamp, unsigned attempts)
+{
+    unsigned within;
+
+    for (unsigned i = 0; i < attempts; i++) {
+        oracle->stamps[oracle->count++] = stamp;
+        qsort(oracle->stamps, oracle->count, sizeof stamp, ascending);
+        if (oracle->count > JAIL_MAXRETRY_MAX)
+            memmove(oracle->stamps, oracle->stamps + 1, --oracle->count * sizeof stamp);
+    }
+    if (!jail_decide(jail, oracle->stamps, oracle->count, &within))
+        return false;
+    oracle->count = 0;
+    return true;
+}
+
+/* Every ban would be over by `now`, so a reached threshold shows as TABLE_LATE and each later
+ * verdict depends on the stamps alone. */
+static unsigned
+differences_of_seed(struct fixture *f, unsigned seed, unsigned *reached)
+{
+    struct oracle oracles[4] = {0};
+    struct jail jail = f->jail;
+    unsigned differences = 0;
+    const int64_t new_year_s = 1798761600; /* 2027-01-01 */
+
+    srandom(seed);
+    jail.maxretry = (unsigned)(1 + random() % JAIL_MAXRETRY_MAX);
+    jail.findtime_s = 1 + random() % 100;
+    jail.bantime_s = 1;
+    for (unsigned i = 0; i < 120; i++) {
+        unsigned client = (unsigned)(random() % 4);
+        unsigned attempts = random() % 4 ? 1 : (unsigned)(1 + random() % 4);
+        /* around the edge of the window, out of order, across the turn of the year */
+        int64_t stamp_s = new_year_s - 100 + i * jail.findtime_s / 40 - random() % 3 +
+                          (random() % 8 ? 0 : jail.findtime_s - random() % 3);
+        struct table_failure failure =
+            failure_of(numbered_source(seed * 4 + client), stamp_s * 1000 + random() % 1000);
+        enum table_verdict verdict = table_count(f->table, f->jail_index, &jail, &failure, attempts,
+                                                 (new_year_s + 10000000) * 1000);
+        bool expected = oracle_says(&oracles[client], &jail, (uint32_t)stamp_s, attempts);
+
+        differences += verdict != (expected ? TABLE_LATE : TABLE_COUNTED);
+        *reached += expected;
+    }
+    return differences;
+}
+
+static void
+verdicts_equal_an_oracle_over_2000_seeds(void **state)
+{
+    unsigned differences = 0, reached = 0;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 50000, 64);
+    for (unsigned seed = 1; seed <= 2000; seed++)
+        differences += differences_of_seed(&f, seed, &reached);
+    print_message("# seeds 2000, failures %u, bans %u, differences %u\n", 2000 * 120, reached,
+                  differences);
+    assert_int_equal(differences, 0);
+    assert_true(reached > 10000);
+    fixture_end(&f);
+}
+
+static void
+a_ban_begins_with_the_failure_or_now(void **state)
+{
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.maxretry = 1;
+    /* live: reception counts */
+    count_at(&f, source_of("192.0.2.1"), NOON_MS - 30000, NOON_MS);
+    assert_true(find_ban(f.table, "192.0.2.1", &ban));
+    assert_int_equal(ban.since_ms, NOON_MS);
+    /* a queue drains: the stamp counts */
+    count_at(&f, source_of("192.0.2.2"), NOON_MS - 600500, NOON_MS);
+    assert_true(find_ban(f.table, "192.0.2.2", &ban));
+    assert_int_equal(ban.since_ms, NOON_MS - 600500);
+    assert_int_equal(ban.until_ms, NOON_MS - 600500 + HOUR_MS);
+    /* over by now */
+    assert_int_equal(count_at(&f, source_of("192.0.2.3"), NOON_MS - HOUR_MS, NOON_MS), TABLE_LATE);
+    assert_false(find_ban(f.table, "192.0.2.3", &ban));
+    /* a sender's clock that is a little, or absurdly, ahead */
+    count_at(&f, source_of("192.0.2.4"), NOON_MS + 20000, NOON_MS);
+    assert_true(find_ban(f.table, "192.0.2.4", &ban));
+    assert_int_equal(ban.since_ms, NOON_MS + 20000);
+    count_at(&f, source_of("192.0.2.5"), INT64_MAX, NOON_MS);
+    assert_true(find_ban(f.table, "192.0.2.5", &ban));
+    assert_int_equal(ban.until_ms, NOON_MS + HOUR_MS);
+    /* before the epoch */
+    assert_int_equal(count_at(&f, source_of("192.0.2.6"), INT64_MIN, NOON_MS), TABLE_LATE);
+    fixture_end(&f);
+}
+
+/* Four failures are there; the one that came last is not the one that happened last. */
+static void
+the_order_of_arrival_does_not_matter(void **state)
+{
+    static const int orders[][5] = {{0, 1, 2, 3, 4}, {4, 3, 2, 1, 0}, {2, 4, 0, 1, 3}};
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    for (unsigned order = 0; order < 3; order++) {
+        fixture_begin(&f, 1024, 64);
+        for (unsigned i = 0; i < 5; i++)
+            count_at(&f, source_of("192.0.2.1"), NOON_MS - 600000 + orders[order][i] * 10000,
+                     NOON_MS);
+        assert_true(find_ban(f.table, "192.0.2.1", &ban));
+        assert_int_equal(ban.first_ms, NOON_MS - 600000);
+        assert_int_equal(ban.since_ms, NOON_MS - 560000);
+        fixture_end(&f);
+    }
+}
+
+static void
+for_ever_is_for_ever(void **state)
+{
+    struct fixture f;
+    struct ban ban;
+    int64_t next_ms;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.maxretry = 1;
+    f.jail.bantime_s = JAIL_FOREVER;
+    assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS), TABLE_BANNED);
+    assert_true(find_ban(f.table, "192.0.2.1", &ban));
+    assert_true(ban.until_ms == TABLE_FOREVER_MS);
+    assert_int_equal(table_expire(f.table, NOON_MS + 1000 * 365 * 24 * HOUR_MS, &next_ms), 0);
+    assert_true(next_ms == TABLE_FOREVER_MS);
+    f.jail.bantime_s = 60;
+    assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS), TABLE_KNOWN); /* never shorter */
+    fixture_end(&f);
+}
+
+static void
+a_clock_set_back_does_no_harm(void **state)
+{
+    const int64_t wrong_ms = NOON_MS + 4 * 365 * 24 * HOUR_MS;
+    int64_t next_ms;
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.maxretry = 16;
+    for (int i = 0; i < 15; i++)
+        count_now(&f, "192.0.2.1", wrong_ms + i);
+    for (int i = 0; i < 15; i++)
+        assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS + i), TABLE_COUNTED);
+    assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS + 15), TABLE_BANNED);
+    assert_true(find_ban(f.table, "192.0.2.1", &ban));
+    assert_int_equal(ban.until_ms, NOON_MS + 15 + HOUR_MS);
+
+    /* A ban made by the wrong clock keeps the time that it had left. */
+    f.jail.maxretry = 1;
+    count_now(&f, "192.0.2.2", wrong_ms);
+    table_expire(f.table, wrong_ms + HOUR_MS / 2, &next_ms);
+    table_expire(f.table, NOON_MS, &next_ms);
+    assert_true(find_ban(f.table, "192.0.2.2", &ban));
+    assert_int_equal(ban.until_ms, NOON_MS + HOUR_MS / 2);
+    assert_int_equal(next_ms, NOON_MS + HOUR_MS / 2);
+    fixture_end(&f);
+}
+
+static void
+sources_are_counted_by_prefix(void **state)
+{
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.maxretry = 2;
+    assert_int_equal(count_now(&f, "2001:db8:0:1::1", NOON_MS), TABLE_COUNTED);
+    assert_int_equal(count_now(&f, "2001:db8:0:2::1", NOON_MS), TABLE_COUNTED);
+    assert_int_equal(count_now(&f, "2001:db8:0:1:ffff::2", NOON_MS), TABLE_BANNED);
+    assert_true(find_ban(f.table, "2001:db8:0:1::/64", &ban));
+    assert_int_equal(count_now(&f, "203.0.113.9", NOON_MS), TABLE_COUNTED);
+    assert_int_equal(count_now(&f, "::ffff:203.0.113.9", NOON_MS), TABLE_BANNED);
+    assert_true(find_ban(f.table, "203.0.113.9", &ban));
+    f.jail.v4_bits = 24;
+    assert_int_equal(count_now(&f, "198.51.100.1", NOON_MS), TABLE_COUNTED);
+    assert_int_equal(count_now(&f, "198.51.100.200", NOON_MS), TABLE_BANNED);
+    assert_true(find_ban(f.table, "198.51.100.0/24", &ban));
+    fixture_end(&f);
+}
+
+static void
+one_line_may_tell_of_many_attempts(void **state)
+{
+    struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    assert_int_equal(table_count(f.table, f.jail_index, &f.jail, &failure, 4, NOON_MS),
+                     TABLE_COUNTED);
+    assert_int_equal(table_count(f.table, f.jail_index, &f.jail, &failure, 1, NOON_MS),
+                     TABLE_BANNED);
+    failure.client = source_of("192.0.2.2");
+    assert_int_equal(table_count(f.table, f.jail_index, &f.jail, &failure, 1000000, NOON_MS),
+                     TABLE_BANNED);
+    assert_true(find_ban(f.table, "192.0.2.2", &ban));
+    assert_int_equal(ban.failures, 16);
+    fixture_end(&f);
+}
+
+static void
+jails_and_scopes_count_apart(void **state)
+{
+    struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
+    struct jail other;
+    struct fixture f;
+    int index;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    other = f.jail;
+    strcpy(other.name, "other");
+    index = table_jail(f.table, &other);
+    assert_true(index >= 1 && index != (int)f.jail_index);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(table_count(f.table, f.jail_index, &f.jail, &failure, 1, NOON_MS),
+                         TABLE_COUNTED);
+        assert_int_equal(table_count(f.table, (unsigned)index, &other, &failure, 1, NOON_MS),
+                         TABLE_COUNTED);
+        failure.scope = 7;
+        assert_int_equal(table_count(f.table, f.jail_index, &f.jail, &failure, 1, NOON_MS),
+                         TABLE_COUNTED);
+        failure.scope = 0;
+    }
+    assert_int_equal(table_tracked(f.table), 3);
+    assert_int_equal(table_count(f.table, f.jail_index, &f.jail, &failure, 1, NOON_MS),
+                     TABLE_BANNED);
+    assert_int_equal(table_count(f.table, (unsigned)index, &other, &failure, 1, NOON_MS),
+                     TABLE_BANNED);
+    assert_int_equal(table_pending(f.table), 1); /* one source */
+    fixture_end(&f);
+}
+
+/* ---- attempts ---- */
+
+struct line {
+    unsigned kind, user, attempts, expected;
+    int after_s;
+};
+
+static void
+assert_adds(const struct line *lines, size_t count)
+{
+    struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
+    struct fixture f;
+
+    fixture_begin(&f, 1024, 64);
+    for (size_t i = 0; i < count; i++) {
+        failure.kind = (uint16_t)lines[i].kind;
+        failure.user_hash = lines[i].user;
+        failure.attempts = lines[i].attempts;
+        failure.stamp_ms = NOON_MS + lines[i].after_s * 1000;
+        if (table_attempts(f.table, &failure) != lines[i].expected)
+            fail_msg("line %zu does not add %u", i, lines[i].expected);
+    }
+    fixture_end(&f);
+}
+
+#define ASSERT_ADDS(...)                                                                           \
+    assert_adds((const struct line[]){__VA_ARGS__},                                                \
+                sizeof((const struct line[]){__VA_ARGS__}) / sizeof(struct line))
+
+enum { LOGIN = 1, SMTPD, AUTH };
+
+static void
+one_attempt_counts_once(void **state)
+{
+    (void)state;
+    /* three daemons tell of one attempt, then of the next */
+    ASSERT_ADDS({LOGIN, 7, 1, 1, 0}, {SMTPD, 7, 1, 0, 0}, {AUTH, 7, 1, 0, 2}, {AUTH, 7, 1, 1, 3},
+                {LOGIN, 7, 1, 0, 3}, {SMTPD, 7, 1, 0, 4});
+    /* an aggregating line comes after the single ones, or before them */
+    ASSERT_ADDS({AUTH, 7, 1, 1, 0}, {AUTH, 7, 1, 1, 4}, {AUTH, 7, 1, 1, 8}, {LOGIN, 7, 3, 0, 12});
+    ASSERT_ADDS({LOGIN, 7, 3, 3, 0}, {AUTH, 7, 1, 0, 0}, {AUTH, 7, 1, 0, 0}, {AUTH, 7, 1, 0, 0},
+                {AUTH, 7, 1, 1, 0});
+    /* one kind alone counts in full, and so does the next attempt after some seconds */
+    ASSERT_ADDS({SMTPD, 7, 1, 1, 0}, {SMTPD, 7, 1, 1, 0}, {SMTPD, 7, 1, 1, 0});
+    ASSERT_ADDS({SMTPD, 7, 1, 1, 0}, {AUTH, 7, 1, 1, 11}, {AUTH, 7, 1, 1, -20});
+}
+
+static void
+lines_without_a_user_are_of_any_user(void **state)
+{
+    (void)state;
+    /* smtpd names no user */
+    ASSERT_ADDS({AUTH, 7, 1, 1, 0}, {SMTPD, 0, 1, 0, 0}, {AUTH, 8, 1, 1, 1}, {SMTPD, 0, 1, 0, 1},
+                {SMTPD, 0, 1, 1, 2}, {AUTH, 9, 1, 0, 2});
+    /* different users told by different kinds are different attempts */
+    ASSERT_ADDS({AUTH, 7, 1, 1, 0}, {LOGIN, 8, 1, 1, 0}, {LOGIN, 7, 1, 0, 0}, {AUTH, 8, 1, 0, 0});
+    /* never less than the lines of one kind, with and without user together */
+    ASSERT_ADDS({LOGIN, 7, 1, 1, 0}, {LOGIN, 7, 1, 1, 0}, {LOGIN, 0, 1, 1, 0}, {LOGIN, 0, 1, 1, 0});
+}
+
+static void
+a_hundred_parallel_guesses_are_a_hundred(void **state)
+{
+    struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
+    unsigned added = 0;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    failure.user_hash = 7;
+    for (unsigned i = 0; i < 200; i++) {
+        failure.kind = (uint16_t)(1 + i % 2);
+        failure.stamp_ms += 50;
+        added += table_attempts(f.table, &failure);
+    }
+    assert_int_equal(added, 100);
+    fixture_end(&f);
+}
+
+static void
+other_services_clients_and_classes_are_other_attempts(void **state)
+{
+    struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
+    struct table_failure other;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    assert_int_equal(table_attempts(f.table, &failure), 1);
+    failure.kind = 2;
+    other = failure, other.service_hash = 143;
+    assert_int_equal(table_attempts(f.table, &other), 1);
+    other = failure, other.client = source_of("192.0.2.2");
+    assert_int_equal(table_attempts(f.table, &other), 1);
+    other = failure, other.class = OFFENCE_RELAY_DENIED;
+    assert_int_equal(table_attempts(f.table, &other), 1);
+    other = failure, other.scope = 1;
+    assert_int_equal(table_attempts(f.table, &other), 1);
+    other = failure, other.class = OFFENCE_AUTH_UNKNOWN_USER; /* the same family */
+    assert_int_equal(table_attempts(f.table, &other), 0);
+    fixture_end(&f);
+}
+
+static void
+a_session_joins_lines_that_come_late(void **state)
+{
+    struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    failure.session_hash = 99;
+    assert_int_equal(table_attempts(f.table, &failure), 1);
+    failure.kind = 2;
+    failure.stamp_ms += 120000;
+    assert_int_equal(table_attempts(f.table, &failure), 0);
+    fixture_end(&f);
+}
+
+/* With many kinds, attempts and seconds nothing overflows, and no line is lost. */
+static void
+many_lines_of_many_kinds(void **state)
+{
+    struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
+    unsigned added = 0;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    failure.attempts = 16;
+    for (unsigned i = 0; i < 20000; i++)
+        added += table_attempts(f.table, &failure);
+    assert_int_equal(added, 20000 * 16);
+    for (failure.kind = 2; failure.kind < 40; failure.kind++)
+        assert_in_range(table_attempts(f.table, &failure), 0, 16);
+    fixture_end(&f);
+}
+
+/* ---- bans ---- */
+
+static void
+the_life_of_a_ban(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS), row[2];
+    struct table_change change[2];
+    struct fixture f;
+    int64_t next_ms;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    assert_int_equal(table_pending(f.table), 1);
+    assert_int_equal(table_take(f.table, change, 2, NOON_MS), 1);
+    assert_true(change[0].wanted);
+    assert_int_equal(change[0].until_ms, NOON_MS + HOUR_MS);
+    table_settle(f.table, change, 1, false, NOON_MS); /* refused: stays wanted */
+    assert_int_equal(table_take(f.table, change, 2, NOON_MS), 1);
+    table_settle(f.table, change, 1, true, NOON_MS);
+    assert_true(find_ban(f.table, "192.0.2.1", &ban));
+    assert_int_equal(ban.state, BAN_ENFORCED);
+    assert_int_equal(table_pending(f.table), 0);
+
+    assert_int_equal(table_take_unrecorded(f.table, row, 2), 1);
+    table_recorded(f.table, row, 1, false);
+    assert_int_equal(table_take_unrecorded(f.table, row, 2), 1);
+    table_recorded(f.table, row, 1, true);
+    assert_int_equal(table_take_unrecorded(f.table, row, 2), 0);
+
+    assert_int_equal(table_want_all(f.table), 1);
+    assert_int_equal(keep(f.table, NOON_MS), 1);
+    assert_int_equal(table_expire(f.table, NOON_MS, &next_ms), 0);
+    assert_int_equal(next_ms, NOON_MS + HOUR_MS);
+    assert_int_equal(table_expire(f.table, NOON_MS + HOUR_MS, &next_ms), 1);
+    assert_true(next_ms == TABLE_FOREVER_MS);
+    assert_int_equal(table_pending(f.table), 0); /* the kernel drops it by itself */
+    assert_int_equal(table_take_unrecorded(f.table, row, 2), 1);
+    assert_int_equal(row[0].state, BAN_OVER);
+    assert_int_equal(row[0].end, BAN_EXPIRED);
+    assert_int_equal(row[0].ended_ms, NOON_MS + HOUR_MS);
+    assert_int_equal(used_slots(f.table), 1);
+    table_recorded(f.table, row, 1, true);
+    assert_int_equal(used_slots(f.table), 0);
+    fixture_end(&f);
+}
+
+static void
+what_changes_while_it_is_taken_is_taken_again(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS), row;
+    struct source source = source_of("192.0.2.1");
+    struct table_change change;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    table_ban(f.table, &ban, NOON_MS);
+    assert_int_equal(table_take(f.table, &change, 1, NOON_MS), 1);
+    assert_int_equal(table_take_unrecorded(f.table, &row, 1), 1);
+    assert_int_equal(table_unban(f.table, &source, 1000, NOON_MS + 5), 1);
+    table_settle(f.table, &change, 1, true,
+                 NOON_MS); /* it is in the kernel, but no longer wanted */
+    table_recorded(f.table, &row, 1, true);
+    assert_int_equal(table_take(f.table, &change, 1, NOON_MS), 1);
+    assert_false(change.wanted);
+    table_settle(f.table, &change, 1, true, NOON_MS);
+    assert_int_equal(table_take_unrecorded(f.table, &row, 1), 1);
+    assert_int_equal(row.end, BAN_LIFTED_BY_HAND);
+    assert_int_equal(row.ended_ms, NOON_MS + 5);
+    assert_int_equal(row.lifted_by, 1000);
+    table_recorded(f.table, &row, 1, true);
+    assert_int_equal(used_slots(f.table), 0);
+    fixture_end(&f);
+}
+
+static void
+the_kernel_gets_the_latest_end_of_all_jails(void **state)
+{
+    struct ban first = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS);
+    struct ban second = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + 2 * HOUR_MS);
+    struct table_change change[2];
+    struct fixture f;
+    int64_t next_ms;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    second.jail = (uint8_t)f.jail_index;
+    table_ban(f.table, &first, NOON_MS);
+    table_ban(f.table, &second, NOON_MS);
+    assert_int_equal(table_take(f.table, change, 2, NOON_MS), 1);
+    assert_int_equal(change[0].until_ms, NOON_MS + 2 * HOUR_MS);
+    table_settle(f.table, change, 1, true, NOON_MS);
+    assert_int_equal(table_expire(f.table, NOON_MS + HOUR_MS, &next_ms), 1);
+    assert_int_equal(next_ms, NOON_MS + 2 * HOUR_MS);
+    assert_int_equal(table_take(f.table, change, 2, NOON_MS + HOUR_MS), 0);
+    fixture_end(&f);
+}
+
+static void
+a_ban_is_prolonged_never_shortened(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS), found;
+    struct table_status status;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    ban.until_ms = NOON_MS + HOUR_MS / 2;
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    ban.until_ms = TABLE_FOREVER_MS;
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    assert_true(find_ban(f.table, "192.0.2.1", &found));
+    assert_true(found.until_ms == TABLE_FOREVER_MS);
+    assert_int_equal(used_slots(f.table), 1);
+    ban.until_ms = NOON_MS;
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), -EINVAL);
+    table_read_status(f.table, &status);
+    assert_int_equal(status.bans, 1);
+    fixture_end(&f);
+}
+
+static void
+an_unban_lifts_all_that_overlaps_and_forgets_the_failures(void **state)
+{
+    static const char *const banned[] = {"192.0.2.1", "192.0.2.0/24", "192.0.0.0/16", "192.0.3.1",
+                                         "2001:db8::/64"};
+    struct source source = source_of("192.0.2.0/24");
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (int i = 0; i < 5; i++) {
+        ban = ban_by_hand(banned[i], NOON_MS, NOON_MS + HOUR_MS);
+        assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        count_now(&f, "192.0.2.77", NOON_MS);
+        count_now(&f, "192.0.3.77", NOON_MS);
+        count_now(&f, "2001:db8::5", NOON_MS);
+    }
+    assert_int_equal(table_unban(f.table, &source, 0, NOON_MS), 3);
+    assert_int_equal(table_unban(f.table, &source, 0, NOON_MS), 0);
+    assert_int_equal(count_now(&f, "192.0.2.77", NOON_MS), TABLE_COUNTED);
+    assert_int_equal(count_now(&f, "192.0.3.77", NOON_MS), TABLE_BANNED);
+    source = source_of("2001:db8::1234");
+    assert_int_equal(table_unban(f.table, &source, 0, NOON_MS), 1);
+    assert_int_equal(count_now(&f, "2001:db8::5", NOON_MS), TABLE_COUNTED);
+    fixture_end(&f);
+}
+
+static void
+a_full_table_refuses_and_goes_on_counting(void **state)
+{
+    struct table_status status;
+    struct fixture f;
+    int64_t next_ms;
+    struct ban ban;
+    char text[32];
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (int i = 0; i < 64; i++) {
+        snprintf(text, sizeof text, "198.51.100.%d", i);
+        ban = ban_by_hand(text, NOON_MS, NOON_MS + 1000 + i);
+        assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    }
+    ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS);
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), -ENOSPC);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS), TABLE_COUNTED);
+    assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS), TABLE_FULL);
+    assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS), TABLE_FULL);
+    table_read_status(f.table, &status);
+    assert_int_equal(status.refused, 2);
+    /* One is over; no ledger has it yet, but a new ban is worth more. */
+    assert_int_equal(table_expire(f.table, NOON_MS + 1000, &next_ms), 1);
+    assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS + 1000), TABLE_BANNED);
+    assert_int_equal(used_slots(f.table), 64);
+    fixture_end(&f);
+}
+
+static void
+a_restored_ban_keeps_its_identity(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS - 1000, NOON_MS + HOUR_MS), found;
+    struct table_status status;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    table_read_status(f.table, &status);
+    ban.table_id = status.table_id + 1;
+    ban.id = 4711;
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    assert_true(find_ban(f.table, "192.0.2.1", &found));
+    assert_int_equal(found.id, 4711);
+    assert_true(found.table_id == status.table_id + 1);
+    ban = ban_by_hand("192.0.2.2", NOON_MS, NOON_MS + HOUR_MS);
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    assert_true(find_ban(f.table, "192.0.2.2", &found));
+    assert_int_equal(found.id, 1);
+    assert_true(found.table_id == status.table_id);
+    fixture_end(&f);
+}
+
+/* ---- a random history, with a kernel and a ledger that sometimes fail ---- */
+
+#define MODEL_SOURCES 12
+#define MODEL_JAILS   3
+
+struct model {
+    int64_t until_ms[MODEL_SOURCES][MODEL_JAILS]; /* 0: not banned */
+    int64_t kernel_ms[MODEL_SOURCES];             /* 0: no element */
+    struct ban ledger[20000];                     /* by id */
+    int64_t now_ms;
+};
+
+static void
+model_keep(struct model *model, struct table *table, bool interrupted)
+{
+    struct table_change changes[4];
+    size_t taken = table_take(table, changes, 4, model->now_ms);
+    bool done = random() % 3 > 0;
+    struct ban ban;
+
+    if (interrupted) { /* something happens while the kernel is busy */
+        ban = (struct ban){.source = numbered_source((uint32_t)(random() % MODEL_SOURCES)),
+                           .since_ms = model->now_ms,
+                           .until_ms = model->now_ms + 1 + random() % 5000};
+        if (table_ban(table, &ban, model->now_ms) == 0 &&
+            model->until_ms[ban.source.address[15]][0] < ban.until_ms)
+            model->until_ms[ban.source.address[15]][0] = ban.until_ms;
+    }
+    for (size_t i = 0; i < taken && done; i++)
+        model->kernel_ms[changes[i].source.address[15]] =
+            changes[i].wanted ? changes[i].until_ms : 0;
+    table_settle(table, changes, taken, done, model->now_ms);
+}
+
+static void
+model_write(struct model *model, struct table *table)
+{
+    bool done = random() % 3 > 0;
+    struct ban bans[5];
+    size_t taken = table_take_unrecorded(table, bans, 5);
+
+    for (size_t i = 0; i < taken && done; i++) {
+        assert_in_range(bans[i].id, 1, 19999);
+        model->ledger[bans[i].id] = bans[i];
+    }
+    table_recorded(table, bans, taken, done);
+}
+
+static void
+model_step(struct model *model, struct table *table)
+{
+    struct source source = numbered_source((uint32_t)(random() % MODEL_SOURCES));
+    unsigned jail = (unsigned)(random() % MODEL_JAILS);
+    int64_t *until_ms = &model->until_ms[source.address[15]][jail];
+    struct ban ban = {.source = source,
+                      .jail = (uint8_t)jail,
+                      .since_ms = model->now_ms,
+                      .until_ms = model->now_ms + 1 + random() % 5000};
+    int64_t next_ms;
+
+    switch (random() % 8) {
+    case 0:
+    case 1:
+        assert_int_equal(table_ban(table, &ban, model->now_ms), 0);
+        if (*until_ms < ban.until_ms)
+            *until_ms = ban.until_ms;
+        break;
+    case 2:
+        table_unban(table, &source, 0, model->now_ms);
+        memset(model->until_ms[source.address[15]], 0, sizeof *model->until_ms);
+        break;
+    case 3:
+    case 4:
+        model_keep(model, table, random() % 2);
+        break;
+    case 5:
+        model_write(model, table);
+        break;
+    case 6:
+        model->now_ms += random() % 800;
+        table_expire(table, model->now_ms, &next_ms);
+        for (unsigned i = 0; i < MODEL_SOURCES * MODEL_JAILS; i++) {
+            int64_t *end = &model->until_ms[i / MODEL_JAILS][i % MODEL_JAILS];
+
+            if (*end <= model->now_ms)
+                *end = 0;
+        }
+        break;
+    default:
+        if (random() % 20 == 0) { /* flush ruleset */
+            memset(model->kernel_ms, 0, sizeof model->kernel_ms);
+            table_want_all(table);
+        }
+    }
+}
+
+/* All that waited is done: the kernel has the latest end for each source, the ledger every ban. */
+static void
+model_check(struct model *model, struct table *table)
+{
+    struct table_change changes[64];
+    struct table_status status;
+    size_t taken;
+
+    while ((taken = table_take(table, changes, 64, model->now_ms)) > 0) {
+        for (size_t i = 0; i < taken; i++)
+            model->kernel_ms[changes[i].source.address[15]] =
+                changes[i].wanted ? changes[i].until_ms : 0;
+        table_settle(table, changes, taken, true, model->now_ms);
+    }
+    assert_int_equal(table_pending(table), 0);
+    for (unsigned i = 0; i < MODEL_SOURCES; i++) {
+        int64_t latest_ms = 0;
+
+        for (unsigned jail = 0; jail < MODEL_JAILS; jail++)
+            if (latest_ms < model->until_ms[i][jail])
+                latest_ms = model->until_ms[i][jail];
+        if (model->kernel_ms[i] <= model->now_ms)
+            model->kernel_ms[i] = 0; /* the kernel's own timeout */
+        assert_int_equal(model->kernel_ms[i], latest_ms);
+    }
+    while (used_slots(table) > 0) {
+        int64_t next_ms;
+
+        model_write(model, table);
+        table_expire(table, model->now_ms + 10000, &next_ms);
+    }
+    table_read_status(table, &status);
+    for (uint64_t id = 1; id <= status.bans; id++) {
+        assert_int_equal(model->ledger[id].id, id);
+        assert_int_not_equal(model->ledger[id].end, BAN_RUNNING);
+    }
+}
+
+static void
+a_random_history_ends_right(void **state)
+{
+    static struct model model;
+    struct jail jail;
+    struct fixture f;
+
+    (void)state;
+    for (unsigned seed = 1; seed <= 60; seed++) {
+        memset(&model, 0, sizeof model);
+        model.now_ms = NOON_MS;
+        fixture_begin(&f, 1024, 4096);
+        jail = f.jail;
+        strcpy(jail.name, "second");
+        assert_int_equal(table_jail(f.table, &jail), 2);
+        srandom(seed);
+        for (unsigned step = 0; step < 2000; step++) {
+            model_step(&model, f.table);
+            if (step % 500 == 250) /* nothing private is needed to go on */
+                fixture_reopen(&f);
+        }
+        model_check(&model, f.table);
+        fixture_end(&f);
+    }
+}
+
+/* ---- memory ---- */
+
+static void
+memory_is_flat_and_the_stubborn_are_banned(void **state)
+{
+    const uint32_t capacity = 20000;
+    struct table_status status;
+    unsigned runs = 0;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, capacity, 256);
+    /* Ten times the capacity, of which some fail every so often. */
+    for (uint32_t i = 0; i < 10 * capacity; i++) {
+        int64_t now_ms = NOON_MS + i / 10;
+
+        count_at(&f, numbered_source(i + 1), now_ms, now_ms);
+        if (i % 4000 == 0)
+            for (uint32_t k = 0; k < 100; k++)
+                runs +=
+                    count_at(&f, numbered_source(0xf0000000 + k), now_ms, now_ms) == TABLE_BANNED;
+        assert_true(i >= 4 * 4000 || runs == 0);
+        if (i == 4 * 4000)
+            assert_true(runs >= 99); /* each on its fifth failure */
+    }
+    print_message("# banned on the fifth failure: %u of 100\n", runs);
+    table_read_status(f.table, &status);
+    assert_true(table_tracked(f.table) <= status.capacity);
+    assert_true(table_tracked(f.table) > status.capacity * 9 / 10);
+    assert_true(status.evicted > 8 * capacity);
+    fixture_end(&f);
+}
+
+/* In a full bucket: expired first, then the farthest from its threshold and oldest, then banned. */
+static void
+who_is_evicted(void **state)
+{
+    const uint32_t capacity = 1024;
+    unsigned banned = 0, near = 0;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, capacity, 512);
+    for (uint32_t k = 0; k < 40; k++) /* 20 are banned, 20 are one failure from it */
+        for (unsigned i = 0; i < (k < 20 ? 5 : 4); i++)
+            count_at(&f, numbered_source(0xf0000000 + k), NOON_MS, NOON_MS);
+    for (uint32_t i = 0; i < 20 * capacity; i++)
+        count_at(&f, numbered_source(i + 1), NOON_MS + 1000, NOON_MS + 1000);
+    for (uint32_t k = 0; k < 40; k++) {
+        enum table_verdict verdict =
+            count_at(&f, numbered_source(0xf0000000 + k), NOON_MS + 2000, NOON_MS + 2000);
+
+        banned += verdict == TABLE_KNOWN;
+        near += verdict == TABLE_BANNED;
+    }
+    assert_int_equal(banned, 20);
+    assert_int_equal(near, 20);
+    /* All of that is too old now, and goes before anything that counts. */
+    for (uint32_t k = 0; k < 4; k++)
+        for (uint32_t i = 0; i < capacity / 4; i++)
+            count_at(&f, numbered_source(0xe0000000 + i), NOON_MS + HOUR_MS, NOON_MS + HOUR_MS);
+    for (uint32_t i = 0; i < capacity / 4; i++)
+        near += count_at(&f, numbered_source(0xe0000000 + i), NOON_MS + HOUR_MS,
+                         NOON_MS + HOUR_MS) == TABLE_BANNED;
+    assert_int_equal(near, 20 + capacity / 4);
+    fixture_end(&f);
+}
+
+/* ---- the hash ---- */
+
+static void
+the_hash_is_siphash(void **state)
+{
+    static const uint64_t key[2] = {UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)};
+    static const uint64_t message[1] = {UINT64_C(0x0706050403020100)};
+
+    (void)state;
+    /* the authors' test vectors for messages of 0 and 8 bytes, SipHash-2-4 */
+    assert_true(siphash(key, message, 0, 0, 2, 4) == UINT64_C(0x726fdb47dd0e0e31));
+    assert_true(siphash(key, message, 1, UINT64_C(8) << 56, 2, 4) == UINT64_C(0x93f5f5799a932462));
+    /* and the short way is the same as the long one */
+    srandom(10);
+    for (unsigned i = 0; i < 1000; i++) {
+        uint64_t words[3] = {(uint64_t)random() << 33 ^ (uint64_t)random(),
+                             (uint64_t)random() << 33 ^ (uint64_t)random(), (uint64_t)random()};
+
+        assert_true(siphash(key, words, 2, words[2], 1, 3) ==
+                    siphash_address(key, (const uint8_t *)words, words[2]));
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_fifth_failure_bans),
+        cmocka_unit_test(failures_go_on_to_count_during_a_ban),
+        cmocka_unit_test(verdicts_equal_an_oracle_over_2000_seeds),
+        cmocka_unit_test(a_ban_begins_with_the_failure_or_now),
+        cmocka_unit_test(the_order_of_arrival_does_not_matter),
+        cmocka_unit_test(for_ever_is_for_ever),
+        cmocka_unit_test(a_clock_set_back_does_no_harm),
+        cmocka_unit_test(sources_are_counted_by_prefix),
+        cmocka_unit_test(one_line_may_tell_of_many_attempts),
+        cmocka_unit_test(jails_and_scopes_count_apart),
+        cmocka_unit_test(one_attempt_counts_once),
+        cmocka_unit_test(lines_without_a_user_are_of_any_user),
+        cmocka_unit_test(a_hundred_parallel_guesses_are_a_hundred),
+        cmocka_unit_test(other_services_clients_and_classes_are_other_attempts),
+        cmocka_unit_test(a_session_joins_lines_that_come_late),
+        cmocka_unit_test(many_lines_of_many_kinds),
+        cmocka_unit_test(the_life_of_a_ban),
+        cmocka_unit_test(what_changes_while_it_is_taken_is_taken_again),
+        cmocka_unit_test(the_kernel_gets_the_latest_end_of_all_jails),
+        cmocka_unit_test(a_ban_is_prolonged_never_shortened),
+        cmocka_unit_test(an_unban_lifts_all_that_overlaps_and_forgets_the_failures),
+        cmocka_unit_test(a_full_table_refuses_and_goes_on_counting),
+        cmocka_unit_test(a_restored_ban_keeps_its_identity),
+        cmocka_unit_test(a_random_history_ends_right),
+        cmocka_unit_test(memory_is_flat_and_the_stubborn_are_banned),
+        cmocka_unit_test(who_is_evicted),
+        cmocka_unit_test(the_hash_is_siphash),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

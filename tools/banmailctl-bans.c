@@ -1,0 +1,74 @@
+/* bans: one linear reading of the slots, milliseconds for 50,000.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "banmailctl-bans.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "banmailctl-words.h"
+
+static int
+compare(const void *a, const void *b)
+{
+    const struct ban *left = a, *right = b;
+
+    if (left->since_ms != right->since_ms)
+        return left->since_ms < right->since_ms ? -1 : 1;
+    return source_compare(&left->source, &right->source);
+}
+
+int
+bans_read(const struct table *table, int64_t now_ms, struct bans *bans)
+{
+    struct table_status status;
+    struct ban ban, *grown;
+    size_t room = 0;
+
+    *bans = (struct bans){0};
+    table_read_status(table, &status);
+    for (uint32_t i = 0; i < status.max_bans; i++) {
+        if (!table_read_ban(table, i, &ban) || ban.until_ms <= now_ms ||
+            (ban.state != BAN_WANTED && ban.state != BAN_ENFORCED))
+            continue;
+        if (bans->count == room) {
+            room = room ? room * 2 : 64;
+            grown = reallocarray(bans->ban, room, sizeof(*grown));
+            if (!grown) {
+                bans_free(bans);
+                return -ENOMEM;
+            }
+            bans->ban = grown;
+        }
+        bans->ban[bans->count++] = ban;
+    }
+    if (bans->count > 1)
+        qsort(bans->ban, bans->count, sizeof(*bans->ban), compare);
+    return 0;
+}
+
+void
+bans_free(struct bans *bans)
+{
+    free(bans->ban);
+    *bans = (struct bans){0};
+}
+
+bool
+bans_touches(const struct ban *ban, const struct source *source)
+{
+    return source_contains(&ban->source, source) || source_contains(source, &ban->source);
+}
+
+const char *
+bans_jail_name(const struct table *table, const struct ban *ban, char name[JAIL_NAME_SIZE * 4])
+{
+    struct jail jail;
+
+    if (table_read_jail(table, ban->jail, &jail))
+        words_clean(jail.name, name, JAIL_NAME_SIZE * 4);
+    else
+        snprintf(name, JAIL_NAME_SIZE * 4, "?");
+    return name;
+}

@@ -1,0 +1,29 @@
+/* bans: the bans of a table, read at once and sorted.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAILCTL_BANS_H
+#define BANMAILCTL_BANS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "table.h"
+
+struct bans {
+    struct ban *ban;
+    size_t count;
+};
+
+/* Reads the bans that are in force or wanted at now_ms, oldest first. Returns 0 or -ENOMEM. */
+int bans_read(const struct table *table, int64_t now_ms, struct bans *bans);
+
+void bans_free(struct bans *bans);
+
+/* Whether one of the two contains the other: then lifting the one lifts the other. */
+bool bans_touches(const struct ban *ban, const struct source *source);
+
+/* The jail's name, cleaned; "?" when there is no such jail. */
+const char *bans_jail_name(const struct table *table, const struct ban *ban,
+                           char name[JAIL_NAME_SIZE * 4]);
+
+#endif

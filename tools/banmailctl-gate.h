@@ -1,0 +1,30 @@
+/* gate: the way by which a command reaches the table, whether rsyslogd runs or not.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAILCTL_GATE_H
+#define BANMAILCTL_GATE_H
+
+#include <stdbool.h>
+
+#include "command.h"
+#include "banmailctl-place.h"
+
+struct gate {
+    const struct place *place;
+    struct table *table; /* locked by us, while no rsyslogd runs; else NULL */
+    struct allow *allow; /* our own addresses, in that case */
+};
+
+/* Sends one request (see command.h) to the rsyslogd that has the table open; where none has, locks
+ * the table and runs it here. Waits at most a second. Returns 0 with the answer; -EBUSY when the
+ * table is locked but nobody answers, -EACCES, -ETIMEDOUT, another negative errno, with the reason.
+ */
+int gate_send(struct gate *gate, const char *request, char answer[COMMAND_SIZE],
+              char reason[PLACE_REASON_SIZE]);
+
+/* When we had to act ourselves: makes the kernel and the ledger agree with the table, and unlocks
+ * it. Returns 0, or a negative errno with the reason; what was commanded stands in the table even
+ * so, and rsyslogd will do the rest when it starts. */
+int gate_close(struct gate *gate, char reason[PLACE_REASON_SIZE]);
+
+#endif

@@ -1,0 +1,152 @@
+/* list: the bans, one line each, oldest first, so that the newest stands above the prompt.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <libfastjson/json.h>
+
+#include "banmailctl.h"
+#include "banmailctl-bans.h"
+#include "banmailctl-place.h"
+#include "banmailctl-words.h"
+
+enum { ADDRESS, JAIL, CLASS, FAILURES, SINCE, LEFT, UNTIL, COLUMNS };
+
+#define CELL_SIZE (JAIL_NAME_SIZE * 4)
+
+typedef char row[COLUMNS][CELL_SIZE];
+
+static const char *const headings[COLUMNS] = {"ADDRESS", "JAIL", "CLASS", "FAILURES",
+                                              "SINCE",   "LEFT", "UNTIL"};
+
+static void
+fill_row(const struct table *table, const struct ban *ban, int64_t now_ms, row cells)
+{
+    char text[WORDS_STAMP_SIZE > WORDS_SPAN_SIZE ? WORDS_STAMP_SIZE : WORDS_SPAN_SIZE];
+
+    source_print(&ban->source, cells[ADDRESS]);
+    bans_jail_name(table, ban, cells[JAIL]);
+    if (ban->origin == BAN_BY_HAND) {
+        strcpy(cells[CLASS], "-");
+        strcpy(cells[FAILURES], "-");
+    } else {
+        snprintf(cells[CLASS], CELL_SIZE, "%s", offence_class_name(ban->class));
+        snprintf(cells[FAILURES], CELL_SIZE, "%u", (unsigned)ban->failures);
+    }
+    snprintf(cells[SINCE], CELL_SIZE, "%s", words_span(now_ms - ban->since_ms, text));
+    if (ban->until_ms == TABLE_FOREVER_MS) {
+        strcpy(cells[LEFT], "-");
+        strcpy(cells[UNTIL], "lifted by hand");
+    } else {
+        snprintf(cells[LEFT], CELL_SIZE, "%s left", words_span(ban->until_ms - now_ms, text));
+        snprintf(cells[UNTIL], CELL_SIZE, "%s", words_stamp(ban->until_ms, text));
+    }
+    if (ban->state == BAN_WANTED)
+        strncat(cells[UNTIL], "  not in the kernel yet", CELL_SIZE - strlen(cells[UNTIL]) - 1);
+}
+
+static void
+widen(int width[COLUMNS], const row cells)
+{
+    for (int i = 0; i < COLUMNS; i++)
+        if ((int)strlen(cells[i]) > width[i])
+            width[i] = (int)strlen(cells[i]);
+}
+
+static void
+print_row(const int width[COLUMNS], const row cells)
+{
+    for (int i = 0; i < COLUMNS - 1; i++)
+        printf(i == FAILURES ? "%*s  " : "%-*s  ", width[i], cells[i]);
+    puts(cells[COLUMNS - 1]);
+}
+
+/* The rows are made twice, once to measure: they are cheap, and 50,000 of them are no small
+ * memory. */
+static void
+print_text(const struct table *table, const struct bans *bans, int64_t now_ms)
+{
+    int width[COLUMNS] = {0};
+    row cells;
+
+    if (bans->count == 0) {
+        puts("nobody is banned");
+        return;
+    }
+    for (int i = 0; i < COLUMNS; i++)
+        strcpy(cells[i], headings[i]);
+    widen(width, cells);
+    for (size_t i = 0; i < bans->count; i++) {
+        fill_row(table, &bans->ban[i], now_ms, cells);
+        widen(width, cells);
+    }
+    for (int i = 0; i < COLUMNS; i++)
+        strcpy(cells[i], headings[i]);
+    fputs(words_colour(WORDS_BOLD), stdout);
+    print_row(width, cells);
+    fputs(words_colour(WORDS_PLAIN), stdout);
+    for (size_t i = 0; i < bans->count; i++) {
+        fill_row(table, &bans->ban[i], now_ms, cells);
+        print_row(width, cells);
+    }
+}
+
+static struct fjson_object *
+ban_json(const struct table *table, const struct ban *ban, int64_t now_ms)
+{
+    struct fjson_object *object = fjson_object_new_object();
+    char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4];
+    bool by_hand = ban->origin == BAN_BY_HAND;
+
+    words_add_string(object, "source", source_print(&ban->source, source));
+    words_add_string(object, "by", by_hand ? "hand" : "jail");
+    words_add_string(object, "jail", bans_jail_name(table, ban, jail));
+    if (by_hand)
+        fjson_object_object_add(object, "class", NULL);
+    else
+        words_add_string(object, "class", offence_class_name(ban->class));
+    words_add_number(object, "failures", ban->failures);
+    words_add_time(object, "first", ban->first_ms);
+    words_add_time(object, "since", ban->since_ms);
+    words_add_time(object, "until", ban->until_ms);
+    if (ban->until_ms == TABLE_FOREVER_MS)
+        fjson_object_object_add(object, "left", NULL);
+    else
+        words_add_number(object, "left", (uint64_t)(ban->until_ms - now_ms) / 1000);
+    words_add_bool(object, "enforced", ban->state == BAN_ENFORCED);
+    return object;
+}
+
+static void
+print_json(const struct table *table, const struct bans *bans, int64_t now_ms)
+{
+    struct fjson_object *object = fjson_object_new_object(), *array = fjson_object_new_array();
+
+    for (size_t i = 0; i < bans->count; i++)
+        fjson_object_array_add(array, ban_json(table, &bans->ban[i], now_ms));
+    fjson_object_object_add(object, "bans", array);
+    words_print_json(object);
+}
+
+int
+list_main(const struct invocation *invocation)
+{
+    int64_t now_ms = banmailctl_now_ms();
+    struct place place;
+    struct table *table;
+    struct bans bans;
+    int status;
+
+    if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
+        return status;
+    if (bans_read(table, now_ms, &bans) < 0) {
+        table_close(table);
+        return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
+    }
+    (invocation->json ? print_json : print_text)(table, &bans, now_ms);
+    bans_free(&bans);
+    table_close(table);
+    return EXIT_FINE;
+}

@@ -1,0 +1,377 @@
+/* order: ban and unban; what an administrator wants, sent through the gate, and what came of it.
+ *
+ * An answer is given when the kernel agrees, not when the wish was taken: "banned" means that the
+ * client's packets are dropped now. Where that takes longer than half a second it is said, with the
+ * cause, and the exit status tells it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <libfastjson/json.h>
+
+#include "banmailctl.h"
+#include "banmailctl-bans.h"
+#include "banmailctl-gate.h"
+#include "banmailctl-place.h"
+#include "banmailctl-words.h"
+#include "object.h"
+
+#define ENFORCE_WAIT_MS 500
+#define POLL_MS         5
+
+struct outcome {
+    struct source source;
+    int exit;
+    bool done;     /* the table was changed */
+    bool enforced; /* and the kernel agrees */
+    unsigned bans; /* how many were changed */
+    int64_t until_ms;
+    struct bans lifted; /* what an unban found before it */
+    char error[PLACE_REASON_SIZE];
+};
+
+struct order {
+    const struct invocation *invocation;
+    bool ban; /* else unban */
+    struct place place;
+    struct table *table; /* read-only */
+    struct gate gate;
+    struct outcome *outcomes;
+    int count;
+};
+
+__attribute__((format(printf, 3, 4))) static void
+fail(struct outcome *outcome, int status, const char *format, ...)
+{
+    va_list arguments;
+
+    outcome->exit = status;
+    va_start(arguments, format);
+    vsnprintf(outcome->error, sizeof(outcome->error), format, arguments);
+    va_end(arguments);
+}
+
+static const char *
+request_line(const struct order *order, const struct outcome *outcome)
+{
+    static char line[COMMAND_SIZE];
+    char source[SOURCE_TEXT_SIZE];
+
+    source_print(&outcome->source, source);
+    if (!order->ban)
+        snprintf(line, sizeof(line), "{\"command\":\"unban\",\"source\":\"%s\"}\n", source);
+    else if (order->invocation->forever)
+        snprintf(line, sizeof(line), "{\"command\":\"ban\",\"source\":\"%s\"}\n", source);
+    else
+        snprintf(line, sizeof(line),
+                 "{\"command\":\"ban\",\"source\":\"%s\",\"seconds\":%" PRId64 "}\n", source,
+                 order->invocation->for_s);
+    return line;
+}
+
+/* The scribe's words for somebody who could open the socket but is neither root nor its user. */
+static int
+refusal_status(const char *error)
+{
+    return strstr(error, "may not command") ? EXIT_PERMISSION : EXIT_REFUSED;
+}
+
+/* {"done":true,"bans":1} or {"done":false,"error":"…"} */
+static void
+read_answer(struct outcome *outcome, const char *answer)
+{
+    struct fjson_object *object = object_parse(answer, strlen(answer)), *done;
+    char text[COMMAND_SIZE];
+    int64_t bans = 0;
+
+    if (object && fjson_object_object_get_ex(object, "done", &done))
+        outcome->done = fjson_object_get_boolean(done);
+    if (outcome->done && object_integer(object, "bans", 0, UINT32_MAX, &bans) == 0)
+        outcome->bans = (unsigned)bans;
+    else if (object && object_text(object, "error", text, sizeof(text)) == 0)
+        fail(outcome, refusal_status(text), "%s", text);
+    else
+        fail(outcome, EXIT_UNREACHABLE, "rsyslogd's answer makes no sense: %s",
+             words_clean(answer, text, sizeof(text)));
+    fjson_object_put(object);
+}
+
+/* What an unban of the source will lift. */
+static void
+note_lifted(const struct order *order, struct outcome *outcome)
+{
+    struct bans *bans = &outcome->lifted;
+    size_t kept = 0;
+
+    if (bans_read(order->table, banmailctl_now_ms(), bans) < 0)
+        return;
+    for (size_t i = 0; i < bans->count; i++)
+        if (bans_touches(&bans->ban[i], &outcome->source))
+            bans->ban[kept++] = bans->ban[i];
+    bans->count = kept;
+}
+
+static void
+send_one(struct order *order, struct outcome *outcome)
+{
+    char answer[COMMAND_SIZE];
+    int status;
+
+    if (!order->ban)
+        note_lifted(order, outcome);
+    status = gate_send(&order->gate, request_line(order, outcome), answer, outcome->error);
+    if (status < 0)
+        outcome->exit = status == -EACCES ? EXIT_PERMISSION : EXIT_UNREACHABLE;
+    else
+        read_answer(outcome, answer);
+    if (!order->ban && outcome->done && outcome->bans == 0)
+        outcome->exit = EXIT_NO;
+}
+
+/* Whether the kernel agrees about this source: no slot of it waits. */
+static bool
+is_settled(const struct order *order, struct outcome *outcome)
+{
+    struct table_status status;
+    bool settled = true;
+    struct ban ban;
+
+    table_read_status(order->table, &status);
+    for (uint32_t i = 0; i < status.max_bans; i++) {
+        if (!table_read_ban(order->table, i, &ban) || !bans_touches(&ban, &outcome->source))
+            continue;
+        if (ban.state == BAN_WANTED || ban.state == BAN_LIFTED)
+            settled = false;
+        if (ban.origin == BAN_BY_HAND && source_compare(&ban.source, &outcome->source) == 0 &&
+            (ban.state == BAN_WANTED || ban.state == BAN_ENFORCED))
+            outcome->until_ms = ban.until_ms;
+    }
+    return settled;
+}
+
+static void
+wait_until_settled(const struct order *order)
+{
+    const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
+    int waited = 0;
+
+    for (int i = 0; i < order->count; i++) {
+        struct outcome *outcome = &order->outcomes[i];
+
+        while (outcome->done && !(outcome->enforced = is_settled(order, outcome)) &&
+               waited < ENFORCE_WAIT_MS) {
+            nanosleep(&pause, NULL);
+            waited += POLL_MS;
+        }
+    }
+}
+
+static void
+tell_why_not_enforced(const struct order *order, const char *reason)
+{
+    struct table_status status;
+    char clean[512];
+
+    table_read_status(order->table, &status);
+    if (!*reason && status.trouble[0])
+        reason = words_clean(status.trouble, clean, sizeof(clean));
+    for (int i = 0; i < order->count; i++) {
+        struct outcome *outcome = &order->outcomes[i];
+
+        if (outcome->done && outcome->exit == EXIT_FINE && !outcome->enforced)
+            fail(outcome, EXIT_REFUSED, "%s",
+                 *reason ? reason : "the kernel does not have it yet; see banmailctl status");
+    }
+}
+
+static void
+run(struct order *order)
+{
+    char reason[PLACE_REASON_SIZE] = "";
+
+    for (int i = 0; i < order->count; i++)
+        send_one(order, &order->outcomes[i]);
+    gate_close(&order->gate, reason);
+    wait_until_settled(order);
+    tell_why_not_enforced(order, reason);
+}
+
+/* ---- what came of it, as text ---- */
+
+static void
+print_banned(const struct order *order, const struct outcome *outcome, const char *source)
+{
+    char span[WORDS_SPAN_SIZE], stamp[WORDS_STAMP_SIZE];
+    char text[SOURCE_TEXT_SIZE];
+    const char *verb = outcome->enforced ? "banned" : "will be banned";
+    const char *table = order->invocation->table;
+    struct source network;
+
+    if (outcome->until_ms == TABLE_FOREVER_MS)
+        printf("%s: %s until it is lifted\n", source, verb);
+    else
+        printf("%s: %s, %s left, until %s\n", source, verb,
+               words_span(outcome->until_ms - banmailctl_now_ms(), span),
+               words_stamp(outcome->until_ms, stamp));
+    printf("  lift it with: banmailctl %s%s%sunban %s\n", table ? "--table " : "",
+           table ? table : "", table ? " " : "", source);
+    if (!source_is_v4(&outcome->source) && outcome->source.prefix == SOURCE_HOST_PREFIX) {
+        network = source_mask(&outcome->source, 32, 64);
+        printf("  an IPv6 client mostly owns its whole /64: banmailctl ban %s\n",
+               source_print(&network, text));
+    }
+}
+
+static void
+print_lifted(const struct order *order, const struct outcome *outcome, const char *source)
+{
+    char banned[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], span[WORDS_SPAN_SIZE];
+
+    if (outcome->bans == 0) {
+        printf("%s: is not banned\n", source);
+        return;
+    }
+    printf("%s: lifted %u ban%s%s\n", source, outcome->bans, outcome->bans == 1 ? "" : "s",
+           outcome->enforced ? "" : ", but the kernel still has it");
+    for (size_t i = 0; i < outcome->lifted.count; i++) {
+        const struct ban *ban = &outcome->lifted.ban[i];
+
+        printf("  %s (%s), banned since %s\n", source_print(&ban->source, banned),
+               bans_jail_name(order->table, ban, jail),
+               words_span(banmailctl_now_ms() - ban->since_ms, span));
+    }
+}
+
+static void
+print_text(const struct order *order)
+{
+    char source[SOURCE_TEXT_SIZE];
+
+    for (int i = 0; i < order->count; i++) {
+        const struct outcome *outcome = &order->outcomes[i];
+
+        source_print(&outcome->source, source);
+        if (outcome->done)
+            (order->ban ? print_banned : print_lifted)(order, outcome, source);
+        fflush(stdout);
+        if (strncmp(outcome->error, source, strlen(source)) == 0)
+            fprintf(stderr, "banmailctl: %s\n", outcome->error);
+        else if (outcome->error[0])
+            fprintf(stderr, "banmailctl: %s: %s\n", source, outcome->error);
+    }
+}
+
+/* ---- and as JSON ---- */
+
+static struct fjson_object *
+outcome_json(const struct order *order, const struct outcome *outcome)
+{
+    struct fjson_object *object = fjson_object_new_object(), *lifted;
+    char source[SOURCE_TEXT_SIZE];
+
+    words_add_string(object, "source", source_print(&outcome->source, source));
+    words_add_bool(object, "done", outcome->done && outcome->exit != EXIT_NO);
+    words_add_number(object, "bans", outcome->bans);
+    words_add_bool(object, "enforced", outcome->enforced);
+    if (order->ban) {
+        words_add_time(object, "until", outcome->until_ms);
+    } else {
+        lifted = fjson_object_new_array();
+        for (size_t i = 0; i < outcome->lifted.count && outcome->bans; i++)
+            fjson_object_array_add(lifted, fjson_object_new_string(source_print(
+                                               &outcome->lifted.ban[i].source, source)));
+        fjson_object_object_add(object, "lifted", lifted);
+    }
+    if (outcome->error[0])
+        words_add_string(object, "error", outcome->error);
+    else
+        fjson_object_object_add(object, "error", NULL);
+    return object;
+}
+
+static void
+print_json(const struct order *order)
+{
+    struct fjson_object *object = fjson_object_new_object(), *array = fjson_object_new_array();
+
+    for (int i = 0; i < order->count; i++)
+        fjson_object_array_add(array, outcome_json(order, &order->outcomes[i]));
+    words_add_string(object, "command", order->ban ? "ban" : "unban");
+    fjson_object_object_add(object, "results", array);
+    words_print_json(object);
+}
+
+/* ---- from the words to the exit status ---- */
+
+/* All addresses are looked at before the first is acted upon. */
+static int
+parse_sources(struct order *order)
+{
+    const struct invocation *invocation = order->invocation;
+    char reason[512];
+
+    if (invocation->count == 0)
+        return banmailctl_fail(invocation, EXIT_USAGE,
+                               "%s needs an address: banmailctl %s 203.0.113.9",
+                               order->ban ? "ban" : "unban", order->ban ? "ban" : "unban");
+    order->count = invocation->count;
+    order->outcomes = calloc((size_t)order->count, sizeof(*order->outcomes));
+    if (!order->outcomes)
+        return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
+    for (int i = 0; i < order->count; i++)
+        if (words_parse_source(invocation->words[i], &order->outcomes[i].source, reason,
+                               sizeof(reason)) < 0)
+            return banmailctl_fail(invocation, EXIT_USAGE, "%s", reason);
+    return EXIT_FINE;
+}
+
+/* The gravest of several: permission and reach before refusals before "not banned". */
+static int
+worst(const struct order *order)
+{
+    int worst = EXIT_FINE;
+
+    for (int i = 0; i < order->count; i++)
+        if (order->outcomes[i].exit > worst)
+            worst = order->outcomes[i].exit;
+    return worst;
+}
+
+static int
+order_main(const struct invocation *invocation, bool ban)
+{
+    struct order order = {.invocation = invocation, .ban = ban};
+    int status = parse_sources(&order);
+
+    if (status == EXIT_FINE)
+        status = banmailctl_read(invocation, &order.place, &order.table);
+    if (status == EXIT_FINE) {
+        order.gate.place = &order.place;
+        run(&order);
+        (invocation->json ? print_json : print_text)(&order);
+        status = worst(&order);
+    }
+    for (int i = 0; order.outcomes && i < order.count; i++)
+        bans_free(&order.outcomes[i].lifted);
+    free(order.outcomes);
+    table_close(order.table);
+    return status;
+}
+
+int
+order_ban(const struct invocation *invocation)
+{
+    return order_main(invocation, true);
+}
+
+int
+order_unban(const struct invocation *invocation)
+{
+    return order_main(invocation, false);
+}

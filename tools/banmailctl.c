@@ -1,0 +1,375 @@
+/* banmailctl: what the postmaster types. The words are read here and handed to the command's own
+ * file; each command reads the shared table by itself, and asks nobody for what it can see.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "banmailctl.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <libfastjson/json.h>
+
+#include "jail.h"
+#include "banmailctl-place.h"
+#include "banmailctl-test.h"
+#include "banmailctl-words.h"
+
+static int version_main(const struct invocation *invocation);
+static int help_main(const struct invocation *invocation);
+
+static const char status_help[] =
+    "Usage: banmailctl status [--json] [--table FILE]\n"
+    "\n"
+    "Says first whether anything is wrong, and what to do about it; then the jails, the clients\n"
+    "tracked and banned, and the totals.\n"
+    "\n"
+    "Exit status: 0 all is well, 1 something is wrong, 3 there is no table, 4 permission denied.\n"
+    "\n"
+    "Examples:\n"
+    "  banmailctl status\n"
+    "  banmailctl status >/dev/null || mail -s 'ombanmail is in trouble' postmaster\n"
+    "  banmailctl status --json | jq .now.banned\n";
+
+static const char list_help[] =
+    "Usage: banmailctl list [--json] [--table FILE]\n"
+    "\n"
+    "Lists who is banned, oldest first: by which jail, for what class of line, since when and\n"
+    "until when.\n"
+    "\n"
+    "Examples:\n"
+    "  banmailctl list\n"
+    "  banmailctl list --json | jq -r '.bans[] | select(.jail == \"mail\") | .source'\n";
+
+static const char ban_help[] =
+    "Usage: banmailctl ban ADDRESS... [--for TIME] [--json] [--table FILE]\n"
+    "\n"
+    "Bans addresses or prefixes at once, until they are lifted or for TIME: 90 (seconds), 10m,\n"
+    "24h, 7d, 1w, \"1d 12h\"; any negative number is until lifted.\n"
+    "\n"
+    "Examples:\n"
+    "  banmailctl ban 203.0.113.9\n"
+    "  banmailctl ban --for 24h 203.0.113.9 198.51.100.0/24\n"
+    "  banmailctl ban 2001:db8:1:2::/64        an IPv6 client mostly owns a whole /64\n";
+
+static const char unban_help[] =
+    "Usage: banmailctl unban ADDRESS... [--json] [--table FILE]\n"
+    "\n"
+    "Lifts every ban of an address or a prefix, in all jails: its own, that of a prefix that\n"
+    "contains it, and those within it; and forgets what was counted against it.\n"
+    "\n"
+    "Exit status: 0 lifted, 1 it was not banned.\n"
+    "\n"
+    "Examples:\n"
+    "  banmailctl unban 203.0.113.9\n"
+    "  banmailctl unban 2001:db8:1:2::7        lifts the ban of 2001:db8:1:2::/64\n"
+    "  banmailctl unban 198.51.100.0/24        lifts all bans within it\n";
+
+static const char version_help[] = "Usage: banmailctl version [--json]\n";
+static const char help_help[] = "Usage: banmailctl help [COMMAND]\n";
+
+static const struct command {
+    const char *name;
+    int (*main)(const struct invocation *invocation); /* NULL: test, which reads its own words */
+    int words_max;
+    const char *summary;
+    const char *help;
+} commands[] = {
+    {"status", status_main, 0, "whether anything is wrong; jails, tracked, banned", status_help},
+    {"list", list_main, 0, "who is banned, by which jail, until when", list_help},
+    {"unban", order_unban, INT_MAX, "lift the bans of addresses or prefixes", unban_help},
+    {"ban", order_ban, INT_MAX, "ban addresses or prefixes", ban_help},
+    {"test", NULL, INT_MAX, "what the rulebases make of log files (test --help)", NULL},
+    {"version", version_main, 0, "the version of this program", version_help},
+    {"help", help_main, 1, "this, or the help of one command", help_help},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(*commands))
+
+/* ---- for all commands ---- */
+
+static void
+say(void *context, int severity, const char *text)
+{
+    (void)context;
+    if (severity <= LOG_WARNING)
+        fprintf(stderr, "banmailctl: %s\n", text);
+}
+
+const struct report banmailctl_report = {.say = say};
+
+int
+banmailctl_fail(const struct invocation *invocation, int status, const char *format, ...)
+{
+    struct fjson_object *object;
+    char text[PLACE_REASON_SIZE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (!invocation->json) {
+        fprintf(stderr, "banmailctl: %s\n", text);
+        return status;
+    }
+    object = fjson_object_new_object();
+    words_add_string(object, "error", text);
+    words_add_number(object, "exit", (uint64_t)status);
+    words_print_json(object);
+    return status;
+}
+
+int
+banmailctl_read(const struct invocation *invocation, struct place *place, struct table **table)
+{
+    char reason[PLACE_REASON_SIZE];
+    int status = place_find(invocation->table, place, reason);
+
+    if (status == 0)
+        status = place_read(place, table, reason);
+    if (status == 0)
+        return EXIT_FINE;
+    return banmailctl_fail(invocation, status == -EACCES ? EXIT_PERMISSION : EXIT_UNREACHABLE, "%s",
+                           reason);
+}
+
+int64_t
+banmailctl_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* ---- version and help ---- */
+
+static int
+version_main(const struct invocation *invocation)
+{
+    struct fjson_object *object;
+
+    if (!invocation->json) {
+        puts("banmailctl " PACKAGE_VERSION);
+        return EXIT_FINE;
+    }
+    object = fjson_object_new_object();
+    words_add_string(object, "version", PACKAGE_VERSION);
+    words_print_json(object);
+    return EXIT_FINE;
+}
+
+static void
+print_usage(FILE *file)
+{
+    fputs("Usage: banmailctl COMMAND [ARGUMENTS] [--json] [--table FILE]\n"
+          "\n"
+          "Shows and changes what ombanmail, rsyslog's ban module for mail servers, has banned.\n"
+          "\n"
+          "Commands:\n",
+          file);
+    for (size_t i = 0; i < COMMANDS; i++)
+        fprintf(file, "  %-9s %s\n", commands[i].name, commands[i].summary);
+    fputs(
+        "\n"
+        "Options:\n"
+        "  -j, --json        one JSON object instead of text\n"
+        "  -t, --table FILE  the table, where it is not found by itself\n"
+        "  -h, --help        this, or behind a command its own help with examples\n"
+        "  -V, --version     the version of this program\n"
+        "\n"
+        "Examples:\n"
+        "  banmailctl status                    is all well?\n"
+        "  banmailctl list                      who is banned?\n"
+        "  banmailctl unban 203.0.113.9         let somebody in again\n"
+        "  banmailctl ban 203.0.113.9 --for 24h\n"
+        "\n"
+        "Exit status: 0 fine; 1 not banned, or status found something wrong; 2 usage; 3 no table\n"
+        "or no answer; 4 permission denied; 5 refused, or not in force yet. See banmailctl(8).\n",
+        file);
+}
+
+static const struct command *
+find_command(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int
+unknown_command(const struct invocation *invocation, const char *name)
+{
+    char clean[64];
+    const char *nearest = NULL;
+    unsigned least = 3; /* two slips of the finger at most */
+
+    for (size_t i = 0; i < COMMANDS; i++) {
+        unsigned distance = words_distance(name, commands[i].name);
+
+        if (distance < least && distance < strlen(commands[i].name)) {
+            least = distance;
+            nearest = commands[i].name;
+        }
+    }
+    words_clean(name, clean, sizeof(clean));
+    if (nearest)
+        return banmailctl_fail(invocation, EXIT_USAGE,
+                               "there is no command '%s'; did you mean 'banmailctl %s'?", clean,
+                               nearest);
+    return banmailctl_fail(invocation, EXIT_USAGE,
+                           "there is no command '%s'; 'banmailctl help' lists them", clean);
+}
+
+static int
+run_test(int argc, char **argv)
+{
+    optind = 0; /* glibc: begin anew */
+    opterr = 1;
+    return test_main(argc, argv);
+}
+
+/* The help of one command, or of all. */
+static int
+print_help(const struct command *command)
+{
+    if (!command)
+        print_usage(stdout);
+    else if (command->help)
+        fputs(command->help, stdout);
+    else
+        return run_test(2, (char *[]){"test", "--help", NULL});
+    return EXIT_FINE;
+}
+
+static int
+help_main(const struct invocation *invocation)
+{
+    const struct command *command = NULL;
+
+    if (invocation->count > 0) {
+        command = find_command(invocation->words[0]);
+        if (!command)
+            return unknown_command(invocation, invocation->words[0]);
+    }
+    return print_help(command);
+}
+
+/* ---- the words ---- */
+
+static const struct option options[] = {
+    {"json", no_argument, NULL, 'j'},      {"table", required_argument, NULL, 't'},
+    {"for", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},   {0},
+};
+
+static int
+parse_for(struct invocation *invocation, const struct command *command, const char *text)
+{
+    char clean[64];
+
+    if (!command || command->main != order_ban)
+        return banmailctl_fail(invocation, EXIT_USAGE,
+                               "--for belongs to ban: banmailctl ban "
+                               "203.0.113.9 --for 24h");
+    if (jail_parse_time(text, true, &invocation->for_s) < 0)
+        return banmailctl_fail(
+            invocation, EXIT_USAGE,
+            "--for: '%s' is not a time; allowed are 90 (seconds), 90s, 10m, 24h, "
+            "7d, 1w, \"1d 12h\", or any negative number: until lifted",
+            words_clean(text, clean, sizeof(clean)));
+    invocation->forever = invocation->for_s == JAIL_FOREVER;
+    return EXIT_FINE;
+}
+
+/* Reads the options up to the first word that is none (before the command: `shorts` begins with
+ * '+') or all of them. Returns -1 when they are fine, else the exit status. */
+static int
+parse_options(int argc, char **argv, const char *shorts, const struct command *command,
+              struct invocation *invocation)
+{
+    int letter, status;
+    bool help = false, version = false;
+    char clean[64];
+
+    opterr = 0;
+    while ((letter = getopt_long(argc, argv, shorts, options, NULL)) != -1) {
+        switch (letter) {
+        case 'j':
+            invocation->json = true;
+            break;
+        case 't':
+            invocation->table = optarg;
+            break;
+        case 'f':
+            status = parse_for(invocation, command, optarg);
+            if (status != EXIT_FINE)
+                return status;
+            break;
+        case 'h':
+            help = true;
+            break;
+        case 'V':
+            version = true;
+            break;
+        default:
+            return banmailctl_fail(invocation, EXIT_USAGE, "%s: %s; see banmailctl %s%s--help",
+                                   words_clean(argv[optind - 1], clean, sizeof(clean)),
+                                   letter == ':' ? "needs a value" : "there is no such option",
+                                   command ? command->name : "", command ? " " : "");
+        }
+    }
+    if (help)
+        return print_help(command);
+    return version ? version_main(invocation) : -1;
+}
+
+static int
+run_command(int argc, char **argv, struct invocation *invocation)
+{
+    const struct command *command = find_command(argv[0]);
+    int status;
+
+    if (!command)
+        return unknown_command(invocation, argv[0]);
+    if (!command->main && (invocation->json || invocation->table))
+        return banmailctl_fail(invocation, EXIT_USAGE,
+                               "options of test stand behind it: banmailctl test --json FILE");
+    if (!command->main)
+        return run_test(argc, argv);
+    optind = 0;
+    status = parse_options(argc, argv, ":jt:f:hV", command, invocation);
+    if (status >= 0)
+        return status;
+    invocation->words = argv + optind;
+    invocation->count = argc - optind;
+    if (invocation->count > command->words_max)
+        return banmailctl_fail(invocation, EXIT_USAGE, "%s takes no '%s'; see banmailctl %s --help",
+                               command->name, invocation->words[command->words_max], command->name);
+    return command->main(invocation);
+}
+
+int
+main(int argc, char **argv)
+{
+    struct invocation invocation = {.forever = true};
+    int status;
+
+    status = parse_options(argc, argv, "+:jt:f:hV", NULL, &invocation);
+    if (status < 0 && optind == argc) {
+        print_usage(stderr);
+        status = EXIT_USAGE;
+    }
+    if (status < 0)
+        status = run_command(argc - optind, argv + optind, &invocation);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "banmailctl: standard output: %s\n", strerror(errno));
+        if (status == EXIT_FINE)
+            status = EXIT_UNREACHABLE;
+    }
+    return status;
+}

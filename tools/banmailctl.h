@@ -1,0 +1,54 @@
+/* banmailctl: what its parts share; the words that were typed, and the exit statuses.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAILCTL_H
+#define BANMAILCTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "report.h"
+
+/* Documented in banmailctl(8). 0, 1 and 3 are also what a Nagios-like monitor understands as fine,
+ * warning and unknown. */
+enum {
+    EXIT_FINE = 0,
+    EXIT_NO = 1,          /* not banned, nothing to do; status: something is wrong */
+    EXIT_USAGE = 2,       /* what was typed makes no sense; nothing was done */
+    EXIT_UNREACHABLE = 3, /* no table, or it cannot be read or commanded */
+    EXIT_PERMISSION = 4,
+    EXIT_REFUSED = 5, /* refused, or taken but not in force in the kernel */
+};
+
+struct place;
+struct table;
+
+struct invocation {
+    const char *table; /* --table, or NULL */
+    bool json;
+    bool forever; /* --for with a negative time, or no --for */
+    int64_t for_s;
+    char **words; /* what follows the command and its options */
+    int count;
+};
+
+extern const struct report banmailctl_report; /* sentences of libbanmail to standard error */
+
+/* Says on standard error why nothing came of it (with --json as {"error":…,"exit":…} on standard
+ * output), and returns the exit status that it was given. */
+int banmailctl_fail(const struct invocation *invocation, int status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Finds the table and maps it for reading. Returns EXIT_FINE, or the exit status after having said
+ * why not. */
+int banmailctl_read(const struct invocation *invocation, struct place *place, struct table **table);
+
+int64_t banmailctl_now_ms(void);
+
+/* The commands; each returns the exit status. */
+int status_main(const struct invocation *invocation);
+int list_main(const struct invocation *invocation);
+int order_ban(const struct invocation *invocation);
+int order_unban(const struct invocation *invocation);
+
+#endif
