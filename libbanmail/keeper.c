@@ -10,7 +10,6 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "keeper.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <linux/capability.h>
 #include <poll.h>
@@ -544,17 +543,6 @@ keeper_read_statistics(const struct keeper *keeper, struct keeper_statistics *st
     statistics->pending = table_pending(keeper->table);
 }
 
-/* The thread will return from its command into this code some day, so the code has to stay when
- * the module is unloaded. */
-static void
-pin_code(void)
-{
-    Dl_info info;
-
-    if (dladdr((void *)pin_code, &info) != 0)
-        dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
-}
-
 /* Returns false when the thread hangs in a command: it was given up, and the keeper with it. */
 static bool
 join(struct keeper *keeper)
@@ -571,7 +559,6 @@ join(struct keeper *keeper)
         if (atomic_compare_exchange_strong(&keeper->mark, &expected, MARK_ABANDONED))
             break;
     }
-    pin_code();
     pthread_detach(keeper->thread);
     return false;
 }

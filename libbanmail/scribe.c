@@ -10,7 +10,6 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "scribe.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -650,16 +649,6 @@ scribe_read_statistics(const struct scribe *scribe, struct scribe_statistics *st
     statistics->commands = atomic_load(&scribe->commands);
 }
 
-/* The thread will return from the disk into this code some day, so the code has to stay when the
- * module is unloaded. */
-static void
-pin_code(void)
-{
-    Dl_info info;
-    if (dladdr((void *)pin_code, &info) != 0)
-        dlopen(info.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
-}
-
 /* Returns false when the thread hangs at the disk and was left to itself: *scribe is its own then.
  */
 static bool
@@ -670,7 +659,6 @@ join(struct scribe *scribe)
         int expected = MARK_AT_DISK;
         pthread_t thread = scribe->thread;
         if (atomic_compare_exchange_strong(&scribe->mark, &expected, MARK_ABANDONED)) {
-            pin_code();
             pthread_detach(thread);
             return false;
         }
