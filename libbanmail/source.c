@@ -109,13 +109,14 @@ source_is_v4(const struct source *source)
 struct source
 source_mask(const struct source *source, unsigned v4_bits, unsigned v6_bits)
 {
-    struct source masked = *source;
     unsigned prefix = source_is_v4(source) ? SOURCE_V4_OFFSET + v4_bits : v6_bits;
+    struct source masked;
 
-    if (prefix < source->prefix) {
-        masked.prefix = (uint8_t)prefix;
-        mask_address(masked.address, prefix);
-    }
+    if (prefix >= source->prefix)
+        return *source;
+    masked = *source;
+    masked.prefix = (uint8_t)prefix;
+    mask_address(masked.address, prefix);
     return masked;
 }
 

@@ -80,27 +80,38 @@ joins(const struct attempt *entry, const struct table_failure *failure)
            failure->stamp_ms <= entry->last_ms + WINDOW_MS;
 }
 
-/* The way of the entry for `key`, loaded into *entry, or begun there. */
+/* The way that holds the entry for `key`, loaded; or BUCKET_WAYS. */
+static unsigned
+find_way(const struct table *table, struct place place, const struct attempt *key,
+         struct attempt *entry)
+{
+    const struct attempt_bucket *bucket = &table->attempt_buckets[place.bucket];
+
+    for (uint32_t ways = table_match_tags(bucket->tags, place.tag); ways; ways &= ways - 1) {
+        unsigned way = (unsigned)__builtin_ctz(ways);
+
+        cell_load(cell_of(table, place.bucket, way), entry);
+        if (is_same(entry, key))
+            return way;
+    }
+    return BUCKET_WAYS;
+}
+
+/* Loads the entry that the line belongs to, or begins one. Returns its way. */
 static unsigned
 find_entry(struct table *table, const struct attempt *key, const struct table_failure *failure,
            struct attempt *entry)
 {
     struct place place = place_of(table, key);
     struct attempt_bucket *bucket = &table->attempt_buckets[place.bucket];
-    unsigned way;
+    unsigned way = find_way(table, place, key, entry);
 
-    for (way = table_find_tag(bucket->tags, place.tag, 0); way < BUCKET_WAYS;
-         way = table_find_tag(bucket->tags, place.tag, way + 1)) {
-        cell_load(cell_of(table, place.bucket, way), entry);
-        if (is_same(entry, key))
-            break;
-    }
+    if (way < BUCKET_WAYS && joins(entry, failure))
+        return way;
     if (way == BUCKET_WAYS) {
         way = bucket->next;
         bucket->next = (uint16_t)((way + 1) % BUCKET_WAYS);
         bucket->tags[way] = place.tag;
-    } else if (joins(entry, failure)) {
-        return way;
     }
     *entry = *key;
     entry->first_ms = entry->last_ms = failure->stamp_ms;

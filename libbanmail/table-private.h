@@ -121,31 +121,22 @@ table_place(const struct table *table, const uint8_t address[16], uint64_t last,
     return (struct place){(uint32_t)((hash >> 32) * buckets >> 32), (uint32_t)hash, tag ? tag : 1};
 }
 
-/* Whether one of four tags is `tag`, without looking at each: the most frequent loop of all. */
-static inline bool
-table_has_tag(const uint16_t tags[4], uint16_t tag)
+/* Which ways have this tag, as bits. Eight are compared at once: every lookup does it. */
+static inline uint32_t
+table_match_tags(const uint16_t tags[BUCKET_WAYS], uint16_t tag)
 {
-    const uint64_t ones = UINT64_C(0x0001000100010001);
-    uint64_t word;
+    typedef uint16_t lanes __attribute__((vector_size(16)));
+    static const lanes bits = {1, 2, 4, 8, 16, 32, 64, 128};
+    lanes low, high;
+    uint64_t words[2];
 
-    memcpy(&word, tags, sizeof word);
-    word ^= tag * ones;
-    return ((word - ones) & ~word & ones << 15) != 0;
-}
-
-/* The first way from `way` on with this tag, or BUCKET_WAYS. */
-static inline unsigned
-table_find_tag(const uint16_t tags[BUCKET_WAYS], uint16_t tag, unsigned way)
-{
-    while (way < BUCKET_WAYS) {
-        if (way % 4 == 0 && !table_has_tag(tags + way, tag))
-            way += 4;
-        else if (tags[way] == tag)
-            break;
-        else
-            way++;
-    }
-    return way;
+    memcpy(&low, tags, sizeof low);
+    memcpy(&high, tags + 8, sizeof high);
+    low = ((lanes)(low == tag) & bits) | ((lanes)(high == tag) & bits << 8);
+    memcpy(words, &low, sizeof words);
+    words[0] |= words[1];
+    words[0] |= words[0] >> 32;
+    return (uint16_t)(words[0] | words[0] >> 16);
 }
 
 static inline pthread_mutex_t *

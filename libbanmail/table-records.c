@@ -32,15 +32,14 @@ find_way(const struct table *table, struct place place, const struct record_key 
 {
     const struct record_bucket *bucket = &table->record_buckets[place.bucket];
 
-    unsigned way = table_find_tag(bucket->tags, place.tag, 0);
+    for (uint32_t ways = table_match_tags(bucket->tags, place.tag); ways; ways &= ways - 1) {
+        unsigned way = (unsigned)__builtin_ctz(ways);
 
-    while (way < BUCKET_WAYS) {
         cell_load(cell_of(table, place.bucket, way), record);
         if (memcmp(&record->key, key, sizeof *key) == 0)
-            break;
-        way = table_find_tag(bucket->tags, place.tag, way + 1);
+            return way;
     }
-    return way;
+    return BUCKET_WAYS;
 }
 
 /* ---- eviction ---- */
@@ -110,12 +109,12 @@ static unsigned
 choose_way(struct table *table, uint32_t bucket_index, int64_t now_ms)
 {
     const struct record_bucket *bucket = &table->record_buckets[bucket_index];
-    unsigned best = table_find_tag(bucket->tags, 0, 0);
+    uint32_t free_ways = table_match_tags(bucket->tags, 0);
     uint64_t rank, best_rank = 0;
+    unsigned best = 0;
 
-    if (best < BUCKET_WAYS)
-        return best;
-    best = 0;
+    if (free_ways != 0)
+        return (unsigned)__builtin_ctz(free_ways);
     for (unsigned way = 0; way < BUCKET_WAYS; way++) {
         rank = rank_of(table, bucket_index, way, now_ms);
         if (rank == UINT64_MAX)
@@ -181,15 +180,15 @@ insert_stamp(struct record *record, uint32_t stamp_s, uint16_t attempted, uint32
 
     while (at > 0 && record->stamps[at - 1] > stamp_s)
         at--;
-    if (at < record->head.own || at == JAIL_MAXRETRY_MAX) { /* mostly it goes behind the others */
-        if (at == 0 && record->head.own == JAIL_MAXRETRY_MAX)
-            return;
+    if (at == record->head.own && at < JAIL_MAXRETRY_MAX) { /* mostly: behind the others */
+        record->head.own++;
+        *changed |= RECORD_WORDS_OF(at);
+    } else if (at > 0 || record->head.own < JAIL_MAXRETRY_MAX) {
         at = make_place(record, at);
         *changed = CELL_ALL;
     } else {
-        record->head.own++;
+        return;
     }
-    *changed |= RECORD_WORDS_OF(at);
     record->stamps[at] = stamp_s;
     record->attempted[at] = attempted;
 }
@@ -326,15 +325,13 @@ judge(struct counting *counting, unsigned attempts)
     return TABLE_COUNTED;
 }
 
-/* Stamps are stored as unsigned seconds; one ahead of the clock is not to be believed. */
+/* One ahead of the clock is not to be believed; none is before 1970, where 0 means no stamp. */
 static int64_t
 believable_stamp(int64_t stamp_ms, int64_t now_ms)
 {
     if (stamp_ms > now_ms + TABLE_LIVE_MS)
-        stamp_ms = now_ms;
-    if (stamp_ms < 1000)
-        return 1000;
-    return stamp_ms <= (int64_t)UINT32_MAX * 1000 ? stamp_ms : (int64_t)UINT32_MAX * 1000;
+        return now_ms;
+    return stamp_ms > 1000 ? stamp_ms : 1000;
 }
 
 static struct record_key
@@ -384,9 +381,9 @@ table_count(struct table *table, unsigned jail_index, const struct jail *jail,
     counting.jail = jail;
     counting.failure = failure;
     counting.now_ms = now_ms;
-    counting.now_s = now_ms / 1000;
+    counting.now_s = (int64_t)((uint64_t)now_ms / 1000);
     counting.stamp_ms = believable_stamp(failure->stamp_ms, now_ms);
-    counting.stamp_s = (uint32_t)(counting.stamp_ms / 1000);
+    counting.stamp_s = (uint32_t)((uint64_t)counting.stamp_ms / 1000);
     counting.key = key_of(jail_index, jail, failure);
     counting.place = place_of(table, &counting.key);
     counting.changed = 0;

@@ -54,6 +54,9 @@ struct entry {
     unsigned repeated; /* `message repeated N times: [ … ]` */
 };
 
+/* What is no line of a log. */
+static const struct entry no_entry = {.tag.bytes = "", .message.bytes = "", .repeated = 1};
+
 /* Cuts the bytes up to the next space, and the space, off the front of *rest. */
 static struct piece
 take_word(struct piece *rest)
@@ -200,7 +203,7 @@ split_stamped(struct piece line)
 
     if (stamp == 0)
         stamp = iso_stamp(line);
-    return stamp == 0 ? (struct entry){.repeated = 1} : split_traditional(skip(line, stamp));
+    return stamp == 0 ? no_entry : split_traditional(skip(line, stamp));
 }
 
 static struct entry

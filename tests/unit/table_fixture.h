@@ -34,6 +34,13 @@ struct fixture {
     char last_said[512]; /* the latest of them */
 };
 
+/* How often: with CHECK_LONG in the environment in full. */
+static inline unsigned
+shortened(unsigned some, unsigned all)
+{
+    return getenv("CHECK_LONG") ? all : some;
+}
+
 static inline void
 fixture_say(void *context, int severity, const char *text)
 {
