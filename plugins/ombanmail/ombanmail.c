@@ -60,6 +60,7 @@ DEFobjCurrIf(statsobj)
     struct parameters parameters;
     msgPropDescr_t fields;      /* the object that mmnormalize made */
     msgPropDescr_t class_field; /* its member `class` */
+    struct jail single;         /* the same jail, but by single address: see jail_of */
     unsigned jail_index;        /* in the table, from activateCnfPrePrivDrop on; 0: has none */
     struct _instanceData *next;
 } instanceData;
@@ -206,6 +207,19 @@ failure_of(smsg_t *message, const instanceData *instance, struct fjson_object *f
 
 /* ---- a failure becomes a count ---- */
 
+/* In a network in which somebody is allow-listed clients are counted, and banned, one by one. */
+static const struct jail *
+jail_of(const instanceData *instance, const struct source *client)
+{
+    const struct jail *const jail = &instance->parameters.jail;
+    const struct source network = source_mask(client, jail->v4_bits, jail->v6_bits);
+
+    if (allow_overlaps(engine.allow, &network) ||
+        allow_overlaps(instance->parameters.allow, &network))
+        return &instance->single;
+    return jail;
+}
+
 static void
 count_failure(smsg_t *message, instanceData *instance, const struct table_failure *failure)
 {
@@ -227,8 +241,8 @@ count_failure(smsg_t *message, instanceData *instance, const struct table_failur
         STATSCOUNTER_INC(counter_duplicates, mutex_duplicates);
         return;
     }
-    verdict = table_count(engine.table, instance->jail_index, &instance->parameters.jail, failure,
-                          attempts, clock_now_ms());
+    verdict = table_count(engine.table, instance->jail_index, jail_of(instance, &failure->client),
+                          failure, attempts, clock_now_ms());
     if (verdict == TABLE_FULL)
         STATSCOUNTER_INC(counter_full, mutex_full);
     if (verdict != TABLE_BANNED && verdict != TABLE_PROLONGED)
@@ -487,6 +501,9 @@ BEGINnewActInst
     CHKiRet(parameters_read_action(lst, &load_configuration->parameters, &pData->parameters));
     if (!jail_agrees(&pData->parameters.jail))
         ABORT_FINALIZE(RS_RET_PARAM_ERROR);
+    pData->single = pData->parameters.jail;
+    pData->single.v4_bits = 32;
+    pData->single.v6_bits = 128;
     CHKiRet(describe_fields(pData));
     CODE_STD_STRING_REQUESTnewActInst(1);
     CHKiRet(OMSRsetEntry(*ppOMSR, 0, NULL, OMSR_TPL_AS_MSG));
