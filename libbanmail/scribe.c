@@ -543,6 +543,8 @@ scribe_thread(void *argument)
         if (events[0].revents != 0)
             take_wake(scribe);
         serve_clients(scribe, events);
+        if (scribe->options.look != NULL)
+            scribe->options.look();
         write_what_is_due(scribe);
     }
     write_the_rest(scribe);

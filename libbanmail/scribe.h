@@ -32,6 +32,7 @@ struct scribe_options {
     const char *ledger_path;
     const char *socket_path;            /* removed at the end; NULL when there is no socket */
     const struct allow *(*allow)(void); /* the list in force; may be NULL, and may return it */
+    void (*look)(void); /* called about once a second, for what a caller has to say; may be NULL */
     const struct report *report;
 };
 

@@ -21,6 +21,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,6 +43,7 @@
 #include "offence.h"
 #include "parameters.h"
 #include "scribe.h"
+#include "stamp.h"
 #include "table.h"
 #include "version.h"
 
@@ -82,7 +84,10 @@ static struct {
     struct table *table;
     struct keeper *keeper;
     struct scribe *scribe;
-    const struct allow *allow; /* the module's: for every action, and for banmailctl */
+    const struct allow *allow;  /* the module's: for every action, and for banmailctl */
+    struct stamp_watch *stamps; /* of every host that sends */
+    struct stamp_bounds stamp_bounds;
+    msgPropDescr_t received_field; /* when rsyslogd took the message in */
     bool table_is_new;
     int listen_socket;
     int64_t count_from_ms; /* lines of files that are older are history, not an attack */
@@ -159,9 +164,31 @@ is_from_a_file(smsg_t *message)
 }
 
 static int64_t
+received_of(smsg_t *message)
+{
+    struct templateEntry format = {.data.field.eDateFormat = tplFmtUnixDate};
+    unsigned short must_free = 0;
+    rs_size_t length;
+    uchar *const text =
+        MsgGetProp(message, &format, &engine.received_field, &length, &must_free, NULL);
+    const int64_t received_ms = strtoll((const char *)text, NULL, 10) * 1000;
+
+    if (must_free)
+        free(text);
+    return received_ms;
+}
+
+/* When it happened. The lines of a file are history, however old. */
+static int64_t
 stamp_of(smsg_t *message)
 {
-    return (int64_t)strtoll(getTimeReported(message, tplFmtUnixDate), NULL, 10) * 1000;
+    const int64_t stamp_ms = strtoll(getTimeReported(message, tplFmtUnixDate), NULL, 10) * 1000;
+    struct stamp_bounds bounds = engine.stamp_bounds;
+
+    if (is_from_a_file(message))
+        bounds.age_ms = STAMP_ANY_AGE_MS;
+    return stamp_judge(engine.stamps, getHOSTNAME(message), (size_t)getHOSTNAMELen(message),
+                       stamp_ms, received_of(message), &bounds);
 }
 
 /* Whether the message has a class at all: most have none, and are left alone as early as here. */
@@ -177,11 +204,13 @@ failure_of(smsg_t *message, const instanceData *instance, struct fjson_object *f
            struct table_failure *failure)
 {
     struct offence offence;
+    int64_t stamp_ms;
     uchar *tag;
     int tag_length;
 
     if (offence_read(fields, &offence) != 0)
         return false;
+    stamp_ms = stamp_of(message); /* also of what does not count: a host is known by then */
     getTAG(message, &tag, &tag_length, LOCK_MUTEX);
     offence_service_from_tag(&offence, (const char *)tag, (size_t)tag_length);
     if (offence.flags & OFFENCE_SESSION_MISMATCH)
@@ -200,7 +229,7 @@ failure_of(smsg_t *message, const instanceData *instance, struct fjson_object *f
                             ? 0
                             : hash_bytes(HASH_START, offence.session, offence.session_length),
         .attempts = offence.attempts,
-        .stamp_ms = stamp_of(message),
+        .stamp_ms = stamp_ms,
     };
     return true;
 }
@@ -395,6 +424,31 @@ restore_bans(const struct parameters *parameters)
         engine.count_from_ms = clock_now_ms() / 1000 * 1000; /* stamps have whole seconds */
 }
 
+/* On the scribe's thread, so that no worker has to. */
+static void
+say_what_stamps_are_like(void)
+{
+    char text[STAMP_TEXT_SIZE];
+
+    if (stamp_notice(engine.stamps, text))
+        say(NULL, LOG_WARNING, text);
+}
+
+static rsRetVal
+watch_stamps(const struct parameters *parameters)
+{
+    uint64_t key[2];
+
+    if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
+        return RS_RET_ERR;
+    engine.stamps = stamp_new(key);
+    engine.stamp_bounds = (struct stamp_bounds){.age_ms = parameters->max_stamp_age_s * 1000,
+                                                .ahead_ms = parameters->max_stamp_ahead_s * 1000};
+    if (engine.stamps == NULL)
+        return RS_RET_OUT_OF_MEMORY;
+    return msgPropDescrFill(&engine.received_field, UCHAR_CONSTANT("timegenerated"), 13);
+}
+
 static void
 start_scribe(const struct parameters *parameters)
 {
@@ -404,6 +458,7 @@ start_scribe(const struct parameters *parameters)
                                            .ledger_path = ledger_path,
                                            .socket_path = socket_path,
                                            .allow = allow_in_force,
+                                           .look = say_what_stamps_are_like,
                                            .report = &report};
 
     engine_path(ledger_path, parameters->state_directory, "ledger.db");
@@ -419,10 +474,13 @@ stop_engine(void)
     scribe_stop(engine.scribe); /* first: it wakes the keeper */
     keeper_stop(engine.keeper);
     table_close(engine.table);
+    stamp_free(engine.stamps);
+    msgPropDescrDestruct(&engine.received_field);
     engine.keeper = NULL;
     engine.scribe = NULL;
     engine.table = NULL;
     engine.allow = NULL;
+    engine.stamps = NULL;
 }
 
 /* ---- rsyslog's entry points: configuration ---- */
@@ -532,6 +590,7 @@ BEGINactivateCnfPrePrivDrop
     CHKiRet(make_directory(pModConf->parameters.state_directory, 0750, owner, group));
     CHKiRet(open_table(&pModConf->parameters, owner, group));
     pModConf->active = true;
+    CHKiRet(watch_stamps(&pModConf->parameters));
     register_jails(pModConf->instances);
     listen_for_commands(&pModConf->parameters, owner, group);
     start_keeper();

@@ -29,6 +29,8 @@
 #define CAPACITY_MAX              100000000 /* some 13 GB */
 #define MAX_BANS_MIN              64
 #define MAX_BANS_MAX              10000000
+#define DEFAULT_STAMP_AGE_S       604800 /* a week: a queue may have waited so long */
+#define STAMP_AHEAD_MAX_S         60     /* as far as the table believes one */
 
 /* Reads one word into the parameters; true when it could be used, else it has said why not. */
 typedef bool (*word_reader)(const char *name, const char *word, struct parameters *parameters);
@@ -120,6 +122,25 @@ read_max_bans(const char *name, const char *word, struct parameters *parameters)
     if (!read_number(name, word, MAX_BANS_MIN, MAX_BANS_MAX, &number))
         return false;
     parameters->max_bans = (uint32_t)number;
+    return true;
+}
+
+static bool
+read_max_stamp_age(const char *name, const char *word, struct parameters *parameters)
+{
+    if (jail_parse_time(word, false, &parameters->max_stamp_age_s) == 0)
+        return true;
+    return refuse(name, word, "a span of time such as 3600, 12h or 7d is allowed");
+}
+
+static bool
+read_max_stamp_ahead(const char *name, const char *word, struct parameters *parameters)
+{
+    int64_t seconds;
+
+    if (jail_parse_time(word, false, &seconds) != 0 || seconds > STAMP_AHEAD_MAX_S)
+        return refuse(name, word, "a span of time from 1s to 1m is allowed");
+    parameters->max_stamp_ahead_s = seconds;
     return true;
 }
 
@@ -237,6 +258,8 @@ static const struct parameter module_table[] = {
     {"stateDirectory", "statedirectory", eCmdHdlrString, read_state_directory},
     {"capacity", "capacity", eCmdHdlrString, read_capacity},
     {"maxBans", "maxbans", eCmdHdlrString, read_max_bans},
+    {"maxStampAge", "maxstampage", eCmdHdlrString, read_max_stamp_age},
+    {"maxStampAhead", "maxstampahead", eCmdHdlrString, read_max_stamp_ahead},
     JAIL_PARAMETERS,
 };
 
@@ -325,6 +348,8 @@ parameters_read_module(struct nvlst *list, struct parameters *module)
                                   .state_directory = strdup(DEFAULT_STATE_DIRECTORY),
                                   .capacity = TABLE_CAPACITY_DEFAULT,
                                   .max_bans = TABLE_BANS_DEFAULT,
+                                  .max_stamp_age_s = DEFAULT_STAMP_AGE_S,
+                                  .max_stamp_ahead_s = STAMP_AHEAD_MAX_S,
                                   .allow = allow_new()};
     if (module->runtime_directory == NULL || module->state_directory == NULL ||
         module->allow == NULL)

@@ -22,6 +22,8 @@ struct parameters {
     char *state_directory;   /* the ledger */
     uint32_t capacity;       /* clients */
     uint32_t max_bans;
+    int64_t max_stamp_age_s; /* out of these bounds a message's stamp is not believed */
+    int64_t max_stamp_ahead_s;
     /* of an action; in the module they are what its actions begin with */
     struct jail jail;
     /* ignoreip and loopback, not yet sealed. The module's holds for every action, an action's for
