@@ -136,7 +136,7 @@ event_print(const struct event *event, char *text, size_t size)
     if (ended) {
         char stamp[EVENT_STAMP_SIZE];
         snprintf(end, sizeof(end), ",\"ended\":\"%s\",\"end\":\"%s\"",
-                 event_stamp(ban->ended_ms, stamp), ban->end == BAN_EXPIRED ? "expired" : "lifted");
+                 event_stamp(ban->ended_ms, stamp), table_end_name(ban->end));
     }
     int length =
         snprintf(text, size,
@@ -215,18 +215,15 @@ read_times(struct fjson_object *object, struct ban *ban)
 static int
 read_end(struct fjson_object *object, struct ban *ban)
 {
-    char event[8], end[8];
+    char event[8], end[16];
     if (object_text(object, "event", event, sizeof(event)) < 0)
         return -EINVAL;
     if (strcmp(event, "ban") == 0)
         return 0;
     if (strcmp(event, "unban") != 0 || object_text(object, "end", end, sizeof(end)) < 0)
         return -EINVAL;
-    if (strcmp(end, "expired") == 0)
-        ban->end = BAN_EXPIRED;
-    else if (strcmp(end, "lifted") == 0)
-        ban->end = BAN_LIFTED_BY_HAND;
-    else
+    ban->end = table_end_parse(end);
+    if (ban->end == BAN_RUNNING)
         return -EINVAL;
     return read_stamp(object, "ended", &ban->ended_ms);
 }

@@ -6,7 +6,8 @@
  *   {"event":"unban", … ,"ended":"2026-11-21T08:30:00.000Z","end":"lifted"}
  *
  * Times are RFC 3339 in UTC with milliseconds; a ban for ever has "until":null, a ban by hand has
- * "class":null; "table" is 16 hexadecimal digits; "end" is "lifted" or "expired". Events carry an
+ * "class":null; "table" is 16 hexadecimal digits; "end" is "lifted", "expired" or
+ * "withdrawn". Events carry an
  * absolute end, are idempotent by (origin, table, id), and need no order. The scope of a ban and
  * the user id of who lifted it mean nothing on another host and are not in it.
  *

@@ -393,11 +393,7 @@ write_ban(sqlite3_stmt *statement, const struct ban *ban, const char *jail)
     sqlite3_bind_int64(statement, 10, ban->since_ms);
     bind_number_or_null(statement, 11, ban->until_ms != TABLE_FOREVER_MS, ban->until_ms);
     bind_number_or_null(statement, 12, ended, ban->ended_ms);
-    sqlite3_bind_text(statement, 13,
-                      !ended                    ? NULL
-                      : ban->end == BAN_EXPIRED ? "expired"
-                                                : "lifted",
-                      -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 13, ended ? table_end_name(ban->end) : NULL, -1, SQLITE_STATIC);
     bind_number_or_null(statement, 14, ban->end == BAN_LIFTED_BY_HAND, ban->lifted_by);
 
     int code = sqlite3_step(statement);

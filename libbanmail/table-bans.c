@@ -449,6 +449,38 @@ table_ban_is_live(const struct table *table, uint32_t slot, const struct record_
            cell.prefix == key->prefix && cell.jail == key->jail && cell.scope == key->scope;
 }
 
+/* Lifts the ban in this slot if it is live. */
+static bool
+lift(struct table *table, uint32_t slot, struct ban_cell *cell, enum ban_end end, int64_t now_ms)
+{
+    if (!is_live(cell, now_ms))
+        return false;
+    cell->head.used = BAN_LIFTED;
+    cell->ended_ms = now_ms;
+    set_end(cell, end);
+    change(table, slot, cell);
+    table_add(&table->header->unbans, 1);
+    return true;
+}
+
+bool
+table_lift_ban(struct table *table, uint32_t slot, const struct record_key *key, enum ban_end end,
+               int64_t now_ms)
+{
+    struct ban_cell cell;
+    bool lifted;
+
+    if (slot >= table->max_bans)
+        return false;
+    pthread_mutex_lock(&table->bans.lock);
+    load(table, slot, &cell);
+    lifted = memcmp(cell.address, key->address, sizeof cell.address) == 0 &&
+             cell.prefix == key->prefix && cell.jail == key->jail && cell.scope == key->scope &&
+             lift(table, slot, &cell, end, now_ms);
+    pthread_mutex_unlock(&table->bans.lock);
+    return lifted;
+}
+
 unsigned
 table_unban(struct table *table, const struct source *source, uint32_t lifted_by, int64_t now_ms)
 {
@@ -462,17 +494,11 @@ table_unban(struct table *table, const struct source *source, uint32_t lifted_by
             continue;
         pthread_mutex_lock(&table->bans.lock);
         load(table, slot, &cell);
-        if (is_live(&cell, now_ms) && table_overlaps(source, cell.address, cell.prefix)) {
-            cell.head.used = BAN_LIFTED;
-            cell.ended_ms = now_ms;
-            cell.lifted_by = lifted_by;
-            set_end(&cell, BAN_LIFTED_BY_HAND);
-            change(table, slot, &cell);
-            lifted++;
-        }
+        cell.lifted_by = lifted_by;
+        if (table_overlaps(source, cell.address, cell.prefix))
+            lifted += lift(table, slot, &cell, BAN_LIFTED_BY_HAND, now_ms);
         pthread_mutex_unlock(&table->bans.lock);
     }
-    table_add(&table->header->unbans, lifted);
     table_reset_records(table, source);
     return lifted;
 }
@@ -718,7 +744,7 @@ is_valid(const struct table *table, const struct ban_cell *cell)
 
     return cell_is_whole(cell) && state >= BAN_WANTED && state <= BAN_OVER && cell->head.own <= 1 &&
            table_is_masked(cell->address, cell->prefix) && table_has_jail(table, cell->jail) &&
-           cell->class < OFFENCE_CLASSES && origin <= BAN_BY_HAND && end <= BAN_LIFTED_BY_HAND &&
+           cell->class < OFFENCE_CLASSES && origin <= BAN_BY_HAND && end <= BAN_WITHDRAWN &&
            is_live_state(state) == (end == BAN_RUNNING) && cell->id != 0 && cell->until_ms > 0;
 }
 

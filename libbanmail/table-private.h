@@ -234,6 +234,16 @@ enum ban_outcome table_want_ban(struct table *table, const struct ban *ban, int6
 bool table_ban_is_live(const struct table *table, uint32_t slot, const struct record_key *key,
                        int64_t now_ms);
 
+/* Lifts the ban in the slot, if it is one of just this client and live. Returns whether it did. */
+bool table_lift_ban(struct table *table, uint32_t slot, const struct record_key *key,
+                    enum ban_end end, int64_t now_ms);
+
+/* The bucket of a client, and, under the lock of that, the way of its record, loaded; or
+ * BUCKET_WAYS. */
+uint32_t table_record_bucket(const struct table *table, const struct record_key *key);
+unsigned table_find_record(const struct table *table, const struct record_key *key,
+                           struct record *record);
+
 /* Forgets the failures of each client that overlaps with `source`. */
 void table_reset_records(struct table *table, const struct source *source);
 

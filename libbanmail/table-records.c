@@ -42,6 +42,18 @@ find_way(const struct table *table, struct place place, const struct record_key 
     return BUCKET_WAYS;
 }
 
+uint32_t
+table_record_bucket(const struct table *table, const struct record_key *key)
+{
+    return place_of(table, key).bucket;
+}
+
+unsigned
+table_find_record(const struct table *table, const struct record_key *key, struct record *record)
+{
+    return find_way(table, place_of(table, key), key, record);
+}
+
 /* ---- eviction ---- */
 
 /* How gladly a record is given up: expired before all others, then those farthest from their

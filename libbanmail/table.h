@@ -122,11 +122,36 @@ enum table_verdict table_count(struct table *table, unsigned jail_index, const s
                                const struct table_failure *failure, unsigned attempts,
                                int64_t now_ms);
 
+/* What table_count has counted. */
+struct table_counted {
+    struct source source; /* the client, masked as the jail does */
+    uint16_t scope;
+    uint8_t jail; /* index */
+    bool made_ban; /* it was TABLE_BANNED */
+    uint32_t attempts;
+    int64_t stamp_ms;
+};
+
+/* Takes it back; failures that a ban has used up are gone already, and a client without a counter
+ * is ignored. With made_ban also lifts that ban, if it is live still (BAN_WITHDRAWN). Returns
+ * whether it did: then wake the keeper and the scribe. */
+bool table_withdraw(struct table *table, const struct table_counted *counted, int64_t now_ms);
+
 /* ---- bans ---- */
 
 enum ban_state { BAN_FREE, BAN_WANTED, BAN_ENFORCED, BAN_LIFTED, BAN_OVER };
 enum ban_origin { BAN_BY_JAIL, BAN_BY_HAND };
-enum ban_end { BAN_RUNNING, BAN_EXPIRED, BAN_LIFTED_BY_HAND };
+enum ban_end {
+    BAN_RUNNING,
+    BAN_EXPIRED,
+    BAN_LIFTED_BY_HAND,
+    BAN_WITHDRAWN, /* failures that led to it proved to be no fault of the client's */
+};
+
+/* "expired", "lifted", "withdrawn" ("running" for none of them), and back: BAN_RUNNING for what is
+ * none of them. */
+const char *table_end_name(enum ban_end end);
+enum ban_end table_end_parse(const char *name);
 
 struct ban {
     uint64_t table_id; /* which table gave the id: random, one for each new table */

@@ -1,0 +1,190 @@
+/* The brake: what suspends the counting, for how long, and what an attacker can't make of it. It
+ * fails when one client is enough, when any hour has more than ten minutes, when what was counted
+ * just before is not given back, or when one host's fault stops another.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "brake.h"
+#include "table_fixture.h"
+
+enum { MX1 = 11, MX2 = 12, POSTFIX = 21, OTHER = 22, ALICE = 31, BOB = 32 };
+
+static const struct brake_place mx1 = {MX1, 0}, mx1_postfix = {MX1, POSTFIX},
+                                mx1_other = {MX1, OTHER}, mx2_postfix = {MX2, POSTFIX};
+
+static int
+begin(void **state)
+{
+    *state = brake_new();
+    return *state == NULL;
+}
+
+static int
+end(void **state)
+{
+    brake_free(*state);
+    return 0;
+}
+
+static bool
+holds(struct brake *brake, const struct brake_place *place, uint64_t client, int64_t stamp_ms)
+{
+    enum brake_news news;
+    struct brake_place where;
+
+    return brake_holds(brake, place, client, stamp_ms, &news, &where);
+}
+
+static int64_t
+at(int64_t seconds)
+{
+    return NOON_MS + seconds * 1000;
+}
+
+static void
+one_client_is_not_enough(void **state)
+{
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(brake_fault(*state, &mx1, 1, 1000 + (uint64_t)i, at(i / 10)),
+                         BRAKE_AS_BEFORE);
+    assert_false(holds(*state, &mx1_postfix, 1, at(100)));
+    assert_false(holds(*state, &mx1_postfix, 2, at(100)));
+}
+
+static void
+two_clients_within_a_minute_are(void **state)
+{
+    assert_int_equal(brake_fault(*state, &mx1, 1, 0, at(0)), BRAKE_AS_BEFORE);
+    assert_int_equal(brake_fault(*state, &mx1, 2, 0, at(61)), BRAKE_AS_BEFORE);
+    assert_false(holds(*state, &mx1_postfix, 2, at(61)));
+    assert_int_equal(brake_fault(*state, &mx1, 1, 0, at(100)), BRAKE_ON);
+    assert_int_equal(brake_fault(*state, &mx1, 3, 0, at(101)), BRAKE_AS_BEFORE); /* said once */
+    assert_true(holds(*state, &mx1_postfix, 9, at(101)));
+    assert_int_equal(brake_suspended(*state, at(101)), 1);
+    assert_true(holds(*state, &mx1_postfix, 9, at(130)));  /* 29 s after the latest fault */
+    assert_false(holds(*state, &mx1_postfix, 9, at(300))); /* and long after it */
+    assert_int_equal(brake_suspended(*state, at(300)), 0);
+}
+
+/* An attacker thinks up names; he can't think up those that have logged in. */
+static void
+users_count_when_they_have_logged_in(void **state)
+{
+    brake_login(*state, ALICE);
+    brake_fault(*state, &mx1, 1, ALICE, at(0));
+    assert_int_equal(brake_fault(*state, &mx1, 1, BOB, at(1)), BRAKE_AS_BEFORE);
+    brake_login(*state, BOB);
+    assert_int_equal(brake_fault(*state, &mx1, 1, BOB, at(2)), BRAKE_ON);
+}
+
+static void
+a_fault_that_names_nobody_hits_who_fails(void **state)
+{
+    enum brake_news news;
+    struct brake_place where;
+
+    brake_fault(*state, &mx1_postfix, 0, 0, at(0));
+    assert_false(holds(*state, &mx1_postfix, 1, at(1)));
+    assert_false(holds(*state, &mx1_postfix, 1, at(2)));
+    assert_true(brake_holds(*state, &mx1_postfix, 2, at(3), &news, &where));
+    assert_int_equal(news, BRAKE_ON);
+    assert_int_equal(where.host, MX1);
+    assert_int_equal(where.instance, POSTFIX);
+}
+
+static void
+only_that_host_and_instance(void **state)
+{
+    brake_fault(*state, &mx1_postfix, 1, 0, at(0));
+    brake_fault(*state, &mx1_postfix, 2, 0, at(1));
+    assert_true(holds(*state, &mx1_postfix, 3, at(2)));
+    assert_false(holds(*state, &mx1_other, 3, at(2)));
+    assert_false(holds(*state, &mx2_postfix, 3, at(2)));
+    brake_fault(*state, &mx1, 1, 0, at(3)); /* Dovecot's: whoever asks it */
+    brake_fault(*state, &mx1, 2, 0, at(4));
+    assert_true(holds(*state, &mx1_other, 3, at(5)));
+    assert_false(holds(*state, &mx2_postfix, 3, at(5)));
+}
+
+/* Every second for three hours somebody provokes faults in every way: which hour is the worst? */
+static void
+never_more_than_ten_minutes_in_an_hour(void **state)
+{
+    enum { SECONDS = 3 * 3600 };
+    static bool held[SECONDS];
+    int worst = 0, sum = 0, spent = 0, news;
+
+    for (unsigned pause = 1; pause < 200; pause += 33) {
+        struct brake *brake = brake_new();
+
+        memset(held, 0, sizeof held);
+        spent = sum = 0;
+        for (int s = 0; s < SECONDS; s++) {
+            if (s % (int)pause == 0) {
+                brake_fault(brake, &mx1, (uint64_t)s % 7 + 1, 0, at(s));
+                news = brake_fault(brake, &mx1, (uint64_t)s % 5 + 10, 0, at(s));
+                spent += news == BRAKE_SPENT;
+            }
+            for (int back = 0; back <= 70 && back <= s; back++) /* late lines, too */
+                held[s - back] |= holds(brake, &mx1_postfix, 99, at(s - back));
+        }
+        for (int s = 0; s < SECONDS; s++) {
+            sum += held[s];
+            sum -= s >= 3600 && held[s - 3600];
+            worst = sum > worst ? sum : worst;
+        }
+        brake_free(brake);
+    }
+    assert_in_range(worst, 500, 600);
+    (void)state;
+}
+
+static void
+what_was_counted_before_is_given_back_once(void **state)
+{
+    struct brake_failure got[8], failure = {.place = mx1_postfix, .counted = {.jail = 1}};
+
+    for (int i = 0; i < 40; i += 5) {
+        failure.counted.stamp_ms = at(i);
+        failure.counted.attempts = (uint32_t)i;
+        brake_counted(*state, &failure);
+    }
+    failure.place = mx2_postfix;
+    brake_counted(*state, &failure);
+    assert_int_equal(brake_take(*state, &mx1, got, 8), 0);
+    brake_fault(*state, &mx1, 1, 0, at(30));
+    assert_int_equal(brake_fault(*state, &mx1, 2, 0, at(40)), BRAKE_ON);
+    assert_int_equal(brake_take(*state, &mx1, got, 2), 2);
+    assert_int_equal(got[0].counted.attempts, 20); /* ten seconds before the first fault */
+    assert_int_equal(brake_take(*state, &mx1, got, 8), 2);
+    assert_int_equal(got[1].counted.attempts, 35);
+    assert_int_equal(brake_take(*state, &mx1, got, 8), 0);
+}
+
+static void
+many_places_displace_each_other(void **state)
+{
+    for (uint64_t host = 100; host < 100000; host++) {
+        const struct brake_place place = {host, 0};
+
+        brake_fault(*state, &place, 1, 0, at((int64_t)host / 1000));
+        assert_int_equal(brake_fault(*state, &place, 2, 0, at((int64_t)host / 1000)), BRAKE_ON);
+    }
+    assert_in_range(brake_suspended(*state, at(99)), 1, 256);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(one_client_is_not_enough, begin, end),
+        cmocka_unit_test_setup_teardown(two_clients_within_a_minute_are, begin, end),
+        cmocka_unit_test_setup_teardown(users_count_when_they_have_logged_in, begin, end),
+        cmocka_unit_test_setup_teardown(a_fault_that_names_nobody_hits_who_fails, begin, end),
+        cmocka_unit_test_setup_teardown(only_that_host_and_instance, begin, end),
+        cmocka_unit_test_setup_teardown(never_more_than_ten_minutes_in_an_hour, begin, end),
+        cmocka_unit_test_setup_teardown(what_was_counted_before_is_given_back_once, begin, end),
+        cmocka_unit_test_setup_teardown(many_places_displace_each_other, begin, end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,128 @@
+/* Failures that are taken back, and the ban that they completed. It fails when too much or too
+ * little is taken, when the ban stays, or when its end is taken for another's.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "table_fixture.h"
+
+static struct fixture fixture;
+
+static int
+begin(void **state)
+{
+    (void)state;
+    fixture_begin(&fixture, 1024, 64);
+    return 0;
+}
+
+static int
+end(void **state)
+{
+    (void)state;
+    fixture_end(&fixture);
+    return 0;
+}
+
+static enum table_verdict
+fail_at(const char *client, unsigned attempts, int64_t stamp_ms)
+{
+    const struct table_failure failure = {.client = source_of(client),
+                                          .class = OFFENCE_AUTH_FAILED,
+                                          .attempts = attempts,
+                                          .stamp_ms = stamp_ms};
+
+    return table_count(fixture.table, fixture.jail_index, &fixture.jail, &failure, attempts,
+                       NOON_MS);
+}
+
+static bool
+withdraw(const char *client, unsigned attempts, int64_t stamp_ms, bool made_ban)
+{
+    const struct source single = source_of(client);
+    const struct table_counted counted = {
+        .source = source_mask(&single, fixture.jail.v4_bits, fixture.jail.v6_bits),
+        .jail = (uint8_t)fixture.jail_index,
+        .attempts = attempts,
+        .stamp_ms = stamp_ms,
+        .made_ban = made_ban};
+
+    return table_withdraw(fixture.table, &counted, NOON_MS);
+}
+
+static void
+what_is_taken_back_no_longer_counts(void **state)
+{
+    (void)state;
+    fail_at("203.0.113.9", 2, NOON_MS - 3000);
+    fail_at("203.0.113.9", 2, NOON_MS - 1000);
+    assert_false(withdraw("203.0.113.9", 2, NOON_MS - 1000, false));
+    assert_false(withdraw("203.0.113.9", 2, NOON_MS - 9000, false)); /* nothing there */
+    assert_false(withdraw("203.0.113.10", 2, NOON_MS - 1000, false));
+    assert_int_equal(fail_at("203.0.113.9", 2, NOON_MS), TABLE_COUNTED);
+    assert_int_equal(fail_at("203.0.113.9", 1, NOON_MS), TABLE_BANNED);
+    fixture_reopen(&fixture); /* and the record is valid */
+    assert_int_equal(fixture.said, 0);
+}
+
+static void
+the_ban_that_they_completed_is_lifted(void **state)
+{
+    struct table_change change;
+    struct ban ban;
+
+    (void)state;
+    assert_int_equal(fail_at("2001:db8::9", 5, NOON_MS), TABLE_BANNED);
+    assert_int_equal(table_take(fixture.table, &change, 1, NOON_MS), 1);
+    table_settle(fixture.table, &change, 1, true, NOON_MS);
+    assert_false(withdraw("2001:db8::9", 1, NOON_MS, false));
+    assert_true(withdraw("2001:db8::9", 1, NOON_MS, true));
+    assert_false(withdraw("2001:db8::9", 1, NOON_MS, true));
+    assert_int_equal(table_take_unrecorded(fixture.table, &ban, 1), 1);
+    assert_int_equal(ban.end, BAN_WITHDRAWN);
+    assert_int_equal(ban.ended_ms, NOON_MS);
+    assert_int_equal(table_take(fixture.table, &change, 1, NOON_MS), 1);
+    assert_false(change.wanted);
+    fixture_reopen(&fixture);
+    assert_int_equal(fixture.said, 0);
+    assert_int_equal(fail_at("2001:db8::9", 4, NOON_MS), TABLE_COUNTED);
+    assert_int_equal(fail_at("2001:db8::9", 1, NOON_MS), TABLE_BANNED);
+}
+
+static void
+another_ban_stays(void **state)
+{
+    struct ban by_hand = {.source = source_of("203.0.113.9"),
+                          .jail = TABLE_JAIL_MANUAL,
+                          .origin = BAN_BY_HAND,
+                          .since_ms = NOON_MS,
+                          .until_ms = NOON_MS + HOUR_MS};
+    struct table_change change;
+
+    (void)state;
+    assert_int_equal(table_ban(fixture.table, &by_hand, NOON_MS), 0);
+    fail_at("203.0.113.9", 4, NOON_MS);
+    assert_false(withdraw("203.0.113.9", 4, NOON_MS, true));
+    assert_int_equal(table_take(fixture.table, &change, 1, NOON_MS), 1);
+    assert_true(change.wanted);
+}
+
+static void
+ends_have_names(void **state)
+{
+    (void)state;
+    for (enum ban_end end = BAN_EXPIRED; end <= BAN_WITHDRAWN; end++)
+        assert_int_equal(table_end_parse(table_end_name(end)), end);
+    assert_int_equal(table_end_parse("gone"), BAN_RUNNING);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_is_taken_back_no_longer_counts, begin, end),
+        cmocka_unit_test_setup_teardown(the_ban_that_they_completed_is_lifted, begin, end),
+        cmocka_unit_test_setup_teardown(another_ban_stays, begin, end),
+        cmocka_unit_test(ends_have_names),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
