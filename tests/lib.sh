@@ -392,10 +392,12 @@ prefix64() {
     echo "${hex:0:4}:${hex:4:4}:${hex:8:4}:${hex:12:4}::"
 }
 
-# banned ADDRESS: the kernel's set holds it, with a timeout.
+# banned ADDRESS: the kernel's set holds it, with a timeout; IPv6 also by itself, as neighbours of
+# an allow-listed address are banned.
 banned() {
     # shellcheck disable=SC2046
-    nft get element inet ombanmail $(element "$1") | grep -q 'timeout'
+    nft get element inet ombanmail $(element "$1") | grep -q 'timeout' && return
+    [[ $1 = *:* ]] && nft get element inet ombanmail v6 "{ $1 }" | grep -q 'timeout'
 }
 
 # How many elements the sets hold.

@@ -1,8 +1,8 @@
 /* test_stamp: which time a message is given.
  *
  * Fails when a stamp within bounds is not used, one out of bounds is, a host in another zone or
- * with a wrong clock is not corrected, or a queue that drains is taken for one; when a host name can do
- * harm; when the same log gives another answer the second time.
+ * with a wrong clock is not corrected, or a queue that drains is taken for one; when a host name
+ * can do harm; when the same log gives another answer the second time.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <inttypes.h>
