@@ -54,17 +54,19 @@ MODULE_CNFNAME("ombanmail")
 DEF_OMOD_STATIC_DATA
 DEFobjCurrIf(statsobj)
 
-#define FILE_PATH_SIZE                                                                             \
-    128 /* a directory of at most 80 characters and the name of a file of ours                     \
-         */
+/* a directory of at most 80 characters, and the name of a file of ours */
+#define FILE_PATH_SIZE 128
+#define TABLE_NAME     "table"
+#define LEDGER_NAME    "ledger.db"
 
     typedef struct _instanceData {
     struct parameters parameters;
-    msgPropDescr_t fields;      /* the object that mmnormalize made */
-    msgPropDescr_t class_field; /* its member `class` */
-    struct jail single;         /* the same jail, but by single address: see jail_of */
-    unsigned jail_index;        /* in the table, from activateCnfPrePrivDrop on; 0: has none */
-    struct _instanceData *next;
+    msgPropDescr_t fields;       /* the object that mmnormalize made */
+    msgPropDescr_t class_field;  /* its member `class` */
+    struct jail single;          /* the same jail, but by single address: see jail_of */
+    unsigned jail_index;         /* in the table, from activateCnfPrePrivDrop on; 0: has none */
+    struct _instanceData *next;  /* of the configuration's instances … */
+    struct _instanceData **link; /* … and what points to this one */
 } instanceData;
 
 typedef struct wrkrInstanceData {
@@ -328,6 +330,23 @@ make_directory(const char *path, mode_t mode, uid_t owner, gid_t group)
     return RS_RET_OK;
 }
 
+/* What an earlier run as another user has left there is this run's to write as well. */
+static void
+give_ledger(const struct parameters *parameters, uid_t owner, gid_t group)
+{
+    static const char *const names[] = {LEDGER_NAME, LEDGER_NAME "-wal", LEDGER_NAME "-shm"};
+    char path[FILE_PATH_SIZE];
+
+    if (owner == (uid_t)-1 && group == (gid_t)-1)
+        return;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        engine_path(path, parameters->state_directory, names[i]);
+        if (lchown(path, owner, group) != 0 && errno != ENOENT)
+            LogError(errno, RS_RET_ERR, "ombanmail: cannot give %s to user %d, group %d", path,
+                     (int)owner, (int)group);
+    }
+}
+
 static rsRetVal
 open_table(const struct parameters *parameters, uid_t owner, gid_t group)
 {
@@ -342,8 +361,8 @@ open_table(const struct parameters *parameters, uid_t owner, gid_t group)
                                     .report = &report};
     int error;
 
-    engine_path(path, parameters->runtime_directory, "table");
-    engine_path(ledger_path, parameters->state_directory, "ledger.db");
+    engine_path(path, parameters->runtime_directory, TABLE_NAME);
+    engine_path(ledger_path, parameters->state_directory, LEDGER_NAME);
     error = table_open(&options, &engine.table, &engine.table_is_new);
     if (error == -EBUSY)
         LogError(0, RS_RET_ERR,
@@ -418,7 +437,7 @@ restore_bans(const struct parameters *parameters)
 
     if (!engine.table_is_new)
         return;
-    engine_path(path, parameters->state_directory, "ledger.db");
+    engine_path(path, parameters->state_directory, LEDGER_NAME);
     scribe_restore(engine.table, path, clock_now_ms(), &report, &first_run);
     if (first_run)
         engine.count_from_ms = clock_now_ms() / 1000 * 1000; /* stamps have whole seconds */
@@ -449,6 +468,39 @@ watch_stamps(const struct parameters *parameters)
     return msgPropDescrFill(&engine.received_field, UCHAR_CONSTANT("timegenerated"), 13);
 }
 
+static bool
+is_allowed(const modConfData_t *configuration, const struct ban *ban)
+{
+    if (allow_overlaps(configuration->parameters.allow, &ban->source))
+        return true;
+    for (const instanceData *instance = configuration->instances; instance != NULL;
+         instance = instance->next)
+        if (instance->jail_index == ban->jail &&
+            allow_overlaps(instance->parameters.allow, &ban->source))
+            return true;
+    return false;
+}
+
+/* Who has been put on the list since the last start is free now. */
+static void
+lift_allowed_bans(const modConfData_t *configuration)
+{
+    char text[SOURCE_TEXT_SIZE];
+    struct table_status status;
+    struct ban ban;
+
+    table_read_status(engine.table, &status);
+    for (uint32_t i = 0; i < status.max_bans; i++) {
+        if (!table_read_ban(engine.table, i, &ban) ||
+            (ban.state != BAN_WANTED && ban.state != BAN_ENFORCED) ||
+            !is_allowed(configuration, &ban))
+            continue;
+        table_unban(engine.table, &ban.source, 0, clock_now_ms());
+        LogMsg(0, RS_RET_OK, LOG_NOTICE, "ombanmail: the ban of %s is lifted: it is allow-listed",
+               source_print(&ban.source, text));
+    }
+}
+
 static void
 start_scribe(const struct parameters *parameters)
 {
@@ -461,7 +513,7 @@ start_scribe(const struct parameters *parameters)
                                            .look = say_what_stamps_are_like,
                                            .report = &report};
 
-    engine_path(ledger_path, parameters->state_directory, "ledger.db");
+    engine_path(ledger_path, parameters->state_directory, LEDGER_NAME);
     engine_path(socket_path, parameters->runtime_directory, COMMAND_SOCKET_NAME);
     const int error = scribe_start(&engine.scribe, &options, engine.listen_socket);
     if (error != 0)
@@ -507,8 +559,30 @@ BEGINcreateInstance
     CODESTARTcreateInstance
 ENDcreateInstance
 
+static void
+link_instance(modConfData_t *configuration, instanceData *instance)
+{
+    instance->next = configuration->instances;
+    instance->link = &configuration->instances;
+    if (instance->next != NULL)
+        instance->next->link = &instance->next;
+    configuration->instances = instance;
+}
+
+static void
+unlink_instance(instanceData *instance)
+{
+    if (instance->link == NULL)
+        return;
+    *instance->link = instance->next;
+    if (instance->next != NULL)
+        instance->next->link = instance->link;
+    instance->link = NULL;
+}
+
 BEGINfreeInstance
     CODESTARTfreeInstance
+    unlink_instance(pData); /* rsyslog drops single actions of a configuration that it keeps */
     parameters_free(&pData->parameters);
     msgPropDescrDestruct(&pData->fields);
     msgPropDescrDestruct(&pData->class_field);
@@ -565,8 +639,7 @@ BEGINnewActInst
     CHKiRet(describe_fields(pData));
     CODE_STD_STRING_REQUESTnewActInst(1);
     CHKiRet(OMSRsetEntry(*ppOMSR, 0, NULL, OMSR_TPL_AS_MSG));
-    pData->next = load_configuration->instances;
-    load_configuration->instances = pData;
+    link_instance(load_configuration, pData);
     CODE_STD_FINALIZERnewActInst
 ENDnewActInst
 
@@ -588,6 +661,7 @@ BEGINactivateCnfPrePrivDrop
         FINALIZE; /* loaded, but no action: nothing to do */
     CHKiRet(make_directory(pModConf->parameters.runtime_directory, 0755, owner, group));
     CHKiRet(make_directory(pModConf->parameters.state_directory, 0750, owner, group));
+    give_ledger(&pModConf->parameters, owner, group);
     CHKiRet(open_table(&pModConf->parameters, owner, group));
     pModConf->active = true;
     CHKiRet(watch_stamps(&pModConf->parameters));
@@ -603,6 +677,7 @@ BEGINactivateCnf
         FINALIZE;
     seal_allow_lists(pModConf);
     restore_bans(&pModConf->parameters);
+    lift_allowed_bans(pModConf);
     if (engine.keeper != NULL)
         keeper_release(engine.keeper);
     start_scribe(&pModConf->parameters);
@@ -614,6 +689,8 @@ BEGINfreeCnf
     if (pModConf != NULL) {
         if (pModConf->active)
             stop_engine();
+        while (pModConf->instances != NULL)
+            unlink_instance(pModConf->instances);
         parameters_free(&pModConf->parameters);
     }
 ENDfreeCnf
