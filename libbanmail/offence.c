@@ -14,9 +14,11 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "offence.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <json.h>
 #include <string.h>
+#include <strings.h>
 
 struct text {
     const char *bytes;
@@ -172,6 +174,13 @@ hash(struct text text)
     for (size_t i = 0; i < text.length; i++)
         sum = (sum ^ (uint8_t)text.bytes[i]) * UINT64_C(0x100000001b3);
     return text.length == 0 ? 0 : sum ? sum : 1;
+}
+
+static uint64_t
+hash_address(const struct source *source)
+{
+    return hash(
+        (struct text){.bytes = (const char *)source->address, .length = sizeof source->address});
 }
 
 /* ---- Dovecot's tail ---- */
@@ -338,6 +347,185 @@ session_contradicts(struct text session, const struct source *client)
     return memcmp(address, client->address, 16) != 0;
 }
 
+/* ---- lines of Dovecot's auth ----
+ *
+ *   2.3:  auth: passwd-file(NAME,ADDRESS,<SESSION>): unknown user (SHA1 of given password: 5baa61)
+ *   2.4:  auth(NAME,ADDRESS,sasl:plain)<SESSION>: users: unknown user (SHA1 of given password: …)
+ *
+ * Sessions of other services than logins have no id. The rulebase hands over what follows `auth: `
+ * or `auth(`. NAME is the client's, and where auth_username_chars was emptied it may hold anything;
+ * so may a password that is logged in plain text. Therefore an id is taken only where one alone
+ * stands in such a place, and no address is taken: it merely tells clients apart (whom_hash). */
+
+struct auth_line {
+    struct text head;    /* …NAME,ADDRESS,… */
+    struct text session; /* may be empty */
+    struct text message;
+};
+
+static bool
+begins_at(struct text text, const char *at, const char *word)
+{
+    const size_t length = strlen(word);
+
+    return at >= text.bytes && (size_t)(text.bytes + text.length - at) >= length &&
+           memcmp(at, word, length) == 0;
+}
+
+/* Whether an id stands at `open`, which is a `<`, where Dovecot puts it. */
+static bool
+read_session(struct text text, const char *open, struct auth_line *line)
+{
+    const struct text session = up_to(text, open + 1, '>');
+    const char *const behind = session.bytes + session.length;
+    uint8_t address[16];
+    const char front = open > text.bytes ? open[-1] : '\0';
+    const char *const closing = front == ',' ? ">): " : front == ')' ? ">: " : NULL;
+
+    if (closing == NULL || !begins_at(text, behind, closing) ||
+        session_address(session, address) == 0)
+        return false;
+    line->session = session;
+    line->head = before(text, open - 1);
+    line->message = from(text, behind + strlen(closing));
+    return true;
+}
+
+/* Returns whether the line has the form. */
+static bool
+read_auth_line(struct text text, struct auth_line *line)
+{
+    const char *closing;
+    unsigned sessions = 0;
+
+    *line = (struct auth_line){0};
+    for (size_t i = 0; i < text.length; i++)
+        if (text.bytes[i] == '<')
+            sessions += read_session(text, text.bytes + i, line);
+    if (sessions == 1)
+        return true;
+    closing = find_first(text, "): ");
+    if (sessions > 1 || closing == NULL)
+        return false;
+    line->head = before(text, closing);
+    line->message = from(text, closing + strlen("): "));
+    return true;
+}
+
+/* What stands behind the last comma of the head, which is cut there. */
+static struct text
+cut_last(struct text *head)
+{
+    const char *const comma = find_last(*head, ",");
+    struct text last = *head;
+
+    if (comma == NULL) {
+        *head = (struct text){.bytes = head->bytes};
+        return last;
+    }
+    last = from(*head, comma + 1);
+    *head = before(*head, comma);
+    return last;
+}
+
+static bool
+begins(struct text text, const char *word)
+{
+    return text.length >= strlen(word) && strncasecmp(text.bytes, word, strlen(word)) == 0;
+}
+
+/* The name, and a hash of the address. */
+static void
+read_whom(struct text head, struct offence *offence)
+{
+    struct source source;
+    struct text last = cut_last(&head);
+    const bool has_mechanism = begins(last, "sasl:") || begins(last, "master");
+    const char *open;
+
+    while (begins(last, "sasl:") || (begins(last, "master") && last.length == 6))
+        last = cut_last(&head);
+    if (source_parse(last.bytes, last.length, &source) != 0)
+        return;
+    offence->whom_hash = hash_address(&source);
+    open = has_mechanism ? NULL : find_last(head, "(");
+    if (open != NULL)
+        head = from(head, open + 1);
+    offence->user_hash = hash(head);
+    offence->user = head.bytes;
+    offence->user_length = bounded(head, OFFENCE_USER_MAX).length;
+}
+
+/* Behind the name of a password database, if there is one. */
+static struct text
+without_database(struct text message)
+{
+    size_t i = 0;
+
+    while (i < message.length && (isalnum((unsigned char)message.bytes[i]) ||
+                                  message.bytes[i] == '-' || message.bytes[i] == '_'))
+        i++;
+    return i > 0 && begins_at(message, message.bytes + i, ": ")
+               ? from(message, message.bytes + i + 2)
+               : message;
+}
+
+/* The hash of the password, where auth_verbose_passwords has one written. */
+static uint64_t
+read_secret(struct text message)
+{
+    static const char words[] = "SHA1 of given password: ";
+    const char *at = find_last(message, words);
+    struct text digits;
+
+    if (at == NULL)
+        return 0;
+    digits = up_to(message, at + strlen(words), ')');
+    for (size_t i = 0; i < digits.length; i++)
+        if (!isxdigit((unsigned char)digits.bytes[i]))
+            return 0;
+    return hash(digits);
+}
+
+/* Dovecot 2.4 tells an error only behind the name. That one database knows a user and another does
+ * not is no fault of the backend. */
+static void
+read_fault(struct text message, struct offence *offence)
+{
+    if (begins(message, "Error: ")) {
+        offence->class = OFFENCE_SERVER_FAULT;
+        offence->flags |= OFFENCE_AUTH_FAULT;
+        message = from(message, message.bytes + strlen("Error: "));
+    }
+    if (begins(message, "user not found from any userdbs")) {
+        offence->class = OFFENCE_AUTH_DETAIL;
+        offence->flags &= ~(unsigned)OFFENCE_AUTH_FAULT;
+    }
+}
+
+static void
+read_auth(struct text text, struct offence *offence)
+{
+    struct auth_line line;
+    struct text message;
+
+    if (!read_auth_line(text, &line))
+        return;
+    read_whom(line.head, offence);
+    read_fault(line.message, offence);
+    offence->session = line.session.bytes != NULL ? line.session.bytes : "";
+    offence->session_length = line.session.length;
+    if (line.session.length == 0)
+        return;
+    message = without_database(line.message);
+    offence->reason = OFFENCE_REASON_OTHER;
+    if (begins(message, "unknown user") && (message.length == 12 || message.bytes[12] == ' '))
+        offence->reason = OFFENCE_REASON_UNKNOWN;
+    else if (begins(message, "password mismatch"))
+        offence->reason = OFFENCE_REASON_MISMATCH;
+    offence->secret_hash = read_secret(message);
+}
+
 /* ---- one offence ---- */
 
 static void
@@ -478,6 +666,10 @@ offence_read(struct fjson_object *fields, struct offence *offence)
     offence->secret_hash = hash(text);
     if (get_text(fields, "fault", &text) && text.length == 4 && memcmp(text.bytes, "auth", 4) == 0)
         offence->flags |= OFFENCE_AUTH_FAULT;
+    if (offence->has_client)
+        offence->whom_hash = hash_address(&offence->client);
+    if (get_text(fields, "auth_tail", &text))
+        read_auth(text, offence);
     return 0;
 }
 

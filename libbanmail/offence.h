@@ -76,6 +76,14 @@ enum offence_flags {
     OFFENCE_AUTH_FAULT = 2,       /* a server_fault of the authentication backend, no other */
 };
 
+/* Why authentication failed, in the words of a password database (a line of Dovecot's auth). */
+enum offence_reason {
+    OFFENCE_REASON_NONE, /* not such a line, or its session can't be told for certain */
+    OFFENCE_REASON_UNKNOWN,
+    OFFENCE_REASON_MISMATCH,
+    OFFENCE_REASON_OTHER,
+};
+
 struct offence {
     enum offence_class class;
     unsigned flags;
@@ -95,6 +103,8 @@ struct offence {
     unsigned dsn;         /* enhanced status x.yyy.zzz as x * 1000000 + yyy * 1000 + zzz, or 0 */
     uint64_t user_hash;   /* of the whole user name, 0 when there is none */
     uint64_t secret_hash; /* of the hash of the secret that the line carries, 0 when none */
+    enum offence_reason reason; /* what it says of its session */
+    uint64_t whom_hash;         /* of the address that it names, trusted or not, 0 when none */
 };
 
 /* Reads the fields that a rulebase made of one line (the object under `$!ombanmail`, or whatever

@@ -118,7 +118,20 @@ rule=proxy_error:Error: haproxy%-:rest%
 prefix=
 
 # One line for each password database, also before a success: never counted.
-rule=auth_detail: auth: %-:rest%
-rule=auth_detail: auth(%-:rest%
-rule=auth_detail: auth-worker(%-:rest%
-rule=auth_detail: auth-worker: %-:rest%
+rule=auth_detail: auth: %auth_tail:rest%
+rule=auth_detail: auth(%auth_tail:rest%
+rule=auth_detail: auth-worker(%auth_tail:rest%
+rule=auth_detail: auth-worker: %auth_tail:rest%
+
+# ---- What is wrong with the backend itself ----
+#
+# `auth_tail` carries the rest of the line: offence.c finds in it which session it is about and what
+# the password database said of it, but no address. Dovecot 2.4 puts `Error: ` behind the name,
+# where only offence.c can tell it from a name; there the class changes to server_fault. Clients that
+# went away in the middle, and users that one database knows and the other does not, are no fault of
+# the backend.
+rule=auth_fault: auth: Error: %auth_tail:rest%
+rule=auth_fault: auth-worker: Error: %auth_tail:rest%
+rule=auth_fault: auth-worker(%-:number%): Error: %auth_tail:rest%
+rule=auth_fault: auth: Fatal: %-:rest%
+rule=auth_detail: auth: Error: auth client %-:rest%

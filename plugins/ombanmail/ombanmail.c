@@ -38,6 +38,7 @@
 #include "template.h"
 #include "unicode-helper.h"
 
+#include "backend.h"
 #include "command.h"
 #include "keeper.h"
 #include "offence.h"
@@ -86,6 +87,7 @@ static struct {
     struct table *table;
     struct keeper *keeper;
     struct scribe *scribe;
+    struct backend *backend; /* may be NULL: then every failure is its client's */
     const struct allow *allow;  /* the module's: for every action, and for banmailctl */
     struct stamp_watch *stamps; /* of every host that sends */
     struct stamp_bounds stamp_bounds;
@@ -108,6 +110,10 @@ STATSCOUNTER_DEF(counter_bans, mutex_bans)
 STATSCOUNTER_DEF(counter_full, mutex_full)
 static intctr_t counter_enforced, counter_removed, counter_refused, counter_pending;
 static intctr_t counter_written, counter_ledger_errors;
+STATSCOUNTER_DEF(counter_logins, mutex_logins)
+STATSCOUNTER_DEF(counter_mails, mutex_mails)
+static intctr_t counter_faults, counter_held, counter_withdrawn, counter_withdrawn_bans;
+static intctr_t counter_unknown, counter_suspended;
 
 static void
 say(void *context, int severity, const char *text)
@@ -200,38 +206,66 @@ has_class(smsg_t *message, instanceData *instance)
     return msgCheckVarExists(message, &instance->class_field) == RS_RET_OK;
 }
 
-/* A failure that counts, allow-listed or not; false when this is none. */
-static bool
-failure_of(smsg_t *message, const instanceData *instance, struct fjson_object *fields,
-           struct table_failure *failure)
+static struct backend_line
+line_of(smsg_t *message)
 {
-    struct offence offence;
-    int64_t stamp_ms;
+    const char *const host = getHOSTNAME(message);
+
+    return (struct backend_line){.host = host,
+                                 .host_length = strlen(host),
+                                 .stamp_ms = stamp_of(message),
+                                 .now_ms = clock_now_ms()};
+}
+
+static void
+wake_threads(void)
+{
+    if (engine.keeper != NULL)
+        keeper_wake(engine.keeper);
+    if (engine.scribe != NULL)
+        scribe_wake(engine.scribe);
+}
+
+/* What it says, also where it is no failure. */
+static bool
+read_offence(smsg_t *message, struct fjson_object *fields, struct offence *offence)
+{
     uchar *tag;
     int tag_length;
 
-    if (offence_read(fields, &offence) != 0)
+    if (offence_read(fields, offence) != 0)
         return false;
-    stamp_ms = stamp_of(message); /* also of what does not count: a host is known by then */
     getTAG(message, &tag, &tag_length, LOCK_MUTEX);
-    offence_service_from_tag(&offence, (const char *)tag, (size_t)tag_length);
-    if (offence.flags & OFFENCE_SESSION_MISMATCH)
+    offence_service_from_tag(offence, (const char *)tag, (size_t)tag_length);
+    if (offence->flags & OFFENCE_SESSION_MISMATCH)
         STATSCOUNTER_INC(counter_mismatches, mutex_mismatches);
-    if (!offence_counts(&offence) ||
-        !(instance->parameters.jail.classes & OFFENCE_BIT(offence.class)))
+    if (offence->class == OFFENCE_LOGIN_OK)
+        STATSCOUNTER_INC(counter_logins, mutex_logins);
+    if (offence->class == OFFENCE_MAIL_ACCEPTED)
+        STATSCOUNTER_INC(counter_mails, mutex_mails);
+    return true;
+}
+
+/* A failure that counts, allow-listed or not; false when this is none. */
+static bool
+failure_of(smsg_t *message, const instanceData *instance, const struct offence *offence,
+           const struct backend_line *line, struct table_failure *failure)
+{
+    if (!offence_counts(offence) ||
+        !(instance->parameters.jail.classes & OFFENCE_BIT(offence->class)))
         return false;
     *failure = (struct table_failure){
-        .client = offence.client,
-        .class = offence.class,
+        .client = offence->client,
+        .class = offence->class,
         .kind = kind_of(message),
-        .service_hash = (uint32_t)hash_bytes(HASH_START, offence.service, offence.service_length),
-        .user_hash = offence.user_hash,
-        .secret_hash = offence.secret_hash,
-        .session_hash = offence.session_length == 0
+        .service_hash = (uint32_t)hash_bytes(HASH_START, offence->service, offence->service_length),
+        .user_hash = offence->user_hash,
+        .secret_hash = offence->secret_hash,
+        .session_hash = offence->session_length == 0
                             ? 0
-                            : hash_bytes(HASH_START, offence.session, offence.session_length),
-        .attempts = offence.attempts,
-        .stamp_ms = stamp_ms,
+                            : hash_bytes(HASH_START, offence->session, offence->session_length),
+        .attempts = offence->attempts,
+        .stamp_ms = line->stamp_ms,
     };
     return true;
 }
@@ -251,9 +285,43 @@ jail_of(const instanceData *instance, const struct source *client)
     return jail;
 }
 
-static void
-count_failure(smsg_t *message, instanceData *instance, const struct table_failure *failure)
+/* Whether the server's own troubles are why it failed. */
+static bool
+is_held(const struct backend_line *line, const struct offence *offence)
 {
+    bool wake = false, holds;
+
+    if (engine.backend == NULL)
+        return false;
+    holds = backend_holds(engine.backend, line, offence, &wake);
+    if (wake)
+        wake_threads();
+    return holds;
+}
+
+/* It may have to be taken back. */
+static void
+remember(const instanceData *instance, const struct jail *jail, const struct offence *offence,
+         const struct backend_line *line, const struct table_failure *failure, unsigned attempts,
+         bool made_ban)
+{
+    const struct table_counted counted = {
+        .source = source_mask(&failure->client, jail->v4_bits, jail->v6_bits),
+        .scope = failure->scope,
+        .jail = (uint8_t)instance->jail_index,
+        .made_ban = made_ban,
+        .attempts = attempts,
+    };
+
+    if (engine.backend != NULL)
+        backend_counted(engine.backend, line, offence, &counted);
+}
+
+static void
+count_failure(smsg_t *message, instanceData *instance, const struct offence *offence,
+              const struct backend_line *line, const struct table_failure *failure)
+{
+    const struct jail *const jail = jail_of(instance, &failure->client);
     enum table_verdict verdict;
     unsigned attempts;
 
@@ -267,30 +335,47 @@ count_failure(smsg_t *message, instanceData *instance, const struct table_failur
         STATSCOUNTER_INC(counter_old, mutex_old);
         return;
     }
+    if (is_held(line, offence))
+        return;
     attempts = table_attempts(engine.table, failure);
     if (attempts == 0) {
         STATSCOUNTER_INC(counter_duplicates, mutex_duplicates);
         return;
     }
-    verdict = table_count(engine.table, instance->jail_index, jail_of(instance, &failure->client),
-                          failure, attempts, clock_now_ms());
+    verdict = table_count(engine.table, instance->jail_index, jail, failure, attempts,
+                          line->now_ms);
+    remember(instance, jail, offence, line, failure, attempts, verdict == TABLE_BANNED);
     if (verdict == TABLE_FULL)
         STATSCOUNTER_INC(counter_full, mutex_full);
-    if (verdict != TABLE_BANNED && verdict != TABLE_PROLONGED)
-        return;
     if (verdict == TABLE_BANNED)
         STATSCOUNTER_INC(counter_bans, mutex_bans);
-    if (engine.keeper != NULL)
-        keeper_wake(engine.keeper);
-    if (engine.scribe != NULL)
-        scribe_wake(engine.scribe);
+    if (verdict == TABLE_BANNED || verdict == TABLE_PROLONGED)
+        wake_threads();
+}
+
+/* A line with a class. Returns whether it was a failure that may count. */
+static bool
+take_line(smsg_t *message, instanceData *instance, struct fjson_object *fields)
+{
+    struct backend_line line;
+    struct table_failure failure;
+    struct offence offence;
+
+    if (!read_offence(message, fields, &offence))
+        return false;
+    line = line_of(message); /* also of what does not count: the host's clock is known by then */
+    if (engine.backend != NULL && backend_hear(engine.backend, &line, &offence))
+        wake_threads();
+    if (!failure_of(message, instance, &offence, &line, &failure))
+        return false;
+    count_failure(message, instance, &offence, &line, &failure);
+    return true;
 }
 
 BEGINdoAction_NoStrings
     smsg_t *const message = ((smsg_t **)pMsgData)[0];
     instanceData *const instance = pWrkrData->pData;
     struct json_object *fields = NULL;
-    struct table_failure failure;
     CODESTARTdoAction
     STATSCOUNTER_INC(counter_messages, mutex_messages);
     if (engine.table == NULL || instance->jail_index == 0 || !has_class(message, instance))
@@ -298,9 +383,7 @@ BEGINdoAction_NoStrings
     /* a copy: another worker may change the message's own object meanwhile */
     if (msgGetJSONPropJSON(message, &instance->fields, &fields) != RS_RET_OK)
         FINALIZE;
-    if (failure_of(message, instance, fields, &failure))
-        count_failure(message, instance, &failure);
-    else
+    if (!take_line(message, instance, fields))
         STATSCOUNTER_INC(counter_ignored, mutex_ignored);
 finalize_it:
     if (fields != NULL)
@@ -501,6 +584,17 @@ lift_allowed_bans(const modConfData_t *configuration)
     }
 }
 
+/* On the scribe's thread: workers say nothing. */
+static void
+say_news(void)
+{
+    char text[BACKEND_TEXT_SIZE];
+
+    say_what_stamps_are_like();
+    while (engine.backend != NULL && backend_news(engine.backend, text))
+        report_say(&report, LOG_WARNING, "%s", text);
+}
+
 static void
 start_scribe(const struct parameters *parameters)
 {
@@ -510,7 +604,7 @@ start_scribe(const struct parameters *parameters)
                                            .ledger_path = ledger_path,
                                            .socket_path = socket_path,
                                            .allow = allow_in_force,
-                                           .look = say_what_stamps_are_like,
+                                           .look = say_news,
                                            .report = &report};
 
     engine_path(ledger_path, parameters->state_directory, LEDGER_NAME);
@@ -525,9 +619,11 @@ stop_engine(void)
 {
     scribe_stop(engine.scribe); /* first: it wakes the keeper */
     keeper_stop(engine.keeper);
+    backend_free(engine.backend);
     table_close(engine.table);
     stamp_free(engine.stamps);
     msgPropDescrDestruct(&engine.received_field);
+    engine.backend = NULL;
     engine.keeper = NULL;
     engine.scribe = NULL;
     engine.table = NULL;
@@ -665,6 +761,7 @@ BEGINactivateCnfPrePrivDrop
     CHKiRet(open_table(&pModConf->parameters, owner, group));
     pModConf->active = true;
     CHKiRet(watch_stamps(&pModConf->parameters));
+    engine.backend = backend_new(engine.table);
     register_jails(pModConf->instances);
     listen_for_commands(&pModConf->parameters, owner, group);
     start_keeper();
@@ -721,6 +818,7 @@ read_thread_statistics(statsobj_t *object, void *context)
 {
     struct keeper_statistics keeper = {0};
     struct scribe_statistics scribe = {0};
+    struct backend_statistics backend = {0};
 
     (void)object;
     (void)context;
@@ -734,6 +832,14 @@ read_thread_statistics(statsobj_t *object, void *context)
     counter_pending = keeper.pending;
     counter_written = scribe.written;
     counter_ledger_errors = scribe.errors;
+    if (engine.backend != NULL)
+        backend_read_statistics(engine.backend, clock_now_ms(), &backend);
+    counter_faults = backend.faults;
+    counter_held = backend.held;
+    counter_withdrawn = backend.withdrawn;
+    counter_withdrawn_bans = backend.lifted;
+    counter_unknown = backend.unknown;
+    counter_suspended = backend.suspended;
 }
 
 #define COUNTER(name, counter)                                                                     \
@@ -763,6 +869,14 @@ add_statistics(void)
     COUNTER("pending", counter_pending);
     COUNTER("ledger.written", counter_written);
     COUNTER("ledger.errors", counter_ledger_errors);
+    COUNTER("logins", counter_logins);
+    COUNTER("mails.accepted", counter_mails);
+    COUNTER("users.unknown", counter_unknown);
+    COUNTER("backend.faults", counter_faults);
+    COUNTER("backend.suspended", counter_suspended);
+    COUNTER("backend.held", counter_held);
+    COUNTER("backend.withdrawn", counter_withdrawn);
+    COUNTER("backend.bans.withdrawn", counter_withdrawn_bans);
     CHKiRet(statsobj.SetReadNotifier(statistics, read_thread_statistics, NULL));
     CHKiRet(statsobj.ConstructFinalize(statistics));
 finalize_it:
@@ -781,6 +895,8 @@ init_counters(void)
     STATSCOUNTER_INIT(counter_mismatches, mutex_mismatches);
     STATSCOUNTER_INIT(counter_bans, mutex_bans);
     STATSCOUNTER_INIT(counter_full, mutex_full);
+    STATSCOUNTER_INIT(counter_logins, mutex_logins);
+    STATSCOUNTER_INIT(counter_mails, mutex_mails);
 }
 
 static rsRetVal

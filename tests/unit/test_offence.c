@@ -340,6 +340,86 @@ other_types_are_refused_or_ignored(void **state)
     fjson_object_put(object);
 }
 
+/* Dovecot's auth lines: of which session, what was said of it, and never an address. */
+static void
+reads_what_a_password_database_says(void **state)
+{
+    static const struct {
+        const char *text, *session;
+        enum offence_reason reason;
+        bool secret;
+    } lines[] = {
+        {"passwd-file(bob,203.0.113.9,<aZFbr8Rg16/LAHEL>): unknown user", "aZFbr8Rg16/LAHEL",
+         OFFENCE_REASON_UNKNOWN, false},
+        {"sql(bob,203.0.113.9,<aZFbr8Rg16/LAHEL>): unknown user (SHA1 of given password: 5baa61)",
+         "aZFbr8Rg16/LAHEL", OFFENCE_REASON_UNKNOWN, true},
+        {"cram-md5(bob,203.0.113.9,<aZFbr8Rg16/LAHEL>): password mismatch", "aZFbr8Rg16/LAHEL",
+         OFFENCE_REASON_MISMATCH, false},
+        {"bob,203.0.113.9,sasl:plain)<aZFbr8Rg16/LAHEL>: users: unknown user", "aZFbr8Rg16/LAHEL",
+         OFFENCE_REASON_UNKNOWN, false},
+        {"bob,203.0.113.9,sasl:plain)<aZFbr8Rg16/LAHEL>: Password mismatch", "aZFbr8Rg16/LAHEL",
+         OFFENCE_REASON_MISMATCH, false},
+        {"passwd-file(bob,203.0.113.9,<aZFbr8Rg16/LAHEL>): User found from deny passdb",
+         "aZFbr8Rg16/LAHEL", OFFENCE_REASON_OTHER, false},
+        {"passwd-file(bob,203.0.113.9,<aZFbr8Rg16/LAHEL>): unknown users are many",
+         "aZFbr8Rg16/LAHEL", OFFENCE_REASON_OTHER, false},
+        /* two ids: which one is the server's? */
+        {"sql(x,1.2.3.4,<XXXXr8Rg16/LAHEL>): unknown user,203.0.113.9,<aZFbr8Rg16/LAHEL>): "
+         "Password mismatch",
+         "", OFFENCE_REASON_NONE, false},
+        {"sql(bob,203.0.113.9,<aZFbr8Rg16/LAHEL>): unknown user (given password: "
+         "x,1.2.3.4,<XXXXr8Rg16/LAHEL>): Password mismatch)",
+         "", OFFENCE_REASON_NONE, false},
+        {"passwd-file(bob,203.0.113.9): unknown user", "", OFFENCE_REASON_NONE, false},
+        {"passwd-file(bob,203.0.113.9,<short>): unknown user", "", OFFENCE_REASON_NONE, false},
+        {"User found from deny passdb", "", OFFENCE_REASON_NONE, false},
+        {"", "", OFFENCE_REASON_NONE, false},
+    };
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        assert_int_equal(read_fields(&offence, "class", "auth_detail", "auth_tail", lines[i].text,
+                                     NULL),
+                         0);
+        assert_false(offence.has_client);
+        assert_bytes(offence.session, offence.session_length, lines[i].session);
+        assert_int_equal(offence.reason, lines[i].reason);
+        assert_int_equal(offence.secret_hash != 0, lines[i].secret);
+        assert_int_equal(offence.class, OFFENCE_AUTH_DETAIL);
+    }
+}
+
+/* A fault of the backend, and whom it names. */
+static void
+reads_faults_of_the_backend(void **state)
+{
+    struct offence login, fault;
+
+    (void)state;
+    read_fields(&login, "class", "login_ok", "tail",
+                "user=<bob>, method=PLAIN, rip=203.0.113.9, lip=1.2.3.4", NULL);
+    read_fields(&fault, "class", "server_fault", "fault", "auth", "auth_tail",
+                "passwd-file(bob,203.0.113.9): stat(/etc/users) failed: Permission denied", NULL);
+    assert_false(fault.has_client);
+    assert_true(fault.whom_hash == login.whom_hash && fault.whom_hash != 0);
+    assert_true(fault.user_hash == login.user_hash);
+    read_fields(&fault, "class", "auth_detail", "auth_tail",
+                "bob,203.0.113.9,sasl:login): Error: users: stat(/etc/users) failed", NULL);
+    assert_int_equal(fault.class, OFFENCE_SERVER_FAULT);
+    assert_int_equal(fault.flags, OFFENCE_AUTH_FAULT);
+    assert_true(fault.whom_hash == login.whom_hash && fault.user_hash == login.user_hash);
+    read_fields(&fault, "class", "server_fault", "fault", "auth", "auth_tail",
+                "mysql(localhost): Connect failed to database", NULL);
+    assert_true(fault.whom_hash == 0 && fault.user_hash == 0);
+    read_fields(&fault, "class", "auth_detail", "auth_tail",
+                "bob,203.0.113.9,sasl:plain)<aZFbr8Rg16/LAHEL>: Error: user not found from any "
+                "userdbs",
+                NULL);
+    assert_int_equal(fault.class, OFFENCE_AUTH_DETAIL);
+    assert_int_equal(fault.flags, 0);
+}
+
 int
 main(void)
 {
@@ -359,6 +439,8 @@ main(void)
         cmocka_unit_test_teardown(the_service_of_a_tag, forget_fields),
         cmocka_unit_test_teardown(only_the_backends_faults_are_marked, forget_fields),
         cmocka_unit_test_teardown(other_types_are_refused_or_ignored, forget_fields),
+        cmocka_unit_test_teardown(reads_what_a_password_database_says, forget_fields),
+        cmocka_unit_test_teardown(reads_faults_of_the_backend, forget_fields),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,269 @@
+/* backend: see backend.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "backend.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "brake.h"
+#include "session.h"
+
+#define STAMP_AHEAD_MS 60000
+#define NEWS           8 /* that wait to be said; more are not */
+#define HOST_SIZE      128
+#define TAKE           64
+
+struct news {
+    enum brake_news what;
+    char host[HOST_SIZE];
+    unsigned withdrawn, lifted;
+};
+
+struct backend {
+    struct table *table;
+    struct brake *brake;
+    struct session_store *sessions;
+    pthread_mutex_t news_lock;
+    struct news news[NEWS];
+    unsigned news_count;
+    _Atomic uint64_t faults, held, withdrawn, lifted, unknown;
+};
+
+struct backend *
+backend_new(struct table *table)
+{
+    struct backend *backend = calloc(1, sizeof *backend);
+
+    if (backend == NULL)
+        return NULL;
+    backend->table = table;
+    backend->brake = brake_new();
+    backend->sessions = session_new();
+    pthread_mutex_init(&backend->news_lock, NULL);
+    if (backend->brake == NULL || backend->sessions == NULL) {
+        backend_free(backend);
+        return NULL;
+    }
+    return backend;
+}
+
+void
+backend_free(struct backend *backend)
+{
+    if (backend == NULL)
+        return;
+    brake_free(backend->brake);
+    session_free(backend->sessions);
+    pthread_mutex_destroy(&backend->news_lock);
+    free(backend);
+}
+
+/* ---- places ---- */
+
+static uint64_t
+hash_bytes(const char *bytes, size_t length)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (uint8_t)bytes[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+/* postfix-out/smtps/smtpd is of the instance postfix-out. Dovecot's services have no slash, and
+ * what Dovecot's auth can't answer fails for all who ask it: its faults are of the whole host. */
+static struct brake_place
+place_of(const struct backend_line *line, const struct offence *offence)
+{
+    const char *slash = offence->service_length == 0
+                            ? NULL
+                            : memchr(offence->service, '/', offence->service_length);
+    struct brake_place place = {.host = hash_bytes(line->host, line->host_length)};
+
+    if (slash != NULL)
+        place.instance = hash_bytes(offence->service, (size_t)(slash - offence->service));
+    else if (offence->class != OFFENCE_SERVER_FAULT)
+        place.instance = hash_bytes(offence->service, offence->service_length);
+    return place;
+}
+
+static int64_t
+stamp_of(const struct backend_line *line)
+{
+    return line->stamp_ms > line->now_ms + STAMP_AHEAD_MS ? line->now_ms : line->stamp_ms;
+}
+
+/* ---- news ---- */
+
+static void
+add_news(struct backend *backend, const struct news *news)
+{
+    pthread_mutex_lock(&backend->news_lock);
+    if (backend->news_count < NEWS)
+        backend->news[backend->news_count++] = *news;
+    pthread_mutex_unlock(&backend->news_lock);
+}
+
+bool
+backend_news(struct backend *backend, char text[BACKEND_TEXT_SIZE])
+{
+    struct news news = {.what = BRAKE_AS_BEFORE};
+
+    pthread_mutex_lock(&backend->news_lock);
+    if (backend->news_count > 0) {
+        news = backend->news[0];
+        memmove(backend->news, backend->news + 1, --backend->news_count * sizeof news);
+    }
+    pthread_mutex_unlock(&backend->news_lock);
+    if (news.what == BRAKE_AS_BEFORE)
+        return false;
+    if (news.what == BRAKE_ON)
+        snprintf(text, BACKEND_TEXT_SIZE,
+                 "the authentication backend of %s has faults: auth_failed does not count there "
+                 "for as long as they last, at most 10 minutes in an hour; %u failure%s of the "
+                 "last seconds withdrawn, %u ban%s lifted",
+                 news.host, news.withdrawn, news.withdrawn == 1 ? "" : "s", news.lifted,
+                 news.lifted == 1 ? "" : "s");
+    else
+        snprintf(text, BACKEND_TEXT_SIZE,
+                 "the authentication backend of %s has had faults for 10 minutes of the last hour: "
+                 "auth_failed counts there again",
+                 news.host);
+    return true;
+}
+
+/* ---- what follows ---- */
+
+static void
+withdraw(struct backend *backend, const struct brake_place *place, int64_t now_ms,
+         struct news *news)
+{
+    struct brake_failure failures[TAKE];
+    size_t taken;
+
+    while ((taken = brake_take(backend->brake, place, failures, TAKE)) > 0) {
+        for (size_t i = 0; i < taken; i++) {
+            news->withdrawn += failures[i].counted.attempts;
+            news->lifted += table_withdraw(backend->table, &failures[i].counted, now_ms);
+        }
+    }
+    atomic_fetch_add(&backend->withdrawn, news->withdrawn);
+    atomic_fetch_add(&backend->lifted, news->lifted);
+}
+
+static bool
+follow(struct backend *backend, enum brake_news what, const struct brake_place *place,
+       const struct backend_line *line)
+{
+    struct news news = {.what = what};
+
+    if (what == BRAKE_AS_BEFORE)
+        return false;
+    for (size_t i = 0; i < line->host_length && i + 1 < sizeof news.host; i++)
+        news.host[i] = line->host[i] > ' ' && line->host[i] < 127 ? line->host[i] : '?';
+    if (what == BRAKE_ON)
+        withdraw(backend, place, line->now_ms, &news);
+    add_news(backend, &news);
+    return true;
+}
+
+/* ---- what is heard ---- */
+
+static bool
+is_name(const struct offence *offence)
+{
+    static const char unavailable[] = "(unavailable)";
+
+    return offence->user_length > 0 &&
+           !(offence->user_length == sizeof unavailable - 1 &&
+             memcmp(offence->user, unavailable, sizeof unavailable - 1) == 0);
+}
+
+/* Which of several attempts had the secret is not told: it is left open then. */
+static void
+join_session(struct backend *backend, const struct backend_line *line, uint64_t host,
+             struct offence *offence)
+{
+    uint64_t secret;
+
+    if (offence->session_length == 0 || !is_name(offence))
+        return;
+    if (session_is_unknown(backend->sessions, host, offence->session, offence->session_length,
+                           stamp_of(line), &secret)) {
+        offence->class = OFFENCE_AUTH_UNKNOWN_USER;
+        atomic_fetch_add(&backend->unknown, 1);
+    }
+    if (offence->secret_hash == 0 && offence->attempts == 1)
+        offence->secret_hash = secret;
+}
+
+bool
+backend_hear(struct backend *backend, const struct backend_line *line, struct offence *offence)
+{
+    const struct brake_place place = place_of(line, offence);
+    enum brake_news what = BRAKE_AS_BEFORE;
+
+    if (offence->reason != OFFENCE_REASON_NONE)
+        session_tell(backend->sessions, place.host, offence->session, offence->session_length,
+                     offence->reason, offence->secret_hash, stamp_of(line));
+    if (offence->class == OFFENCE_AUTH_FAILED) {
+        join_session(backend, line, place.host, offence);
+    } else if (offence->class == OFFENCE_LOGIN_OK && offence->user_hash != 0) {
+        brake_login(backend->brake, offence->user_hash);
+    } else if (offence->class == OFFENCE_SERVER_FAULT && (offence->flags & OFFENCE_AUTH_FAULT)) {
+        atomic_fetch_add(&backend->faults, 1);
+        what = brake_fault(backend->brake, &place, offence->whom_hash, offence->user_hash,
+                           stamp_of(line));
+    }
+    return follow(backend, what, &place, line);
+}
+
+bool
+backend_holds(struct backend *backend, const struct backend_line *line,
+              const struct offence *offence, bool *wake)
+{
+    const struct brake_place place = place_of(line, offence);
+    struct brake_place where;
+    enum brake_news what;
+
+    bool holds;
+
+    *wake = false;
+    if (offence->class != OFFENCE_AUTH_FAILED)
+        return false;
+    holds = brake_holds(backend->brake, &place, offence->whom_hash, stamp_of(line), &what, &where);
+    *wake = follow(backend, what, &where, line);
+    if (holds)
+        atomic_fetch_add(&backend->held, 1);
+    return holds;
+}
+
+void
+backend_counted(struct backend *backend, const struct backend_line *line,
+                const struct offence *offence, const struct table_counted *counted)
+{
+    struct brake_failure failure = {.place = place_of(line, offence), .counted = *counted};
+
+    if (offence->class != OFFENCE_AUTH_FAILED)
+        return;
+    failure.counted.stamp_ms = stamp_of(line);
+    brake_counted(backend->brake, &failure);
+}
+
+void
+backend_read_statistics(struct backend *backend, int64_t now_ms,
+                        struct backend_statistics *statistics)
+{
+    *statistics = (struct backend_statistics){
+        .faults = atomic_load(&backend->faults),
+        .held = atomic_load(&backend->held),
+        .withdrawn = atomic_load(&backend->withdrawn),
+        .lifted = atomic_load(&backend->lifted),
+        .unknown = atomic_load(&backend->unknown),
+        .suspended = brake_suspended(backend->brake, now_ms),
+    };
+}
