@@ -109,9 +109,13 @@ add_news(struct backend *backend, const struct news *news)
 }
 
 bool
-backend_news(struct backend *backend, char text[BACKEND_TEXT_SIZE])
+backend_news(struct backend *backend, int64_t now_ms, char text[BACKEND_TEXT_SIZE])
 {
     struct news news = {.what = BRAKE_AS_BEFORE};
+    int64_t until_ms;
+
+    if (brake_suspended(backend->brake, now_ms, &until_ms) > 0)
+        table_set_suspended(backend->table, until_ms);
 
     pthread_mutex_lock(&backend->news_lock);
     if (backend->news_count > 0) {
@@ -258,12 +262,14 @@ void
 backend_read_statistics(struct backend *backend, int64_t now_ms,
                         struct backend_statistics *statistics)
 {
+    int64_t until_ms;
+
     *statistics = (struct backend_statistics){
         .faults = atomic_load(&backend->faults),
         .held = atomic_load(&backend->held),
         .withdrawn = atomic_load(&backend->withdrawn),
         .lifted = atomic_load(&backend->lifted),
         .unknown = atomic_load(&backend->unknown),
-        .suspended = brake_suspended(backend->brake, now_ms),
+        .suspended = brake_suspended(backend->brake, now_ms, &until_ms),
     };
 }

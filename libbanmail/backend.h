@@ -57,8 +57,9 @@ bool backend_holds(struct backend *backend, const struct backend_line *line,
 void backend_counted(struct backend *backend, const struct backend_line *line,
                      const struct offence *offence, const struct table_counted *counted);
 
-/* The next sentence that is to be said; false when there is none. One thread. */
-bool backend_news(struct backend *backend, char text[BACKEND_TEXT_SIZE]);
+/* The next sentence that is to be said; false when there is none. Brings the table's status up to
+ * date. One thread, about once a second. */
+bool backend_news(struct backend *backend, int64_t now_ms, char text[BACKEND_TEXT_SIZE]);
 
 void backend_read_statistics(struct backend *backend, int64_t now_ms,
                              struct backend_statistics *statistics);

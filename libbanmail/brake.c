@@ -327,13 +327,21 @@ brake_take(struct brake *brake, const struct brake_place *place, struct brake_fa
 }
 
 unsigned
-brake_suspended(struct brake *brake, int64_t now_ms)
+brake_suspended(struct brake *brake, int64_t now_ms, int64_t *until_ms)
 {
     unsigned count = 0;
 
     pthread_mutex_lock(&brake->lock);
-    for (unsigned i = 0; i < SETS * WAYS; i++)
-        count += covers(&brake->stretches[i / WAYS][i % WAYS], now_ms);
+    *until_ms = 0;
+    for (unsigned i = 0; i < SETS * WAYS; i++) {
+        const struct stretch *stretch = &brake->stretches[i / WAYS][i % WAYS];
+
+        if (!covers(stretch, now_ms))
+            continue;
+        count++;
+        if (stretch->until_ms > *until_ms)
+            *until_ms = stretch->until_ms;
+    }
     pthread_mutex_unlock(&brake->lock);
     return count;
 }

@@ -84,7 +84,7 @@ void brake_counted(struct brake *brake, const struct brake_failure *failure);
 size_t brake_take(struct brake *brake, const struct brake_place *place,
                   struct brake_failure *failures, size_t most);
 
-/* How many places are suspended at now_ms. */
-unsigned brake_suspended(struct brake *brake, int64_t now_ms);
+/* How many places are suspended at now_ms, and in *until_ms until when the last of them is. */
+unsigned brake_suspended(struct brake *brake, int64_t now_ms, int64_t *until_ms);
 
 #endif

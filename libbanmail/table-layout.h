@@ -402,6 +402,8 @@ struct table_header {
     _Atomic uint64_t unbans;
     _Atomic int64_t opened_ms;
     _Atomic int64_t writer;         /* process id */
+    _Atomic int64_t suspended_ms;   /* auth_failed does not count at some place until then */
+    _Atomic uint64_t withdrawn;     /* failures */
     struct table_guarded last_id;   /* that was given to a ban */
     struct table_guarded latest_ms; /* the newest time that table_expire was told */
     _Atomic uint64_t text[TEXT_WORDS];
@@ -435,6 +437,7 @@ table_layout_id(void)
     const uint64_t facts[] = {
         1, /* the version: raise it when a field changes its meaning but not its place */
         sizeof(struct table_header),
+        offsetof(struct table_header, last_id),
         offsetof(struct table_header, tallies),
         CELL_SIZE,
         OFFENCE_CLASSES,

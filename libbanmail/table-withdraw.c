@@ -43,11 +43,19 @@ withdraw(struct table *table, struct record *record, const struct table_counted 
     bool lifted = false;
 
     take_stamps(record, (uint32_t)((uint64_t)counted->stamp_ms / 1000), counted->attempts);
+    table_add(&table->header->withdrawn, counted->attempts);
     if (counted->made_ban && record->ban != 0) {
         lifted = table_lift_ban(table, record->ban - 1, &record->key, BAN_WITHDRAWN, now_ms);
         record->ban = 0;
     }
     return lifted;
+}
+
+void
+table_set_suspended(struct table *table, int64_t until_ms)
+{
+    if (atomic_load(&table->header->suspended_ms) < until_ms)
+        atomic_store(&table->header->suspended_ms, until_ms);
 }
 
 bool

@@ -288,6 +288,7 @@ adopt_header(struct table_header *header, const struct table_header *old)
 {
     atomic_store(&header->generation, atomic_load(&old->generation));
     atomic_store(&header->bans, atomic_load(&old->bans));
+    atomic_store(&header->withdrawn, atomic_load(&old->withdrawn));
     atomic_store(&header->unbans, atomic_load(&old->unbans));
     for (unsigned i = 0; i < TABLE_TALLIES; i++) {
         table_add(&header->tallies[i].counted, atomic_load(&old->tallies[i].counted));
@@ -490,6 +491,8 @@ table_read_status(const struct table *table, struct table_status *status)
         .max_bans = table->max_bans,
         .created_ms = header->fixed.created_ms,
         .opened_ms = atomic_load(&header->opened_ms),
+        .withdrawn = atomic_load(&header->withdrawn),
+        .suspended_ms = atomic_load(&header->suspended_ms),
         .bans = atomic_load(&header->bans),
         .unbans = atomic_load(&header->unbans),
     };

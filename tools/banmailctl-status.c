@@ -92,6 +92,10 @@ find_troubles(struct summary *summary, const struct table *table)
     if (summary->pending && summary->table.writer)
         add_trouble(summary, "%zu address%s for the kernel: the bans are not in force as wanted",
                     summary->pending, summary->pending == 1 ? " waits" : "es wait");
+    if (summary->table.suspended_ms > summary->now_ms && summary->table.writer)
+        add_trouble(summary, "the authentication backend of a host has faults: failed logins do "
+                             "not count there meanwhile, at most 10 minutes in an hour; rsyslogd's "
+                             "messages name the host, Dovecot's the fault");
     if (summary->bans.count >= summary->table.max_bans)
         add_trouble(summary,
                     "all %" PRIu32 " places for bans are taken, nobody else is banned; "
@@ -185,10 +189,11 @@ print_numbers(const struct summary *summary)
            summary->bans.count, summary->v4, summary->bans.count - summary->v4, table->max_bans,
            summary->pending);
     printf("totals    since %s:\n"
-           "          %" PRIu64 " failures counted, %" PRIu64 " duplicates merged,\n"
+           "          %" PRIu64 " failures counted, %" PRIu64 " duplicates merged, %" PRIu64
+           " withdrawn,\n"
            "          %" PRIu64 " bans, %" PRIu64 " lifted, %" PRIu64 " clients evicted, %" PRIu64
            " bans refused for want of room\n",
-           words_stamp(table->created_ms, stamp), table->counted, table->duplicates, table->bans,
+           words_stamp(table->created_ms, stamp), table->counted, table->duplicates, table->withdrawn, table->bans,
            table->unbans, table->evicted, table->refused);
 }
 
@@ -286,6 +291,7 @@ totals_json(const struct table_status *table)
 
     words_add_number(object, "failures", table->counted);
     words_add_number(object, "duplicates", table->duplicates);
+    words_add_number(object, "withdrawn", table->withdrawn);
     words_add_number(object, "bans", table->bans);
     words_add_number(object, "unbans", table->unbans);
     words_add_number(object, "evicted", table->evicted);

@@ -246,17 +246,27 @@ read_offence(smsg_t *message, struct fjson_object *fields, struct offence *offen
     return true;
 }
 
+/* A failure of a user who does not exist is one in a jail that does not tell them apart. */
+static enum offence_class
+class_in(const struct jail *jail, enum offence_class class)
+{
+    if (class == OFFENCE_AUTH_UNKNOWN_USER && !(jail->classes & OFFENCE_BIT(class)))
+        return OFFENCE_AUTH_FAILED;
+    return class;
+}
+
 /* A failure that counts, allow-listed or not; false when this is none. */
 static bool
 failure_of(smsg_t *message, const instanceData *instance, const struct offence *offence,
            const struct backend_line *line, struct table_failure *failure)
 {
-    if (!offence_counts(offence) ||
-        !(instance->parameters.jail.classes & OFFENCE_BIT(offence->class)))
+    const enum offence_class class = class_in(&instance->parameters.jail, offence->class);
+
+    if (!offence_counts(offence) || !(instance->parameters.jail.classes & OFFENCE_BIT(class)))
         return false;
     *failure = (struct table_failure){
         .client = offence->client,
-        .class = offence->class,
+        .class = class,
         .kind = kind_of(message),
         .service_hash = (uint32_t)hash_bytes(HASH_START, offence->service, offence->service_length),
         .user_hash = offence->user_hash,
@@ -591,7 +601,7 @@ say_news(void)
     char text[BACKEND_TEXT_SIZE];
 
     say_what_stamps_are_like();
-    while (engine.backend != NULL && backend_news(engine.backend, text))
+    while (engine.backend != NULL && backend_news(engine.backend, clock_now_ms(), text))
         report_say(&report, LOG_WARNING, "%s", text);
 }
 

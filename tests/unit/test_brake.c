@@ -34,6 +34,16 @@ holds(struct brake *brake, const struct brake_place *place, uint64_t client, int
     return brake_holds(brake, place, client, stamp_ms, &news, &where);
 }
 
+static unsigned
+suspended(struct brake *brake, int64_t now_ms)
+{
+    int64_t until_ms;
+    const unsigned count = brake_suspended(brake, now_ms, &until_ms);
+
+    assert_true(count == 0 ? until_ms == 0 : until_ms > now_ms);
+    return count;
+}
+
 static int64_t
 at(int64_t seconds)
 {
@@ -59,10 +69,10 @@ two_clients_within_a_minute_are(void **state)
     assert_int_equal(brake_fault(*state, &mx1, 1, 0, at(100)), BRAKE_ON);
     assert_int_equal(brake_fault(*state, &mx1, 3, 0, at(101)), BRAKE_AS_BEFORE); /* said once */
     assert_true(holds(*state, &mx1_postfix, 9, at(101)));
-    assert_int_equal(brake_suspended(*state, at(101)), 1);
+    assert_int_equal(suspended(*state, at(101)), 1);
     assert_true(holds(*state, &mx1_postfix, 9, at(130)));  /* 29 s after the latest fault */
     assert_false(holds(*state, &mx1_postfix, 9, at(300))); /* and long after it */
-    assert_int_equal(brake_suspended(*state, at(300)), 0);
+    assert_int_equal(suspended(*state, at(300)), 0);
 }
 
 /* An attacker thinks up names; he can't think up those that have logged in. */
@@ -168,7 +178,7 @@ many_places_displace_each_other(void **state)
         brake_fault(*state, &place, 1, 0, at((int64_t)host / 1000));
         assert_int_equal(brake_fault(*state, &place, 2, 0, at((int64_t)host / 1000)), BRAKE_ON);
     }
-    assert_in_range(brake_suspended(*state, at(99)), 1, 256);
+    assert_in_range(suspended(*state, at(99)), 1, 256);
 }
 
 int
