@@ -168,7 +168,8 @@ count_once(struct table *table, uint32_t bucket, struct attempt *key,
     if (failure->user_hash != 0) {
         key->user_hash = failure->user_hash;
         way = find_entry(table, key, failure, &entry);
-        by_user = raise(&entry, add_lines(&entry, failure->kind, attempts));
+        /* A line of several attempts names the user of the last: the sum knows of the others. */
+        by_user = raise(&entry, add_lines(&entry, failure->kind, 1));
         remember(&entry, failure);
         cell_replace(cell_of(table, bucket, way), &entry);
     }
