@@ -539,6 +539,48 @@ set_client(struct offence *offence, struct text ip)
                           source_is_client(&offence->client);
 }
 
+/* An event of Dovecot's exporter: `event` carries the object without its brace. */
+static bool
+read_event(struct fjson_object *fields, struct offence *offence)
+{
+    static const enum offence_class classes[] = {
+        [OFFENCE_EVENT_SUCCESS] = OFFENCE_LOGIN_OK,
+        [OFFENCE_EVENT_FAILED] = OFFENCE_AUTH_FAILED,
+        [OFFENCE_EVENT_MALFORMED] = OFFENCE_AUTH_MALFORMED,
+        [OFFENCE_EVENT_FAULT] = OFFENCE_SERVER_FAULT,
+        [OFFENCE_EVENT_FOREIGN] = OFFENCE_AUTH_DETAIL,
+    };
+    struct text text;
+
+    if (!get_text(fields, "event", &text))
+        return false;
+    offence->flags |= OFFENCE_FROM_EVENT;
+    if (offence_event_read(text.bytes, text.length, &offence->event) != 0) {
+        /* of the class that the rule gives, and of no client */
+        offence->event = (struct offence_event){.service = ""};
+        return true;
+    }
+    offence->class = classes[offence->event.outcome];
+    if (offence->class == OFFENCE_SERVER_FAULT)
+        offence->flags |= OFFENCE_AUTH_FAULT;
+    return true;
+}
+
+static struct text
+whole(const char *string)
+{
+    return (struct text){.bytes = string, .length = strlen(string)};
+}
+
+static void
+event_tail(const struct offence_event *event, struct tail *tail)
+{
+    tail->ip = whole(event->ip);
+    tail->session = whole(event->session);
+    tail->method = whole(event->method);
+    tail->user = (struct text){.bytes = event->user, .length = event->user_length};
+}
+
 static void
 read_client(struct fjson_object *fields, struct offence *offence)
 {
@@ -553,6 +595,8 @@ read_client(struct fjson_object *fields, struct offence *offence)
         read_tail(text, &tail);
     else if (get_text(fields, "port_tail", &text))
         read_port_tail(text, &tail);
+    else if (read_event(fields, offence))
+        event_tail(&offence->event, &tail);
     if (tail.user.bytes == NULL)
         get_text(fields, "user", &tail.user);
     if (tail.method.bytes == NULL)
@@ -564,7 +608,8 @@ read_client(struct fjson_object *fields, struct offence *offence)
         offence->flags |= OFFENCE_SESSION_MISMATCH;
         offence->has_client = false;
     }
-    offence->user_hash = hash(tail.user);
+    if (!(offence->flags & OFFENCE_FROM_EVENT) || offence->event.is_comparable)
+        offence->user_hash = hash(tail.user);
     tail.user = bounded(tail.user, OFFENCE_USER_MAX);
     tail.session = bounded(tail.session, OFFENCE_SESSION_MAX);
     offence->user = tail.user.bytes;
@@ -658,6 +703,8 @@ offence_read(struct fjson_object *fields, struct offence *offence)
     read_client(fields, offence);
     get_text(fields, "service", &text);
     text = bounded(text, OFFENCE_SERVICE_MAX);
+    if (offence->flags & OFFENCE_FROM_EVENT)
+        text = whole(offence->event.service);
     offence->service = text.bytes;
     offence->service_length = text.length;
     if (get_text(fields, "program", &text)) /* where a configuration took the line apart itself */

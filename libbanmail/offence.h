@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "offence-event.h"
 #include "source.h"
 
 struct fjson_object; /* libfastjson */
@@ -74,6 +75,7 @@ enum offence_class {
 enum offence_flags {
     OFFENCE_SESSION_MISMATCH = 1, /* Dovecot's session id carries another address than rip= */
     OFFENCE_AUTH_FAULT = 2,       /* a server_fault of the authentication backend, no other */
+    OFFENCE_FROM_EVENT = 4,       /* told by Dovecot's event exporter, beside the login process */
 };
 
 /* Why authentication failed, in the words of a password database (a line of Dovecot's auth). */
@@ -90,7 +92,8 @@ struct offence {
     bool has_client; /* false: the line names no client that can be trusted */
     struct source client;
     unsigned attempts; /* 1..OFFENCE_ATTEMPTS_MAX */
-    /* Bytes of the attacker, not NUL-terminated, pointing into `fields` (as long as it lives): */
+    /* Bytes of the attacker, not NUL-terminated, pointing into `fields` (as long as it lives) or
+     * into `event` below, so that an offence is never copied: */
     const char *user;
     size_t user_length; /* 0..OFFENCE_USER_MAX */
     const char *session;
@@ -105,6 +108,7 @@ struct offence {
     uint64_t secret_hash; /* of the hash of the secret that the line carries, 0 when none */
     enum offence_reason reason; /* what it says of its session */
     uint64_t whom_hash;         /* of the address that it names, trusted or not, 0 when none */
+    struct offence_event event;
 };
 
 /* Reads the fields that a rulebase made of one line (the object under `$!ombanmail`, or whatever
@@ -112,7 +116,8 @@ struct offence {
  * use of *offence. Returns 0; -ENOENT when there is no class (an unmatched line); -EINVAL when
  * `class` is none of ours or a field is not of its form. A class that needs a client but names
  * none that can be trusted (loopback, 300.1.1.1, a mismatching session) comes back with
- * has_client false. Never allocates, never blocks; any thread. */
+ * has_client false. Allocates for a moment where the fields are an exported event, else not; never
+ * blocks; any thread. */
 int offence_read(struct fjson_object *fields, struct offence *offence);
 
 /* Names the service after the program that wrote the line, where neither the rulebase nor a field

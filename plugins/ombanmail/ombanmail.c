@@ -147,9 +147,10 @@ hash_bytes(uint64_t hash, const char *bytes, size_t length)
 
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 
-/* Which program wrote the line, and which input brought it here. */
+/* Which program wrote the line, and which input brought it here. Dovecot's login processes and its
+ * event exporter are one program, and tell of the same attempts. */
 static uint16_t
-kind_of(smsg_t *message)
+kind_of(smsg_t *message, const struct offence *offence)
 {
     const char *const program = (const char *)getProgramName(message, LOCK_MUTEX);
     uchar *input;
@@ -158,6 +159,8 @@ kind_of(smsg_t *message)
 
     getInputName(message, &input, &length);
     hash = hash_bytes(hash, (const char *)input, (size_t)length);
+    if (offence->flags & OFFENCE_FROM_EVENT)
+        hash = hash_bytes(hash, "event", 5);
     return (uint16_t)(hash ^ hash >> 16 ^ hash >> 32 ^ hash >> 48);
 }
 
@@ -267,7 +270,7 @@ failure_of(smsg_t *message, const instanceData *instance, const struct offence *
     *failure = (struct table_failure){
         .client = offence->client,
         .class = class,
-        .kind = kind_of(message),
+        .kind = kind_of(message, offence),
         .service_hash = (uint32_t)hash_bytes(HASH_START, offence->service, offence->service_length),
         .user_hash = offence->user_hash,
         .secret_hash = offence->secret_hash,
