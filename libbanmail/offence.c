@@ -254,6 +254,24 @@ read_rip_first(struct text text, const char *user, struct tail *tail)
     }
 }
 
+/* Dovecot cuts what it logs into pieces of PIPE_BUF bytes, less some 20 for its prefix, and writes
+ * each as a line of its own behind the process's name. All of such a piece may be the client's
+ * (`ID sent: …`, with imap_id_log). Login lines are shorter by far: no element of them is longer
+ * than some hundred bytes. What of the line is in no field is the rule's own words. */
+#define LOGIN_LINE_MAX 3000
+
+static bool
+may_be_a_piece(struct fjson_object *fields, size_t length)
+{
+    static const char *const others[] = {"proxy", "reason", "front"};
+    struct text text;
+
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (get_text(fields, others[i], &text))
+            length += text.length;
+    return length > LOGIN_LINE_MAX;
+}
+
 static void
 read_tail(struct text text, struct tail *tail)
 {
@@ -604,6 +622,8 @@ read_client(struct fjson_object *fields, struct offence *offence)
     if (tail.session.bytes == NULL)
         get_text(fields, "session", &tail.session);
     set_client(offence, has_ip ? ip : tail.ip);
+    if (has_tail && may_be_a_piece(fields, text.length))
+        offence->has_client = false;
     if (offence->has_client && session_contradicts(tail.session, &offence->client)) {
         offence->flags |= OFFENCE_SESSION_MISMATCH;
         offence->has_client = false;

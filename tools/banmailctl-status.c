@@ -193,8 +193,8 @@ print_numbers(const struct summary *summary)
            " withdrawn,\n"
            "          %" PRIu64 " bans, %" PRIu64 " lifted, %" PRIu64 " clients evicted, %" PRIu64
            " bans refused for want of room\n",
-           words_stamp(table->created_ms, stamp), table->counted, table->duplicates, table->withdrawn, table->bans,
-           table->unbans, table->evicted, table->refused);
+           words_stamp(table->created_ms, stamp), table->counted, table->duplicates,
+           table->withdrawn, table->bans, table->unbans, table->evicted, table->refused);
 }
 
 static void
