@@ -30,16 +30,15 @@
 
 #define IN_TABLE " inet " FIREWALL_TABLE " "
 #define CHAIN    "prerouting"
-/* smtp, pop3, imap, submissions, submission, imaps, pop3s, sieve */
-#define MAIL_PORTS "25, 110, 143, 465, 587, 993, 995, 4190"
 
-/* A set is known by its index: IPv4 by 0..32 bits, then IPv6 by 0..128 bits. */
+/* A set is known by its index: for each list of ports IPv4 by 0..32 bits, then IPv6 by 0..128. */
 #define V4_SETS       33
-#define SETS          (V4_SETS + 129)
+#define LIST_SETS     (V4_SETS + 129)
+#define SETS          (FIREWALL_LISTS * LIST_SETS)
 #define SET_V4        32
 #define SET_V6        (V4_SETS + 128)
 #define SET_V6_64     (V4_SETS + 64)
-#define SET_NAME_SIZE 16
+#define SET_NAME_SIZE (PORTS_TEXT_SIZE + 16)
 
 /* The parser takes eight digits in each unit of a time, and the kernel some 584 years. What is
  * longer than a century is cut to that. */
@@ -55,6 +54,7 @@ struct firewall {
     struct nft_ctx *nft;
     uint32_t port;
     enum layout layout;
+    struct firewall_policy policy;
     bool present[SETS]; /* the sets, with a rule for each, where the layout is present */
 };
 
@@ -168,6 +168,7 @@ firewall_open(struct firewall **firewall, char reason[FIREWALL_REASON_SIZE])
         return refuse(ENOMEM, "out of memory", reason);
     for (descriptor = 0; descriptor < FD_SETSIZE; descriptor++)
         before[descriptor] = is_netfilter_socket(descriptor);
+    made->policy.lists[0] = ports_mail();
     made->nft = nft_ctx_new(NFT_CTX_DEFAULT);
     if (made->nft == NULL) {
         result = refuse(ENOMEM, "out of memory", reason);
@@ -253,27 +254,54 @@ run(struct firewall *firewall, const char *command, char *reason)
 /* ---- the words of a command ---- */
 
 static unsigned
-set_of(const struct source *source)
+set_of(const struct firewall_change *change)
 {
-    return source_is_v4(source) ? source_bits(source) : V4_SETS + source_bits(source);
+    const struct source *source = &change->source;
+
+    return change->list * LIST_SETS + source_bits(source) + (source_is_v4(source) ? 0 : V4_SETS);
+}
+
+static const struct ports *
+ports_of(const struct firewall_policy *policy, unsigned set)
+{
+    return &policy->lists[set / LIST_SETS];
+}
+
+static bool
+is_v4(unsigned set)
+{
+    return set % LIST_SETS < V4_SETS;
+}
+
+static bool
+is_of_addresses(unsigned set)
+{
+    return set % LIST_SETS == SET_V4 || set % LIST_SETS == SET_V6;
 }
 
 /* In the family's own terms. */
 static unsigned
 bits_of(unsigned set)
 {
-    return set < V4_SETS ? set : set - V4_SETS;
+    return set % LIST_SETS - (is_v4(set) ? 0 : V4_SETS);
 }
 
 static const char *
-set_name(unsigned set, char name[SET_NAME_SIZE])
+set_name(const struct firewall_policy *policy, unsigned set, char name[SET_NAME_SIZE])
 {
-    const char *family = set < V4_SETS ? "v4" : "v6";
+    const struct ports *ports = ports_of(policy, set), mail = ports_mail();
+    char bits[8] = "", numbers[PORTS_TEXT_SIZE] = "";
+    const char *which = "";
 
-    if (set == SET_V4 || set == SET_V6)
-        snprintf(name, SET_NAME_SIZE, "%s", family);
-    else
-        snprintf(name, SET_NAME_SIZE, "%s_%u", family, bits_of(set));
+    if (!is_of_addresses(set))
+        snprintf(bits, sizeof(bits), "_%u", bits_of(set));
+    if (ports_are_all(ports)) {
+        which = "_all";
+    } else if (!ports_are_same(ports, &mail)) {
+        which = "_ports_";
+        ports_print(ports, "_", numbers);
+    }
+    snprintf(name, SET_NAME_SIZE, "%s%s%s%s", is_v4(set) ? "v4" : "v6", bits, which, numbers);
     return name;
 }
 
@@ -284,53 +312,69 @@ print_mask(FILE *command, unsigned set)
     struct source ones = {.prefix = SOURCE_HOST_PREFIX};
     char text[SOURCE_TEXT_SIZE];
 
-    if (set == SET_V4 || set == SET_V6)
+    if (is_of_addresses(set))
         return;
     memset(ones.address, 0xff, sizeof(ones.address));
-    if (set < V4_SETS)
+    if (is_v4(set))
         memset(ones.address, 0, 10); /* ::ffff:255.255.255.255 */
     ones = source_mask(&ones, bits_of(set), bits_of(set));
     fprintf(command, " & %s", source_print_address(&ones, text));
 }
 
 static void
-print_set(FILE *command, unsigned set)
+print_set(FILE *command, const struct firewall_policy *policy, unsigned set)
 {
     char name[SET_NAME_SIZE];
 
     fprintf(command, "add set" IN_TABLE "%s { type ipv%c_addr; flags timeout; }\n",
-            set_name(set, name), set < V4_SETS ? '4' : '6');
+            set_name(policy, set, name), is_v4(set) ? '4' : '6');
 }
 
 static void
-print_rule(FILE *command, unsigned set)
+print_rule(FILE *command, const struct firewall_policy *policy, unsigned set, const char *protocol,
+           const char *verdict)
 {
     char name[SET_NAME_SIZE];
 
-    fprintf(command,
-            "add rule" IN_TABLE CHAIN " ct direction original tcp dport { " MAIL_PORTS
-            " } %s saddr",
-            set < V4_SETS ? "ip" : "ip6");
+    fprintf(command, "add rule" IN_TABLE CHAIN " ct direction original%s %s saddr", protocol,
+            is_v4(set) ? "ip" : "ip6");
     print_mask(command, set);
-    fprintf(command, " @%s drop\n", set_name(set, name));
+    fprintf(command, " @%s %s\n", set_name(policy, set, name), verdict);
+}
+
+static void
+print_rules(FILE *command, const struct firewall_policy *policy, unsigned set)
+{
+    const struct ports *ports = ports_of(policy, set);
+    bool rejects = policy->verdict == FIREWALL_REJECT;
+    char protocol[PORTS_TEXT_SIZE + 32] = " meta l4proto tcp", numbers[PORTS_TEXT_SIZE];
+
+    if (!ports_are_all(ports))
+        snprintf(protocol, sizeof(protocol), " tcp dport { %s }",
+                 ports_print(ports, ", ", numbers));
+    if (rejects)
+        print_rule(command, policy, set, protocol, "reject with tcp reset");
+    if (!rejects || ports_are_all(ports))
+        print_rule(command, policy, set, ports_are_all(ports) ? "" : protocol,
+                   rejects ? "reject" : "drop");
 }
 
 /* All of it may be there already: adding a table, set or chain again changes nothing, and the
  * chain is emptied before it gets its rules, which is one step for the packets. */
 static void
-print_layout(FILE *command, const bool sets[SETS])
+print_layout(FILE *command, const struct firewall_policy *policy, const bool sets[SETS])
 {
     fprintf(command, "add table inet " FIREWALL_TABLE "\n");
     for (unsigned set = 0; set < SETS; set++) {
         if (sets[set])
-            print_set(command, set);
+            print_set(command, policy, set);
     }
     fprintf(command, "add chain" IN_TABLE CHAIN
                      " { type filter hook prerouting priority -150; policy accept; }\n"
                      "flush chain" IN_TABLE CHAIN "\n");
     for (unsigned set = 0; set < SETS; set++) {
         if (sets[set])
-            print_rule(command, set);
+            print_rules(command, policy, set);
     }
 }
 
@@ -350,21 +394,23 @@ enum step { MAKE_SURE, DELETE, ADD };
 
 /* One step of the upsert for all elements of one set. */
 static void
-print_step(FILE *command, unsigned set, enum step step, const struct firewall_change *changes,
-           size_t count)
+print_step(FILE *command, const struct firewall_policy *policy, unsigned set, enum step step,
+           const struct firewall_change *changes, size_t count)
 {
     char name[SET_NAME_SIZE], text[SOURCE_TEXT_SIZE];
     bool any = false;
 
     for (size_t i = 0; i < count; i++) {
-        if (set_of(&changes[i].source) != set || (step == ADD && !changes[i].wanted))
+        if (set_of(&changes[i]) != set || (step == ADD && !changes[i].wanted))
             continue;
         if (!any)
             fprintf(command, "%s element" IN_TABLE "%s {", step == DELETE ? "delete" : "add",
-                    set_name(set, name));
+                    set_name(policy, set, name));
         fprintf(command, "%s %s", any ? "," : "", source_print_address(&changes[i].source, text));
         if (step == ADD)
             print_timeout(command, changes[i].timeout_ms);
+        if (step == ADD && changes[i].comment[0] != '\0')
+            fprintf(command, " comment \"%s\"", changes[i].comment);
         any = true;
     }
     if (any)
@@ -373,8 +419,8 @@ print_step(FILE *command, unsigned set, enum step step, const struct firewall_ch
 
 /* The whole command: the layout unless it is `present` with these sets, then the elements. */
 static char *
-print_command(enum layout layout, const bool sets[SETS], const struct firewall_change *changes,
-              size_t count)
+print_command(const struct firewall_policy *policy, enum layout layout, const bool sets[SETS],
+              const struct firewall_change *changes, size_t count)
 {
     char *text = NULL;
     size_t size;
@@ -386,12 +432,12 @@ print_command(enum layout layout, const bool sets[SETS], const struct firewall_c
     if (layout == LAYOUT_BROKEN)
         fprintf(command, "%s", delete_table);
     if (layout != LAYOUT_PRESENT)
-        print_layout(command, sets);
+        print_layout(command, policy, sets);
     for (size_t i = 0; i < count; i++)
-        used[set_of(&changes[i].source)] = true;
+        used[set_of(&changes[i])] = true;
     for (unsigned set = 0; set < SETS; set++) {
         for (enum step step = MAKE_SURE; used[set] && step <= ADD; step++)
-            print_step(command, set, step, changes, count);
+            print_step(command, policy, set, step, changes, count);
     }
     if (fclose(command) != 0) {
         free(text);
@@ -420,12 +466,24 @@ find_sets(struct firewall *firewall, bool sets[SETS])
     line = nft_ctx_get_output_buffer(firewall->nft);
     while ((line = strstr(line, "set ")) != NULL) {
         line += strlen("set ");
-        if (sscanf(line, "%15s", found) != 1)
+        if (sscanf(line, "%143s", found) != 1)
             continue;
         for (unsigned set = 0; set < SETS; set++) {
-            if (strcmp(found, set_name(set, name)) == 0)
+            if (ports_of(&firewall->policy, set)->count > 0 &&
+                strcmp(found, set_name(&firewall->policy, set, name)) == 0)
                 sets[set] = true;
         }
+    }
+}
+
+static void
+want_usual_sets(const struct firewall_policy *policy, bool sets[SETS])
+{
+    for (unsigned list = 0; list < FIREWALL_LISTS; list++) {
+        bool *of_list = sets + list * LIST_SETS;
+
+        if (policy->lists[list].count > 0)
+            of_list[SET_V4] = of_list[SET_V6] = of_list[SET_V6_64] = true;
     }
 }
 
@@ -434,21 +492,23 @@ apply_once(struct firewall *firewall, const struct firewall_change *changes, siz
            char *reason)
 {
     enum layout layout = firewall->layout;
-    bool sets[SETS] = {[SET_V4] = true, [SET_V6] = true, [SET_V6_64] = true};
+    bool sets[SETS] = {false};
     char *command;
     int result;
 
     if (layout == LAYOUT_PRESENT)
         memcpy(sets, firewall->present, sizeof(sets));
+    else
+        want_usual_sets(&firewall->policy, sets);
     if (layout == LAYOUT_UNKNOWN)
         find_sets(firewall, sets);
     for (size_t i = 0; i < count; i++) {
-        unsigned set = set_of(&changes[i].source);
+        unsigned set = set_of(&changes[i]);
         if (!sets[set] && layout == LAYOUT_PRESENT)
             layout = LAYOUT_UNKNOWN;
         sets[set] = true;
     }
-    command = print_command(layout, sets, changes, count);
+    command = print_command(&firewall->policy, layout, sets, changes, count);
     if (command == NULL)
         return refuse(ENOMEM, "out of memory", reason);
     result = run(firewall, command, reason);
@@ -474,6 +534,14 @@ firewall_apply(struct firewall *firewall, const struct firewall_change *changes,
     if (result < 0)
         firewall->layout = before;
     return result < 0 ? result : FIREWALL_WAS_LOST;
+}
+
+void
+firewall_set_policy(struct firewall *firewall, const struct firewall_policy *policy)
+{
+    firewall->policy = *policy;
+    if (firewall->layout == LAYOUT_PRESENT)
+        firewall->layout = LAYOUT_UNKNOWN;
 }
 
 void

@@ -11,6 +11,9 @@
  *       }
  *   }
  *
+ * These are the sets of the mail ports. Each other list of ports has sets and rules of its own,
+ * named for it: v4_all, v4_ports_25_465, v6_64_all.
+ *
  * A prefix is a masked key in a plain set of its own, made when first needed; never an interval
  * set (adding to one of 100,000 costs 0.6 s).
  *
@@ -25,20 +28,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ports.h"
 #include "source.h"
 
-#define FIREWALL_TABLE       "ombanmail" /* family inet */
-#define FIREWALL_BATCH       1000        /* elements in one command at most */
-#define FIREWALL_FOREVER_MS  INT64_MAX
-#define FIREWALL_REASON_SIZE 256
-#define FIREWALL_WAS_LOST    1 /* see firewall_apply */
+#define FIREWALL_TABLE        "ombanmail" /* family inet */
+#define FIREWALL_BATCH        1000        /* elements in one command at most */
+#define FIREWALL_LISTS        64          /* lists of ports at once */
+#define FIREWALL_COMMENT_SIZE 128         /* the kernel takes more, the library no more */
+#define FIREWALL_FOREVER_MS   INT64_MAX
+#define FIREWALL_REASON_SIZE  256
+#define FIREWALL_WAS_LOST     1 /* see firewall_apply */
 
 struct firewall;
 
+enum firewall_verdict { FIREWALL_DROP, FIREWALL_REJECT };
+
+/* What is closed, and how. A list of ports with count 0 is none. */
+struct firewall_policy {
+    enum firewall_verdict verdict;
+    struct ports lists[FIREWALL_LISTS];
+};
+
 struct firewall_change {
     struct source source;
+    uint8_t list;       /* which of the policy's lists of ports */
     bool wanted;        /* true: in the set; false: not in the set */
     int64_t timeout_ms; /* ≥ 1; how long from now; FIREWALL_FOREVER_MS: until removed */
+    /* what `nft list set` shows beside it; letters, digits, spaces, - and _; "": nothing */
+    char comment[FIREWALL_COMMENT_SIZE];
 };
 
 /* Opens. Returns 0, or a negative errno with cause and remedy as one sentence in reason:
@@ -47,9 +64,13 @@ struct firewall_change {
  * be ≥ 1024 (libnftables would abort), -ENOMEM. Touches no ruleset. Free with firewall_close. */
 int firewall_open(struct firewall **firewall, char reason[FIREWALL_REASON_SIZE]);
 
+/* Sets the policy: the next firewall_apply lays the rules anew. Until it is called, list 0 is the
+ * mail ports, and the verdict is to drop. */
+void firewall_set_policy(struct firewall *firewall, const struct firewall_policy *policy);
+
 /* Makes the elements so, in one transaction: all or none; creates table, sets, chain and rules
- * where they are missing. `count` ≤ FIREWALL_BATCH, each source at most once. An element that is
- * there already gets the new timeout, on every kernel; one that is not there is no error to
+ * where they are missing. `count` ≤ FIREWALL_BATCH, each source and list at most once. An element
+ * that is there already gets the new timeout, on every kernel; one that is not there is no error to
  * remove. Returns 0; FIREWALL_WAS_LOST when it is done as well, but somebody had deleted our table
  * meanwhile, and with it everything applied before; or a negative errno with cause and remedy in
  * reason: -EPERM without CAP_NET_ADMIN, -ENFILE when a set is full, -EIO else. */

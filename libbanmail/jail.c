@@ -21,6 +21,7 @@ jail_defaults(struct jail *jail)
         .bantime_s = 60 * 60,
         .v4_bits = 32,
         .v6_bits = 64,
+        .ports = ports_mail(),
     };
 }
 
@@ -135,6 +136,10 @@ jail_check(const struct jail *jail, char text[256])
         (wrong = check_number("v4 bits", jail->v4_bits, 8, 32, text)) ||
         (wrong = check_number("v6 bits", jail->v6_bits, 16, 128, text)))
         return wrong;
+    if (!ports_are_valid(&jail->ports)) {
+        snprintf(text, 256, "ports must be 1 to %d ports, or all", PORTS_MAX);
+        return text;
+    }
     if (jail->bantime_s == JAIL_FOREVER)
         return NULL;
     return check_number("bantime", jail->bantime_s, 1, JAIL_TIME_MAX_S, text);

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ports.h"
+
 #define JAIL_NAME_SIZE    32 /* with its NUL */
 #define JAIL_MAXRETRY_MAX 16 /* the table keeps that many stamps for each client */
 #define JAIL_FOREVER      INT64_MAX
@@ -24,9 +26,11 @@ struct jail {
     int64_t bantime_s;         /* seconds, ≥ 1, or JAIL_FOREVER */
     unsigned v4_bits;          /* IPv4 is counted and banned by this prefix: 8..32 */
     unsigned v6_bits;          /* likewise IPv6: 16..128 */
+    struct ports ports;        /* that its bans close */
 };
 
-/* The defaults: mail, OFFENCE_DEFAULT, 5 in 10 minutes, 1 hour, /32 and /64. */
+/* The defaults: mail, OFFENCE_DEFAULT, 5 in 10 minutes, 1 hour, /32 and /64, the
+ * mail ports. */
 void jail_defaults(struct jail *jail);
 
 /* Parses a span of time in fail2ban's notation: 90, 90s, 10m, 24h, 7d, 1w, "1d 12h"; any negative

@@ -17,6 +17,7 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -25,8 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "firewall.h"
 #include "monitor.h"
+#include "offence.h"
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS  10000
@@ -55,6 +56,7 @@ struct batch {
 struct keeper {
     struct table *table;
     const struct report *report;
+    enum firewall_verdict verdict;
     pthread_t thread;
     sem_t ready;
     int event;
@@ -64,6 +66,7 @@ struct keeper {
     atomic_uint_least64_t enforced, removed, refused;
     /* what follows is the thread's own */
     struct firewall *firewall;
+    bool knows_jails;
     struct monitor *monitor; /* NULL: what others do to the ruleset is seen in errors only */
     struct batch *batch;
     size_t left;         /* what the kernel refused by itself: no reason not to sleep */
@@ -96,14 +99,48 @@ clock_ms(clockid_t clock)
 
 /* ---- one batch ---- */
 
+/* Of several jails with the same ports the first stands for all, as in a table_change. */
+static void
+set_policy(struct firewall *firewall, const struct table *table, enum firewall_verdict verdict)
+{
+    struct firewall_policy policy = {.verdict = verdict};
+    struct jail jail;
+
+    for (unsigned i = 0; i < TABLE_JAILS_MAX; i++) {
+        bool is_new = table_read_jail(table, i, &jail);
+
+        for (unsigned before = 0; before < i && is_new; before++)
+            is_new = !ports_are_same(&policy.lists[before], &jail.ports);
+        if (is_new)
+            policy.lists[i] = jail.ports;
+    }
+    firewall_set_policy(firewall, &policy);
+}
+
+/* Who wants it and why, for whoever lists the set. */
+static void
+write_comment(const struct table *table, const struct table_change *change,
+              char comment[FIREWALL_COMMENT_SIZE])
+{
+    struct jail jail = {.name = "?"};
+    bool by_hand = change->wanted_by == TABLE_JAIL_MANUAL;
+
+    table_read_jail(table, change->wanted_by, &jail);
+    snprintf(comment, FIREWALL_COMMENT_SIZE, "ombanmail %s%s%s", jail.name, by_hand ? "" : " ",
+             by_hand ? "" : offence_class_name(change->class));
+}
+
 static struct firewall_change
-as_element(const struct table_change *change, int64_t now_ms)
+as_element(const struct table *table, const struct table_change *change, int64_t now_ms)
 {
     struct firewall_change element = {.source = change->source,
+                                      .list = change->jail,
                                       .wanted = change->wanted && change->until_ms > now_ms};
 
     element.timeout_ms =
         change->until_ms == TABLE_FOREVER_MS ? FIREWALL_FOREVER_MS : change->until_ms - now_ms;
+    if (element.wanted)
+        write_comment(table, change, element.comment);
     return element;
 }
 
@@ -171,7 +208,7 @@ run_batch(struct batch *batch, int64_t now_ms)
     batch->error = 0;
     count = table_take(batch->table, batch->taken, FIREWALL_BATCH, now_ms);
     for (size_t i = 0; i < count; i++)
-        batch->changes[i] = as_element(&batch->taken[i], now_ms);
+        batch->changes[i] = as_element(batch->table, &batch->taken[i], now_ms);
     if (count > 0)
         apply(batch, 0, count);
     return count;
@@ -189,6 +226,7 @@ keeper_pass(struct firewall *firewall, struct table *table, int64_t now_ms, char
         goto done;
     batch->firewall = firewall;
     batch->table = table;
+    set_policy(firewall, table, FIREWALL_DROP);
     table_expire(table, now_ms, &next_ms);
     while (run_batch(batch, now_ms) > 0 && batch->error == 0) {
         if (batch->was_lost)
@@ -260,6 +298,17 @@ back_off(struct keeper *keeper)
         keeper->backoff_ms = BACKOFF_LAST_MS;
 }
 
+/* Once it is open and the jails are known, whichever comes later. */
+static void
+use_policy(struct keeper *keeper)
+{
+    if (keeper->firewall == NULL || !keeper->knows_jails)
+        return;
+    set_policy(keeper->firewall, keeper->table, keeper->verdict);
+    if (table_has_other_ports(keeper->table))
+        firewall_rebuild(keeper->firewall);
+}
+
 static bool
 open_firewall(struct keeper *keeper)
 {
@@ -273,6 +322,7 @@ open_firewall(struct keeper *keeper)
         return false;
     }
     keeper->batch->firewall = keeper->firewall;
+    use_policy(keeper);
     error = -monitor_open(&keeper->monitor, firewall_port(keeper->firewall));
     if (error != 0 && error != EPERM) /* without the capability more will be said soon */
         report_say(keeper->report, LOG_WARNING,
@@ -426,6 +476,8 @@ keep(struct keeper *keeper)
     int64_t next_ms, tried_ms = 0;
 
     keep_only_net_admin(keeper);
+    keeper->knows_jails = true;
+    use_policy(keeper);
     keeper->clock_offset_ms = clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_MONOTONIC);
     table_want_all(keeper->table);
     while (!atomic_load(&keeper->stopping)) {
@@ -476,7 +528,7 @@ start_thread(struct keeper *keeper)
 }
 
 int
-keeper_start(struct keeper **keeper, struct table *table, const struct report *report)
+keeper_start(struct keeper **keeper, const struct keeper_options *options)
 {
     struct keeper *made = calloc(1, sizeof(*made));
     int result = -ENOMEM;
@@ -484,14 +536,15 @@ keeper_start(struct keeper **keeper, struct table *table, const struct report *r
     *keeper = NULL;
     if (made == NULL)
         return -ENOMEM;
-    made->table = table;
-    made->report = report;
+    made->table = options->table;
+    made->report = options->report;
+    made->verdict = options->verdict;
     sem_init(&made->ready, 0, 0);
     made->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     made->batch = calloc(1, sizeof(*made->batch));
     if (made->event < 0 || made->batch == NULL)
         goto done;
-    made->batch->table = table;
+    made->batch->table = options->table;
     made->batch->keeper = made;
     result = start_thread(made);
     if (result < 0)

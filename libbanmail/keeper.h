@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "firewall.h"
 #include "report.h"
 #include "table.h"
 
@@ -31,12 +32,18 @@ struct keeper_statistics {
     uint64_t pending;  /* sources that wait now */
 };
 
+struct keeper_options {
+    struct table *table;
+    const struct report *report;
+    enum firewall_verdict verdict;
+};
+
 /* Starts the thread while the process still has its privileges. The thread keeps its permitted
  * capabilities over a later setuid(2) of the process (PR_SET_KEEPCAPS, which is its own), opens
  * the firewall, and waits for keeper_release. Returns 0 or a negative errno. table and report must
  * outlive the keeper. A firewall that cannot be opened is no error here: it is said, and tried
  * again. Main thread only. */
-int keeper_start(struct keeper **keeper, struct table *table, const struct report *report);
+int keeper_start(struct keeper **keeper, const struct keeper_options *options);
 
 /* The process has dropped its privileges, or never will: the thread reduces itself to exactly
  * CAP_NET_ADMIN and begins its work; at first it wants all live bans again. Main thread only. */
@@ -58,7 +65,6 @@ void keeper_stop(struct keeper *keeper);
 /* What the thread does, done once by the caller instead, for a process without the thread
  * (banmailctl while no rsyslogd runs): applies all that is pending. Returns 0, or a negative errno
  * with the reason. */
-struct firewall;
 int keeper_pass(struct firewall *firewall, struct table *table, int64_t now_ms, char *reason,
                 size_t reason_size);
 

@@ -556,41 +556,82 @@ table_expire(struct table *table, int64_t now_ms, int64_t *next_ms)
 
 /* ---- the keeper's side ---- */
 
-/* What the kernel shall have for this source. Returns false when it has nothing to learn. */
+/* The lists of ports are told apart by the first jail that has each. */
+static uint8_t
+same_ports(const struct table *table, const struct ban_cell *cell)
+{
+    return atomic_load_explicit(&table->same_ports[cell->jail % TABLE_JAILS_MAX],
+                                memory_order_relaxed);
+}
+
+/* What the kernel shall have for this source in the sets of these ports. Returns false when it has
+ * nothing to learn. */
 static bool
-wanted_change(struct table *table, const struct ban_cell *of, int64_t now_ms,
+wanted_change(struct table *table, const struct ban_cell *of, uint8_t jail, int64_t now_ms,
               struct table_change *change_)
 {
     struct ban_cell cell;
     bool is_needed = false;
 
-    *change_ = (struct table_change){.source.prefix = of->prefix, .version = table->bans.version};
+    *change_ = (struct table_change){
+        .source.prefix = of->prefix, .jail = jail, .version = table->bans.version};
     memcpy(change_->source.address, of->address, sizeof of->address);
     FOR_EACH_OF_SOURCE(table, slot, of->address, of->prefix, &cell)
     {
+        if (same_ports(table, &cell) != jail)
+            continue;
         is_needed |= cell.head.used == BAN_LIFTED ||
                      (cell.head.used == BAN_WANTED && cell.until_ms > now_ms);
         if (is_live(&cell, now_ms)) {
             change_->wanted = true;
-            if (change_->until_ms < cell.until_ms)
+            if (change_->until_ms < cell.until_ms) {
                 change_->until_ms = cell.until_ms;
+                change_->wanted_by = cell.jail;
+                change_->class = cell.class;
+            }
         }
     }
     return is_needed;
 }
 
+/* One change for each list of ports. */
+static size_t
+wanted_changes(struct table *table, const struct ban_cell *of, int64_t now_ms,
+               struct table_change changes[TABLE_JAILS_MAX])
+{
+    struct ban_cell cell;
+    uint64_t seen = 0;
+    size_t count = 0;
+
+    FOR_EACH_OF_SOURCE(table, slot, of->address, of->prefix, &cell)
+    {
+        uint8_t jail = same_ports(table, &cell);
+
+        if (seen & UINT64_C(1) << jail)
+            continue;
+        seen |= UINT64_C(1) << jail;
+        count += wanted_change(table, of, jail, now_ms, &changes[count]);
+    }
+    return count;
+}
+
 size_t
 table_take(struct table *table, struct table_change *changes, size_t most, int64_t now_ms)
 {
+    struct table_change of_source[TABLE_JAILS_MAX];
     struct ban_cell cell;
-    size_t taken = 0;
+    size_t taken = 0, count;
     uint32_t slot;
 
     pthread_mutex_lock(&table->bans.lock);
     while (taken < most && (slot = list_first(table, LIST_PENDING)) != NONE) {
-        list_remove(table, LIST_PENDING, slot);
         load(table, slot, &cell);
-        taken += wanted_change(table, &cell, now_ms, &changes[taken]);
+        count = wanted_changes(table, &cell, now_ms, of_source);
+        if (count > most - taken)
+            break;
+        list_remove(table, LIST_PENDING, slot);
+        memcpy(&changes[taken], of_source, count * sizeof of_source[0]);
+        taken += count;
     }
     pthread_mutex_unlock(&table->bans.lock);
     return taken;
@@ -603,7 +644,8 @@ is_as_taken(struct table *table, const struct table_change *taken)
 
     FOR_EACH_OF_SOURCE(table, slot, taken->source.address, taken->source.prefix, &cell)
     {
-        if (table->bans.slots[slot].version > taken->version)
+        if (same_ports(table, &cell) == taken->jail &&
+            table->bans.slots[slot].version > taken->version)
             return false;
     }
     return true;
@@ -623,6 +665,10 @@ settle(struct table *table, const struct table_change *taken, bool done)
 
         next = find_source(table, table->bans.slots[slot].chained, taken->source.address,
                            taken->source.prefix, &ahead);
+        if (same_ports(table, &cell) != taken->jail) {
+            cell = ahead;
+            continue;
+        }
         if (!done && (cell.head.used == BAN_WANTED || cell.head.used == BAN_LIFTED)) {
             queue_source(table, slot, &cell);
         } else if (done && cell.head.used == BAN_WANTED) {

@@ -222,10 +222,13 @@ struct jail_cell {
     uint32_t maxretry;
     uint8_t v4_bits;
     uint8_t v6_bits;
-    uint8_t zero[2 + 56];
+    struct ports ports; /* count 0: the mail ports */
+    uint8_t zero[24];
 };
 
-_Static_assert(sizeof(struct jail_cell) == CELL_SIZE && _Alignof(struct jail_cell) == 8, "layout");
+_Static_assert(sizeof(struct jail_cell) == CELL_SIZE && _Alignof(struct jail_cell) == 8 &&
+                   sizeof(struct ports) == 34,
+               "layout");
 
 /* Whose failures, in which jail, counted for which hosts. */
 struct record_key {

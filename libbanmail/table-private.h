@@ -109,6 +109,8 @@ struct table {
     struct stripe *stripes;
     pthread_mutex_t jails_lock;
     _Atomic int64_t findtime_s[TABLE_JAILS_MAX];
+    _Atomic uint8_t same_ports[TABLE_JAILS_MAX]; /* the first jail with the same ports */
+    bool ports_changed;
     struct bans bans;
 };
 

@@ -76,6 +76,12 @@ read_jail_cell(const struct table *table, unsigned index, struct jail_cell *cell
            memchr(cell->name, '\0', sizeof cell->name) != NULL;
 }
 
+static struct ports
+ports_of(const struct jail_cell *cell)
+{
+    return ports_are_valid(&cell->ports) ? cell->ports : ports_mail();
+}
+
 bool
 table_has_jail(const struct table *table, unsigned index)
 {
@@ -98,6 +104,7 @@ table_read_jail(const struct table *table, unsigned index, struct jail *jail)
         .bantime_s = cell.bantime_s,
         .v4_bits = cell.v4_bits,
         .v6_bits = cell.v6_bits,
+        .ports = ports_of(&cell),
     };
     memcpy(jail->name, cell.name, sizeof jail->name);
     return true;
@@ -123,10 +130,44 @@ write_jail(struct table *table, unsigned index, const struct jail *jail)
         .bantime_s = jail->bantime_s,
         .v4_bits = (uint8_t)jail->v4_bits,
         .v6_bits = (uint8_t)jail->v6_bits,
+        .ports = jail->ports,
     };
 
     memcpy(cell.name, jail->name, strnlen(jail->name, sizeof cell.name - 1));
     store_jail(table, index, &cell);
+}
+
+/* Of each jail, which is the first with the same ports; of one that is not there, the manual. */
+static void
+find_same_ports(struct table *table)
+{
+    struct ports ports[TABLE_JAILS_MAX] = {{0}};
+    struct jail_cell cell;
+
+    for (unsigned i = 0; i < TABLE_JAILS_MAX; i++) {
+        unsigned same = 0;
+
+        if (read_jail_cell(table, i, &cell)) {
+            ports[i] = ports_of(&cell);
+            while (!ports_are_same(&ports[same], &ports[i]))
+                same++;
+        }
+        atomic_store_explicit(&table->same_ports[i], (uint8_t)same, memory_order_relaxed);
+    }
+}
+
+/* jails_lock is held. */
+static void
+enter_jail(struct table *table, unsigned index, const struct jail *jail)
+{
+    struct jail_cell known;
+
+    if (read_jail_cell(table, index, &known)) {
+        const struct ports ports = ports_of(&known);
+        table->ports_changed = table->ports_changed || !ports_are_same(&ports, &jail->ports);
+    }
+    write_jail(table, index, jail);
+    find_same_ports(table);
 }
 
 int
@@ -150,21 +191,42 @@ table_jail(struct table *table, const struct jail *jail)
         }
     }
     if (index > 0)
-        write_jail(table, (unsigned)index, jail);
+        enter_jail(table, (unsigned)index, jail);
     pthread_mutex_unlock(&table->jails_lock);
     return index;
 }
 
-/* The jail of bans made by hand counts nothing; it is there for its name. */
+/* The jail of bans made by hand counts nothing; it is there for its name and its ports. */
 static void
 write_manual_jail(struct table *table)
 {
     struct jail jail;
 
+    if (table_read_jail(table, TABLE_JAIL_MANUAL, &jail))
+        return;
     jail_defaults(&jail);
     strcpy(jail.name, JAIL_MANUAL);
     jail.classes = 0;
     write_jail(table, TABLE_JAIL_MANUAL, &jail);
+}
+
+void
+table_set_manual_ports(struct table *table, const struct ports *ports)
+{
+    struct jail jail;
+
+    pthread_mutex_lock(&table->jails_lock);
+    if (table_read_jail(table, TABLE_JAIL_MANUAL, &jail)) {
+        jail.ports = *ports;
+        enter_jail(table, TABLE_JAIL_MANUAL, &jail);
+    }
+    pthread_mutex_unlock(&table->jails_lock);
+}
+
+bool
+table_has_other_ports(const struct table *table)
+{
+    return table->ports_changed;
 }
 
 /* ---- attaching ---- */
@@ -225,6 +287,7 @@ attach(struct table *table, const struct table_options *options)
         return error;
     settle_jails(table);
     write_manual_jail(table);
+    find_same_ports(table);
     error = table_attach_bans(table, &jails_used, &dropped_bans);
     if (!error)
         error = table_attach_records(table, &jails_used, &dropped_records);
@@ -310,6 +373,7 @@ adopt(struct table *table, const struct table *old, const struct table_options *
         cell_load(&old->jails[i], &cell);
         store_jail(table, i, &cell);
     }
+    find_same_ports(table);
     adopt_header(table->header, old->header);
     table->bans.last_id = old->bans.last_id;
     table->bans.latest_ms = old->bans.latest_ms;

@@ -79,6 +79,14 @@ void table_close(struct table *table);
  * that only keeps the bans restored for it). */
 int table_jail(struct table *table, const struct jail *jail);
 
+/* Sets the ports that bans made by hand close; until then those of an earlier life, or the mail
+ * ports. */
+void table_set_manual_ports(struct table *table, const struct ports *ports);
+
+/* Whether the kernel may hold elements of an earlier life where nobody looks for them any more: a
+ * jail has other ports than it had. */
+bool table_has_other_ports(const struct table *table);
+
 /* The directory's entry; TABLE_JAIL_MANUAL is named JAIL_MANUAL. Returns false when there is none
  * at this index. */
 bool table_read_jail(const struct table *table, unsigned index, struct jail *jail);
@@ -193,12 +201,17 @@ unsigned table_expire(struct table *table, int64_t now_ms, int64_t *next_ms);
 
 struct table_change {
     struct source source;
-    bool wanted;      /* true: shall be in the kernel until until_ms; false: shall not */
-    int64_t until_ms; /* the latest of the jails that want it */
-    uint64_t version; /* table_settle's proof that nothing changed meanwhile */
+    uint8_t jail;      /* in the sets of this jail's ports; of several with the same ports it is
+                          always the first */
+    bool wanted;       /* true: shall be in the kernel until until_ms; false: shall not */
+    int64_t until_ms;  /* the latest of the jails that want it */
+    uint8_t wanted_by; /* the jail that wants it longest, */
+    uint8_t class;     /* and for what: an enum offence_class */
+    uint64_t version;  /* table_settle's proof that nothing changed meanwhile */
 };
 
-/* Takes up to `most` sources whose element in the kernel has to change. Returns how many. */
+/* Takes up to `most` elements that have to change in the kernel, one for each source and list of
+ * ports; `most` must have room for one source with all lists. Returns how many. */
 size_t table_take(struct table *table, struct table_change *changes, size_t most, int64_t now_ms);
 
 /* Tells how it went: done, each is as wanted; else they will be taken again. */

@@ -504,9 +504,11 @@ allow_in_force(void)
 }
 
 static void
-start_keeper(void)
+start_keeper(const struct parameters *parameters)
 {
-    const int error = keeper_start(&engine.keeper, engine.table, &report);
+    const struct keeper_options options = {
+        .table = engine.table, .report = &report, .verdict = parameters->verdict};
+    const int error = keeper_start(&engine.keeper, &options);
 
     if (error != 0)
         LogError(-error, RS_RET_ERR, "ombanmail: nobody will be banned: thread not started");
@@ -776,8 +778,9 @@ BEGINactivateCnfPrePrivDrop
     CHKiRet(watch_stamps(&pModConf->parameters));
     engine.backend = backend_new(engine.table);
     register_jails(pModConf->instances);
+    table_set_manual_ports(engine.table, &pModConf->parameters.jail.ports);
     listen_for_commands(&pModConf->parameters, owner, group);
-    start_keeper();
+    start_keeper(&pModConf->parameters);
 finalize_it:
 ENDactivateCnfPrePrivDrop
 

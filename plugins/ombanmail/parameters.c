@@ -144,6 +144,15 @@ read_max_stamp_ahead(const char *name, const char *word, struct parameters *para
     return true;
 }
 
+static bool
+read_verdict(const char *name, const char *word, struct parameters *parameters)
+{
+    if (strcmp(word, "drop") != 0 && strcmp(word, "reject") != 0)
+        return refuse(name, word, "drop or reject is allowed");
+    parameters->verdict = word[0] == 'd' ? FIREWALL_DROP : FIREWALL_REJECT;
+    return true;
+}
+
 /* ---- action(type="ombanmail" …) ---- */
 
 static bool
@@ -235,6 +244,19 @@ read_v6_prefix(const char *name, const char *word, struct parameters *parameters
 }
 
 static bool
+read_port(const char *name, const char *word, struct parameters *parameters)
+{
+    const int error = ports_add(&parameters->jail.ports, word);
+
+    if (error == -ENOSPC)
+        return refuse(name, word, "that is one more than the 16 that are allowed: use \"all\"");
+    if (error != 0)
+        return refuse(name, word,
+                      "TCP ports such as 25 or \"submission\", \"mail\", or \"all\" are allowed");
+    return true;
+}
+
+static bool
 read_path(const char *name, const char *word, struct parameters *parameters)
 {
     if (strncmp(word, "$!", 2) != 0 || word[2] == '\0')
@@ -248,6 +270,7 @@ read_path(const char *name, const char *word, struct parameters *parameters)
         {"bantime", "bantime", eCmdHdlrString, read_bantime},                                      \
         {"ignoreip", "ignoreip", eCmdHdlrArray, read_ignoreip},                                    \
         {"classes", "classes", eCmdHdlrArray, read_class},                                         \
+        {"ports", "ports", eCmdHdlrArray, read_port},                                              \
         {"ipv4Prefix", "ipv4prefix", eCmdHdlrString, read_v4_prefix},                              \
     {                                                                                              \
         "ipv6Prefix", "ipv6prefix", eCmdHdlrString, read_v6_prefix                                 \
@@ -260,6 +283,7 @@ static const struct parameter module_table[] = {
     {"maxBans", "maxbans", eCmdHdlrString, read_max_bans},
     {"maxStampAge", "maxstampage", eCmdHdlrString, read_max_stamp_age},
     {"maxStampAhead", "maxstampahead", eCmdHdlrString, read_max_stamp_ahead},
+    {"verdict", "verdict", eCmdHdlrString, read_verdict},
     JAIL_PARAMETERS,
 };
 
@@ -321,19 +345,23 @@ read_values(struct nvlst *list, const struct parameter *table, size_t rows,
     return iRet;
 }
 
-/* No class named: those that were there before. */
+/* No class or port named: those that were there before. */
 static rsRetVal
 read_jail_values(struct nvlst *list, const struct parameter *table, size_t rows,
                  struct parameters *parameters)
 {
     const uint64_t classes = parameters->jail.classes;
+    const struct ports ports = parameters->jail.ports;
     char wrong[256];
     rsRetVal iRet;
 
     parameters->jail.classes = 0;
+    parameters->jail.ports = (struct ports){0};
     iRet = read_values(list, table, rows, parameters);
     if (parameters->jail.classes == 0)
         parameters->jail.classes = classes;
+    if (parameters->jail.ports.count == 0)
+        parameters->jail.ports = ports;
     if (iRet == RS_RET_OK && jail_check(&parameters->jail, wrong) != NULL) {
         parser_errmsg("ombanmail: %s", wrong);
         iRet = RS_RET_PARAM_ERROR;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "allow.h"
+#include "firewall.h"
 #include "jail.h"
 
 /* rsyslog's headers are included by the .c files: they must come first there. */
@@ -24,6 +25,7 @@ struct parameters {
     uint32_t max_bans;
     int64_t max_stamp_age_s; /* out of these bounds a message's stamp is not believed */
     int64_t max_stamp_ahead_s;
+    enum firewall_verdict verdict;
     /* of an action; in the module they are what its actions begin with */
     struct jail jail;
     /* ignoreip and loopback, not yet sealed. The module's holds for every action, an action's for

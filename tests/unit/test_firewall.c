@@ -558,6 +558,8 @@ now_s(void)
     return now.tv_sec + now.tv_nsec / 1e9;
 }
 
+static const char *comment = "";
+
 static void
 measure_adds(struct firewall *firewall, unsigned first, unsigned count, unsigned batch)
 {
@@ -570,6 +572,7 @@ measure_adds(struct firewall *firewall, unsigned first, unsigned count, unsigned
             unsigned host = first + done + i;
             snprintf(text, sizeof(text), "10.%u.%u.%u", host >> 16, host >> 8 & 255, host & 255);
             changes[i] = want(text, HOUR_MS);
+            strcpy(changes[i].comment, comment);
         }
         if (firewall_apply(firewall, changes, batch, reason) < 0)
             errx(1, "refused: %s", reason);
@@ -608,6 +611,9 @@ measure(void)
     measure_adds(firewall, 3000, 1000, 1000);
     measure_adds(firewall, 100000, 100000, 1000);
     measure_adds(firewall, 100000, 100000, 1000);
+    comment = "ombanmail mail auth_failed";
+    printf("with a comment:\n");
+    measure_adds(firewall, 200000, 100000, 1000);
     measure_adds(firewall, 300000, 1, 1);
     for (unsigned size = 10000; size <= 100000; size *= 10) {
         make_interval_set(size);

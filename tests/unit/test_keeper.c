@@ -160,6 +160,14 @@ setup_table(void **state)
 }
 
 static int
+start(struct world *world)
+{
+    struct keeper_options options = {.table = world->table, .report = &world->report};
+
+    return keeper_start(&world->keeper, &options);
+}
+
+static int
 setup(void **state)
 {
     struct world *world;
@@ -167,7 +175,7 @@ setup(void **state)
     if (setup_table(state) != 0)
         return -1;
     world = *state;
-    if (keeper_start(&world->keeper, world->table, &world->report) != 0)
+    if (start(world) != 0)
         return -1;
     keeper_release(world->keeper);
     return 0;
@@ -332,7 +340,7 @@ test_nothing_before_release(void **state)
 {
     struct world *world = *state;
 
-    assert_int_equal(keeper_start(&world->keeper, world->table, &world->report), 0);
+    assert_int_equal(start(world), 0);
     ban_wake(world, "203.0.113.9");
     usleep(50000); /* the time in which it might err */
     assert_int_equal(atomic_load(&commands), 0);
@@ -394,7 +402,7 @@ test_next_life_wants_all(void **state)
     assert_true(settled(world));
     keeper_stop(world->keeper);
     run_shell("nft flush ruleset"); /* a reboot */
-    assert_int_equal(keeper_start(&world->keeper, world->table, &world->report), 0);
+    assert_int_equal(start(world), 0);
     keeper_release(world->keeper);
     assert_true(soon_in_kernel("v4", "203.0.113.9"));
 }
@@ -495,7 +503,7 @@ test_element_deleted_by_hand(void **state)
     assert_true(soon_said(world, "2001:db8:1:2::/64 was deleted"));
     assert_true(settled(world));
     keeper_stop(world->keeper); /* it must not come back in the next life either */
-    assert_int_equal(keeper_start(&world->keeper, world->table, &world->report), 0);
+    assert_int_equal(start(world), 0);
     keeper_release(world->keeper);
     ban_wake(world, "203.0.113.10");
     assert_true(soon_in_kernel("v4", "203.0.113.10"));
@@ -698,8 +706,8 @@ act_after_drop(struct world *world)
 {
     uint64_t others;
 
-    if (keeper_start(&world->keeper, world->table, &world->report) != 0 ||
-        setresgid(65534, 65534, 65534) != 0 || setresuid(65534, 65534, 65534) != 0)
+    if (start(world) != 0 || setresgid(65534, 65534, 65534) != 0 ||
+        setresuid(65534, 65534, 65534) != 0)
         return 1;
     keeper_release(world->keeper);
     ban_wake(world, "203.0.113.9");
@@ -724,8 +732,7 @@ act_without_capability(struct world *world)
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {{0}};
 
-    if (syscall(SYS_capset, &header, none) != 0 ||
-        keeper_start(&world->keeper, world->table, &world->report) != 0)
+    if (syscall(SYS_capset, &header, none) != 0 || start(world) != 0)
         return 1;
     keeper_release(world->keeper);
     ban_wake(world, "203.0.113.9");
@@ -764,7 +771,7 @@ forbid_netlink(void)
 static int
 act_in_sandbox(struct world *world)
 {
-    if (!forbid_netlink() || keeper_start(&world->keeper, world->table, &world->report) != 0)
+    if (!forbid_netlink() || start(world) != 0)
         return 1;
     keeper_release(world->keeper);
     ban_wake(world, "203.0.113.9");
