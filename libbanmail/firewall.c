@@ -50,8 +50,13 @@ enum layout {
     LAYOUT_PRESENT, /* the kernel has our table, as far as we know */
 };
 
+/* What an administrator's set is found to be. */
+enum own_set { OWN_UNUSABLE, OWN_ADDRESSES, OWN_INTERVALS };
+
 struct firewall {
     struct nft_ctx *nft;
+    enum own_set own_sets[FIREWALL_FAMILIES];
+    bool own_checked;
     uint32_t port;
     enum layout layout;
     struct firewall_policy policy;
@@ -305,6 +310,25 @@ set_name(const struct firewall_policy *policy, unsigned set, char name[SET_NAME_
     return name;
 }
 
+static const char *
+own_set(const struct firewall_policy *policy, unsigned set)
+{
+    return policy->set[is_v4(set) ? FIREWALL_V4 : FIREWALL_V6];
+}
+
+/* "inet ombanmail v4", or the administrator's. */
+static void
+print_place(FILE *command, const struct firewall_policy *policy, unsigned set)
+{
+    const char *own = own_set(policy, set);
+    char name[SET_NAME_SIZE];
+
+    if (own[0] != '\0')
+        fprintf(command, "%s", own);
+    else
+        fprintf(command, "inet " FIREWALL_TABLE " %s", set_name(policy, set, name));
+}
+
 /* `& 255.255.255.0` for a set of prefixes, nothing for one of single addresses. */
 static void
 print_mask(FILE *command, unsigned set)
@@ -364,6 +388,8 @@ print_rules(FILE *command, const struct firewall_policy *policy, unsigned set)
 static void
 print_layout(FILE *command, const struct firewall_policy *policy, const bool sets[SETS])
 {
+    if (memchr(sets, true, SETS) == NULL)
+        return; /* the administrator's sets take all */
     fprintf(command, "add table inet " FIREWALL_TABLE "\n");
     for (unsigned set = 0; set < SETS; set++) {
         if (sets[set])
@@ -397,16 +423,20 @@ static void
 print_step(FILE *command, const struct firewall_policy *policy, unsigned set, enum step step,
            const struct firewall_change *changes, size_t count)
 {
-    char name[SET_NAME_SIZE], text[SOURCE_TEXT_SIZE];
-    bool any = false;
+    bool is_own = own_set(policy, set)[0] != '\0', any = false;
+    char text[SOURCE_TEXT_SIZE];
 
     for (size_t i = 0; i < count; i++) {
         if (set_of(&changes[i]) != set || (step == ADD && !changes[i].wanted))
             continue;
-        if (!any)
-            fprintf(command, "%s element" IN_TABLE "%s {", step == DELETE ? "delete" : "add",
-                    set_name(policy, set, name));
-        fprintf(command, "%s %s", any ? "," : "", source_print_address(&changes[i].source, text));
+        if (!any) {
+            fprintf(command, "%s element ", step == DELETE ? "delete" : "add");
+            print_place(command, policy, set);
+            fprintf(command, " {");
+        }
+        fprintf(command, "%s %s", any ? "," : "",
+                is_own ? source_print(&changes[i].source, text)
+                       : source_print_address(&changes[i].source, text));
         if (step == ADD)
             print_timeout(command, changes[i].timeout_ms);
         if (step == ADD && changes[i].comment[0] != '\0')
@@ -446,6 +476,142 @@ print_command(const struct firewall_policy *policy, enum layout layout, const bo
     return text;
 }
 
+/* ---- the administrator's sets ---- */
+
+bool
+firewall_is_set_name(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    char family[8], table[65], set[65], rest;
+
+    if (strlen(text) >= FIREWALL_SET_SIZE ||
+        sscanf(text, "%7s %64[a-zA-Z0-9_.-] %64[a-zA-Z0-9_.-]%c", family, table, set, &rest) != 3)
+        return false;
+    return (strcmp(family, "inet") == 0 || strcmp(family, "ip") == 0 ||
+            strcmp(family, "ip6") == 0) &&
+           strchr(letters, table[0]) != NULL && strchr(letters, set[0]) != NULL;
+}
+
+static bool
+has_own_sets(const struct firewall_policy *policy)
+{
+    return policy->set[FIREWALL_V4][0] != '\0' || policy->set[FIREWALL_V6][0] != '\0';
+}
+
+/* The set's own line in a listing that begins with this word, or NULL. */
+static const char *
+find_line(const char *listing, const char *word, char line[128])
+{
+    for (const char *at = listing; (at = strchr(at, '\n')) != NULL;) {
+        at++;
+        at += strspn(at, "\t ");
+        if (strncmp(at, word, strlen(word)) == 0) {
+            snprintf(line, 128, "%.*s", (int)strcspn(at, "\n"), at);
+            return line;
+        }
+    }
+    return NULL;
+}
+
+static int
+reject_set(enum firewall_family family, const char *set, const char *why, char *reason)
+{
+    snprintf(reason, FIREWALL_REASON_SIZE, "set%c=\"%s\" %s", family == FIREWALL_V4 ? '4' : '6',
+             set, why);
+    return -EINVAL;
+}
+
+/* What the listing says of a set; `warning` is appended to. */
+static int
+judge_set(struct firewall *firewall, enum firewall_family family, const char *listing,
+          char *warning, char *reason)
+{
+    const struct firewall_policy *policy = &firewall->policy;
+    const char *set = policy->set[family],
+               *type = family == FIREWALL_V4 ? "ipv4_addr" : "ipv6_addr";
+    char line[128], expected[32];
+    bool is_interval;
+
+    snprintf(expected, sizeof(expected), "type %s", type);
+    if (find_line(listing, "type", line) == NULL ||
+        (strcmp(line, expected) != 0 &&
+         strcmp(line, family == FIREWALL_V4 ? "typeof ip saddr" : "typeof ip6 saddr") != 0))
+        return reject_set(family, set,
+                          family == FIREWALL_V4 ? "is not of type ipv4_addr: make one that is"
+                                                : "is not of type ipv6_addr: make one that is",
+                          reason);
+    if (find_line(listing, "flags", line) == NULL || strstr(line, "timeout") == NULL)
+        return reject_set(family, set, "has no flag timeout, so no ban would end: add it", reason);
+    is_interval = strstr(line, "interval") != NULL;
+    if (!is_interval && policy->shortest[family] < (family == FIREWALL_V4 ? 32 : 128))
+        return reject_set(family, set,
+                          "takes single addresses, but a jail bans prefixes: leave it out for sets"
+                          " of ours with a mask, or ban single addresses (ipv4Prefix=\"32\","
+                          " ipv6Prefix=\"128\")",
+                          reason);
+    firewall->own_sets[family] = is_interval ? OWN_INTERVALS : OWN_ADDRESSES;
+    if (is_interval)
+        snprintf(warning, FIREWALL_REASON_SIZE,
+                 "set %s is an interval set: with 100,000 elements in it each change takes 0.6 s;"
+                 " a set without the flag interval takes 10 us",
+                 set);
+    if (find_line(listing, "size", line) != NULL && strtoul(line + 4, NULL, 10) < policy->most)
+        snprintf(warning, FIREWALL_REASON_SIZE,
+                 "set %s has room for %s elements, but there may be %u bans (maxBans)", set,
+                 line + 5, policy->most);
+    return 0;
+}
+
+int
+firewall_check_sets(struct firewall *firewall, char warning[FIREWALL_REASON_SIZE],
+                    char reason[FIREWALL_REASON_SIZE])
+{
+    unsigned flags = nft_ctx_output_get_flags(firewall->nft);
+    char command[FIREWALL_SET_SIZE + 16], why[FIREWALL_REASON_SIZE];
+    int result = 0;
+
+    warning[0] = '\0';
+    if (firewall->own_checked)
+        return 0;
+    for (unsigned family = 0; family < FIREWALL_FAMILIES; family++) {
+        const char *set = firewall->policy.set[family];
+        int error;
+
+        firewall->own_sets[family] = OWN_UNUSABLE;
+        if (set[0] == '\0')
+            continue;
+        snprintf(command, sizeof(command), "list set %s", set);
+        nft_ctx_output_set_flags(firewall->nft, flags | NFT_CTX_OUTPUT_TERSE);
+        error = run(firewall, command, why);
+        nft_ctx_output_set_flags(firewall->nft, flags);
+        if (error == -ENOENT) {
+            reject_set(family, set, "does not exist: create it, with flags timeout", why);
+        } else if (error == 0) {
+            char *listing = strdup(nft_ctx_get_output_buffer(firewall->nft));
+            error = listing == NULL ? refuse(ENOMEM, "out of memory", why)
+                                    : judge_set(firewall, family, listing, warning, why);
+            free(listing);
+        }
+        if (error < 0 && result == 0) { /* the first is said first */
+            result = error;
+            memcpy(reason, why, sizeof(why));
+        }
+    }
+    firewall->own_checked = result == 0;
+    return result;
+}
+
+bool
+firewall_holds(const struct firewall *firewall, const struct firewall_change *change)
+{
+    enum firewall_family family = source_is_v4(&change->source) ? FIREWALL_V4 : FIREWALL_V6;
+
+    if (firewall->policy.set[family][0] == '\0' || firewall->own_sets[family] == OWN_INTERVALS)
+        return true;
+    return firewall->own_sets[family] == OWN_ADDRESSES &&
+           change->source.prefix == SOURCE_HOST_PREFIX;
+}
+
 /* ---- applying ---- */
 
 /* Our table may stand there from an earlier life with sets for other prefixes, which need their
@@ -482,8 +648,10 @@ want_usual_sets(const struct firewall_policy *policy, bool sets[SETS])
     for (unsigned list = 0; list < FIREWALL_LISTS; list++) {
         bool *of_list = sets + list * LIST_SETS;
 
-        if (policy->lists[list].count > 0)
-            of_list[SET_V4] = of_list[SET_V6] = of_list[SET_V6_64] = true;
+        if (policy->lists[list].count == 0)
+            continue;
+        of_list[SET_V4] = policy->set[FIREWALL_V4][0] == '\0';
+        of_list[SET_V6] = of_list[SET_V6_64] = policy->set[FIREWALL_V6][0] == '\0';
     }
 }
 
@@ -504,6 +672,8 @@ apply_once(struct firewall *firewall, const struct firewall_change *changes, siz
         find_sets(firewall, sets);
     for (size_t i = 0; i < count; i++) {
         unsigned set = set_of(&changes[i]);
+        if (own_set(&firewall->policy, set)[0] != '\0')
+            continue;
         if (!sets[set] && layout == LAYOUT_PRESENT)
             layout = LAYOUT_UNKNOWN;
         sets[set] = true;
@@ -525,8 +695,15 @@ firewall_apply(struct firewall *firewall, const struct firewall_change *changes,
                char reason[FIREWALL_REASON_SIZE])
 {
     enum layout before = firewall->layout;
-    int result = apply_once(firewall, changes, count, reason);
+    char warning[FIREWALL_REASON_SIZE], why[FIREWALL_REASON_SIZE];
+    int error, result = apply_once(firewall, changes, count, reason);
 
+    if (result < 0 && has_own_sets(&firewall->policy)) {
+        firewall->own_checked = false; /* it may be gone, and then the check says so */
+        if ((error = firewall_check_sets(firewall, warning, why)) < 0)
+            memcpy(reason, why, sizeof(why));
+        return error < 0 ? error : result;
+    }
     if (before == LAYOUT_BROKEN || (result != -ENOENT && result != -EEXIST))
         return result;
     firewall->layout = LAYOUT_BROKEN;
@@ -540,6 +717,7 @@ void
 firewall_set_policy(struct firewall *firewall, const struct firewall_policy *policy)
 {
     firewall->policy = *policy;
+    firewall->own_checked = false;
     if (firewall->layout == LAYOUT_PRESENT)
         firewall->layout = LAYOUT_UNKNOWN;
 }

@@ -34,7 +34,8 @@
 #define FIREWALL_TABLE        "ombanmail" /* family inet */
 #define FIREWALL_BATCH        1000        /* elements in one command at most */
 #define FIREWALL_LISTS        64          /* lists of ports at once */
-#define FIREWALL_COMMENT_SIZE 128         /* the kernel takes more, the library no more */
+#define FIREWALL_SET_SIZE     160
+#define FIREWALL_COMMENT_SIZE 128 /* the kernel takes more, the library no more */
 #define FIREWALL_FOREVER_MS   INT64_MAX
 #define FIREWALL_REASON_SIZE  256
 #define FIREWALL_WAS_LOST     1 /* see firewall_apply */
@@ -43,9 +44,16 @@ struct firewall;
 
 enum firewall_verdict { FIREWALL_DROP, FIREWALL_REJECT };
 
+enum firewall_family { FIREWALL_V4, FIREWALL_V6, FIREWALL_FAMILIES };
+
 /* What is closed, and how. A list of ports with count 0 is none. */
 struct firewall_policy {
     enum firewall_verdict verdict;
+    /* The administrator's sets, "inet blocklist bad_ips", that take the elements of a family in
+     * place of ours; "": none. What is done with them is his affair. */
+    char set[FIREWALL_FAMILIES][FIREWALL_SET_SIZE];
+    unsigned shortest[FIREWALL_FAMILIES]; /* prefix, in bits of the family, that jails ban */
+    uint32_t most;                        /* elements there may be */
     struct ports lists[FIREWALL_LISTS];
 };
 
@@ -76,6 +84,20 @@ void firewall_set_policy(struct firewall *firewall, const struct firewall_policy
  * reason: -EPERM without CAP_NET_ADMIN, -ENFILE when a set is full, -EIO else. */
 int firewall_apply(struct firewall *firewall, const struct firewall_change *changes, size_t count,
                    char reason[FIREWALL_REASON_SIZE]);
+
+/* Whether the text names a set: family (ip, ip6, inet), table, set. Any thread. */
+bool firewall_is_set_name(const char *text);
+
+/* Looks at the administrator's sets: type, flags, size; but only when that is due: at first, and
+ * after an error. Returns 0, or as firewall_apply with cause and remedy: -ENOENT, or -EINVAL when a
+ * set cannot take what is to be banned. What works, but is worth a warning, goes to `warning` ("":
+ * nothing). */
+int firewall_check_sets(struct firewall *firewall, char warning[FIREWALL_REASON_SIZE],
+                        char reason[FIREWALL_REASON_SIZE]);
+
+/* Whether there is a set for it: an administrator's set of single addresses takes no prefix. What
+ * it does not hold must not be given to firewall_apply. */
+bool firewall_holds(const struct firewall *firewall, const struct firewall_change *change);
 
 /* Somebody has damaged our table: the next firewall_apply deletes it and makes it anew, in one
  * transaction with its elements. All else has to be applied again after it. */

@@ -49,6 +49,7 @@ struct batch {
     bool was_lost;
     int error;
     char reason[FIREWALL_REASON_SIZE];
+    char set_reason[FIREWALL_REASON_SIZE]; /* why an administrator's set is unusable; "": none is */
     struct table_change taken[FIREWALL_BATCH];
     struct firewall_change changes[FIREWALL_BATCH];
 };
@@ -56,7 +57,7 @@ struct batch {
 struct keeper {
     struct table *table;
     const struct report *report;
-    enum firewall_verdict verdict;
+    struct firewall_policy policy; /* what does not come from the jails */
     pthread_t thread;
     sem_t ready;
     int event;
@@ -101,10 +102,15 @@ clock_ms(clockid_t clock)
 
 /* Of several jails with the same ports the first stands for all, as in a table_change. */
 static void
-set_policy(struct firewall *firewall, const struct table *table, enum firewall_verdict verdict)
+set_policy(struct firewall *firewall, const struct table *table, struct firewall_policy policy)
 {
-    struct firewall_policy policy = {.verdict = verdict};
+    struct table_status status;
     struct jail jail;
+
+    table_read_status(table, &status);
+    policy.most = status.max_bans;
+    policy.shortest[FIREWALL_V4] = 32;
+    policy.shortest[FIREWALL_V6] = 128;
 
     for (unsigned i = 0; i < TABLE_JAILS_MAX; i++) {
         bool is_new = table_read_jail(table, i, &jail);
@@ -113,6 +119,12 @@ set_policy(struct firewall *firewall, const struct table *table, enum firewall_v
             is_new = !ports_are_same(&policy.lists[before], &jail.ports);
         if (is_new)
             policy.lists[i] = jail.ports;
+        if (i == TABLE_JAIL_MANUAL || !table_read_jail(table, i, &jail) || jail.classes == 0)
+            continue;
+        if (policy.shortest[FIREWALL_V4] > jail.v4_bits)
+            policy.shortest[FIREWALL_V4] = jail.v4_bits;
+        if (policy.shortest[FIREWALL_V6] > jail.v6_bits)
+            policy.shortest[FIREWALL_V6] = jail.v6_bits;
     }
     firewall_set_policy(firewall, &policy);
 }
@@ -167,7 +179,8 @@ command(struct batch *batch, size_t from, size_t count)
 static bool
 may_lie_with_one_element(int error)
 {
-    return error == -ENFILE || error == -ENOBUFS || error == -EIO;
+    return error == -ENFILE || error == -ENOBUFS || error == -EIO || error == -EEXIST ||
+           error == -EINVAL;
 }
 
 /* Halves what is refused until the refused elements stand alone: the others get in at once. */
@@ -195,11 +208,40 @@ apply(struct batch *batch, size_t from, size_t count)
     table_settle(batch->table, batch->taken + from, count, result >= 0, batch->now_ms);
 }
 
+/* What no set can hold goes behind the rest and stays wanted. Returns how many the rest are. */
+static size_t
+set_apart(struct batch *batch, size_t count)
+{
+    size_t held = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct firewall_change change = batch->changes[i];
+        struct table_change taken = batch->taken[i];
+
+        if (!firewall_holds(batch->firewall, &change))
+            continue;
+        batch->changes[i] = batch->changes[held];
+        batch->taken[i] = batch->taken[held];
+        batch->changes[held] = change;
+        batch->taken[held++] = taken;
+    }
+    if (held == count)
+        return held;
+    batch->refused += count - held;
+    batch->error = -EINVAL;
+    snprintf(batch->reason, sizeof(batch->reason), "%s",
+             batch->set_reason[0] != '\0'
+                 ? batch->set_reason
+                 : "a prefix cannot be held by the administrator's set of single addresses");
+    table_settle(batch->table, batch->taken + held, count - held, false, batch->now_ms);
+    return held;
+}
+
 /* Returns how many were taken. */
 static size_t
 run_batch(struct batch *batch, int64_t now_ms)
 {
-    size_t count;
+    size_t count, held;
 
     batch->now_ms = now_ms;
     batch->commands_left = COMMANDS_A_BATCH;
@@ -209,8 +251,9 @@ run_batch(struct batch *batch, int64_t now_ms)
     count = table_take(batch->table, batch->taken, FIREWALL_BATCH, now_ms);
     for (size_t i = 0; i < count; i++)
         batch->changes[i] = as_element(batch->table, &batch->taken[i], now_ms);
-    if (count > 0)
-        apply(batch, 0, count);
+    held = set_apart(batch, count);
+    if (held > 0)
+        apply(batch, 0, held);
     return count;
 }
 
@@ -226,7 +269,7 @@ keeper_pass(struct firewall *firewall, struct table *table, int64_t now_ms, char
         goto done;
     batch->firewall = firewall;
     batch->table = table;
-    set_policy(firewall, table, FIREWALL_DROP);
+    set_policy(firewall, table, (struct firewall_policy){.verdict = FIREWALL_DROP});
     table_expire(table, now_ms, &next_ms);
     while (run_batch(batch, now_ms) > 0 && batch->error == 0) {
         if (batch->was_lost)
@@ -304,7 +347,7 @@ use_policy(struct keeper *keeper)
 {
     if (keeper->firewall == NULL || !keeper->knows_jails)
         return;
-    set_policy(keeper->firewall, keeper->table, keeper->verdict);
+    set_policy(keeper->firewall, keeper->table, keeper->policy);
     if (table_has_other_ports(keeper->table))
         firewall_rebuild(keeper->firewall);
 }
@@ -324,6 +367,8 @@ open_firewall(struct keeper *keeper)
     keeper->batch->firewall = keeper->firewall;
     use_policy(keeper);
     error = -monitor_open(&keeper->monitor, firewall_port(keeper->firewall));
+    for (unsigned i = 0; i < FIREWALL_FAMILIES && error == 0; i++)
+        monitor_watch(keeper->monitor, keeper->policy.set[i]);
     if (error != 0 && error != EPERM) /* without the capability more will be said soon */
         report_say(keeper->report, LOG_WARNING,
                    "no notifications from the kernel: %s. A flushed ruleset is noticed"
@@ -354,7 +399,8 @@ watch_ruleset(struct keeper *keeper, bool repaired)
     char process[MONITOR_PROCESS_SIZE] = "?";
     struct source deleted;
     enum monitor_event event;
-    bool lost = repaired;
+    bool lost = repaired, has_sets = keeper->policy.set[FIREWALL_V4][0] != '\0' ||
+                                     keeper->policy.set[FIREWALL_V6][0] != '\0';
 
     while (keeper->monitor != NULL &&
            (event = monitor_read(keeper->monitor, &deleted, process)) != MONITOR_NOTHING) {
@@ -367,9 +413,10 @@ watch_ruleset(struct keeper *keeper, bool repaired)
     if (!repaired && keeper->firewall != NULL)
         firewall_rebuild(keeper->firewall);
     report_say(keeper->report, LOG_WARNING,
-               "table inet " FIREWALL_TABLE " was deleted or damaged by process %s;"
+               "%s was deleted or damaged by process %s;"
                " restoring %zu bans",
-               process, table_want_all(keeper->table));
+               has_sets ? "a set of bans" : "table inet " FIREWALL_TABLE, process,
+               table_want_all(keeper->table));
 }
 
 static void
@@ -380,17 +427,34 @@ count_batch(struct keeper *keeper)
     atomic_fetch_add(&keeper->refused, keeper->batch->refused);
 }
 
+/* Looks at the administrator's sets where there are any. Returns whether all can be used. */
+static bool
+check_sets(struct keeper *keeper)
+{
+    char warning[FIREWALL_REASON_SIZE], *reason = keeper->batch->set_reason;
+    bool usable = firewall_check_sets(keeper->firewall, warning, reason) == 0;
+
+    if (usable)
+        reason[0] = '\0';
+    else
+        say_refused(keeper, reason);
+    if (warning[0] != '\0')
+        report_say(keeper->report, LOG_WARNING, "%s", warning);
+    return usable;
+}
+
 /* Applies all that waits. Returns false when something was refused. */
 static bool
 work(struct keeper *keeper)
 {
     struct batch *batch = keeper->batch;
-    bool progress = false;
+    bool progress = false, usable;
 
     keeper->left = 0;
     keeper->deaf = !open_firewall(keeper);
     if (keeper->deaf)
         return false;
+    usable = check_sets(keeper);
     while (run_batch(batch, clock_ms(CLOCK_REALTIME)) > 0) {
         count_batch(keeper);
         progress = progress || batch->refused == 0;
@@ -404,6 +468,8 @@ work(struct keeper *keeper)
             return false;
         }
     }
+    if (!usable)
+        return false;
     say_accepted(keeper);
     keeper->backoff_ms = 0;
     return true;
@@ -538,7 +604,11 @@ keeper_start(struct keeper **keeper, const struct keeper_options *options)
         return -ENOMEM;
     made->table = options->table;
     made->report = options->report;
-    made->verdict = options->verdict;
+    made->policy.verdict = options->verdict;
+    if (options->set4 != NULL)
+        snprintf(made->policy.set[FIREWALL_V4], FIREWALL_SET_SIZE, "%s", options->set4);
+    if (options->set6 != NULL)
+        snprintf(made->policy.set[FIREWALL_V6], FIREWALL_SET_SIZE, "%s", options->set6);
     sem_init(&made->ready, 0, 0);
     made->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     made->batch = calloc(1, sizeof(*made->batch));

@@ -36,6 +36,7 @@ struct keeper_options {
     struct table *table;
     const struct report *report;
     enum firewall_verdict verdict;
+    const char *set4, *set6; /* the administrator's sets, as firewall_policy has them; or NULL */
 };
 
 /* Starts the thread while the process still has its privileges. The thread keeps its permitted

@@ -27,6 +27,8 @@
 
 /* Every message about a part of a table has the table's name as its first attribute. */
 #define ATTRIBUTE_TABLE 1
+/* Likewise of a set and its elements: the set's name. */
+_Static_assert((int)NFTA_SET_NAME == (int)NFTA_SET_ELEM_LIST_SET, "one attribute names the set");
 _Static_assert(NFTA_TABLE_NAME == ATTRIBUTE_TABLE && NFTA_CHAIN_TABLE == ATTRIBUTE_TABLE &&
                    NFTA_RULE_TABLE == ATTRIBUTE_TABLE && NFTA_SET_TABLE == ATTRIBUTE_TABLE &&
                    NFTA_SET_ELEM_LIST_TABLE == ATTRIBUTE_TABLE,
@@ -34,9 +36,17 @@ _Static_assert(NFTA_TABLE_NAME == ATTRIBUTE_TABLE && NFTA_CHAIN_TABLE == ATTRIBU
 
 #define MESSAGE_SIZE 32768 /* the kernel's notifications are no longer than a page or two */
 
+/* An administrator's. */
+struct foreign_set {
+    uint8_t family;
+    char table[65], name[65];
+};
+
 struct monitor {
     int descriptor;
     uint32_t port;
+    struct foreign_set sets[2];
+    unsigned set_count;
     /* the transaction that is being read */
     bool broken;           /* something other than an element was deleted */
     unsigned elements;     /* deleted ones */
@@ -79,6 +89,21 @@ monitor_open(struct monitor **monitor, uint32_t port)
     }
     *monitor = made;
     return 0;
+}
+
+void
+monitor_watch(struct monitor *monitor, const char *set)
+{
+    struct foreign_set *watched = &monitor->sets[monitor->set_count];
+    char family[8];
+
+    if (monitor->set_count == 2 ||
+        sscanf(set, "%7s %64s %64s", family, watched->table, watched->name) != 3)
+        return;
+    watched->family = strcmp(family, "ip") == 0    ? NFPROTO_IPV4
+                      : strcmp(family, "ip6") == 0 ? NFPROTO_IPV6
+                                                   : NFPROTO_INET;
+    monitor->set_count++;
 }
 
 int
@@ -137,9 +162,29 @@ is_ours(const struct nlmsghdr *message)
            strcmp(mnl_attr_get_str(table), FIREWALL_TABLE) == 0;
 }
 
+/* Whether the message is about one of the administrator's sets or its table. */
+static bool
+is_watched(const struct monitor *monitor, const struct nlmsghdr *message)
+{
+    const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
+    const struct nlattr *table = find(message, ATTRIBUTE_TABLE);
+    const struct nlattr *set = find(message, NFTA_SET_ELEM_LIST_SET);
+
+    for (unsigned i = 0; i < monitor->set_count && table != NULL; i++) {
+        const struct foreign_set *watched = &monitor->sets[i];
+
+        if (header->nfgen_family == watched->family &&
+            strcmp(mnl_attr_get_str(table), watched->table) == 0 &&
+            ((message->nlmsg_type & 0xff) == NFT_MSG_DELTABLE ||
+             (set != NULL && strcmp(mnl_attr_get_str(set), watched->name) == 0)))
+            return true;
+    }
+    return false;
+}
+
 /* A set's name tells the prefix length: v4, v6, v4_24, v6_64. */
 static bool
-read_element(const struct nlmsghdr *message, struct source *source)
+read_element(const struct nlmsghdr *message, bool is_ours, struct source *source)
 {
     const struct nlattr *set = find(message, NFTA_SET_ELEM_LIST_SET);
     const struct nlattr *element =
@@ -158,7 +203,8 @@ read_element(const struct nlmsghdr *message, struct source *source)
                   sizeof(text)) == NULL ||
         source_parse(text, strlen(text), source) < 0)
         return false;
-    sscanf(mnl_attr_get_str(set), "v%*1[46]_%u", &bits);
+    if (is_ours)
+        sscanf(mnl_attr_get_str(set), "v%*1[46]_%u", &bits);
     if (bits > SOURCE_HOST_PREFIX)
         return false;
     *source = source_mask(source, bits, bits);
@@ -168,17 +214,21 @@ read_element(const struct nlmsghdr *message, struct source *source)
 static void
 note(struct monitor *monitor, const struct nlmsghdr *message)
 {
+    bool ours = is_ours(message), watched = ours || is_watched(monitor, message);
+
     switch (message->nlmsg_type & 0xff) {
-    case NFT_MSG_DELTABLE:
     case NFT_MSG_DELCHAIN:
     case NFT_MSG_DELRULE:
+        monitor->broken = monitor->broken || ours;
+        break;
+    case NFT_MSG_DELTABLE:
     case NFT_MSG_DELSET:
-        monitor->broken = monitor->broken || is_ours(message);
+        monitor->broken = monitor->broken || watched;
         break;
     case NFT_MSG_DELSETELEM:
-        if (!is_ours(message))
+        if (!watched)
             break;
-        if (read_element(message, &monitor->element))
+        if (read_element(message, ours, &monitor->element))
             monitor->elements++;
         else
             monitor->broken = true;

@@ -25,6 +25,9 @@ enum monitor_event {
  * monitor_close. */
 int monitor_open(struct monitor **monitor, uint32_t port);
 
+/* Also reports what happens to this set, "inet blocklist bad_ips"; of at most two. */
+void monitor_watch(struct monitor *monitor, const char *set);
+
 /* Readable when there may be an event: for poll(2). */
 int monitor_descriptor(const struct monitor *monitor);
 

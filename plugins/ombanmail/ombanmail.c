@@ -506,8 +506,11 @@ allow_in_force(void)
 static void
 start_keeper(const struct parameters *parameters)
 {
-    const struct keeper_options options = {
-        .table = engine.table, .report = &report, .verdict = parameters->verdict};
+    const struct keeper_options options = {.table = engine.table,
+                                           .report = &report,
+                                           .verdict = parameters->verdict,
+                                           .set4 = parameters->set4,
+                                           .set6 = parameters->set6};
     const int error = keeper_start(&engine.keeper, &options);
 
     if (error != 0)

@@ -153,6 +153,27 @@ read_verdict(const char *name, const char *word, struct parameters *parameters)
     return true;
 }
 
+static bool
+read_set(const char *name, const char *word, char **member)
+{
+    if (!firewall_is_set_name(word))
+        return refuse(name, word,
+                      "family, table and set, as \"inet blocklist bad_ips\", are allowed");
+    return replace(member, word);
+}
+
+static bool
+read_set4(const char *name, const char *word, struct parameters *parameters)
+{
+    return read_set(name, word, &parameters->set4);
+}
+
+static bool
+read_set6(const char *name, const char *word, struct parameters *parameters)
+{
+    return read_set(name, word, &parameters->set6);
+}
+
 /* ---- action(type="ombanmail" …) ---- */
 
 static bool
@@ -284,6 +305,8 @@ static const struct parameter module_table[] = {
     {"maxStampAge", "maxstampage", eCmdHdlrString, read_max_stamp_age},
     {"maxStampAhead", "maxstampahead", eCmdHdlrString, read_max_stamp_ahead},
     {"verdict", "verdict", eCmdHdlrString, read_verdict},
+    {"set4", "set4", eCmdHdlrString, read_set4},
+    {"set6", "set6", eCmdHdlrString, read_set6},
     JAIL_PARAMETERS,
 };
 
@@ -405,6 +428,8 @@ parameters_free(struct parameters *parameters)
     free(parameters->runtime_directory);
     free(parameters->state_directory);
     free(parameters->path);
+    free(parameters->set4);
+    free(parameters->set6);
     allow_free(parameters->allow);
     *parameters = (struct parameters){0};
 }

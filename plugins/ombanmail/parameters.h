@@ -26,6 +26,7 @@ struct parameters {
     int64_t max_stamp_age_s; /* out of these bounds a message's stamp is not believed */
     int64_t max_stamp_ahead_s;
     enum firewall_verdict verdict;
+    char *set4, *set6; /* "inet blocklist bad_ips"; NULL: ours */
     /* of an action; in the module they are what its actions begin with */
     struct jail jail;
     /* ignoreip and loopback, not yet sealed. The module's holds for every action, an action's for
