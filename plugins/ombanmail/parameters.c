@@ -42,7 +42,7 @@ struct parameter {
     word_reader read;
 };
 
-#define PARAMETERS_MAX 16 /* rows in a table */
+#define PARAMETERS_MAX 32 /* rows in a table */
 
 static bool
 refuse(const char *name, const char *value, const char *allowed)
