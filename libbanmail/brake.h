@@ -15,7 +15,7 @@
  *
  *        first fault   second client hit            latest fault    + 30 s
  *   ─────────┼─────────────────┼───────────────────────────┼───────────┼─────▶ stamps
- *    10 s │◀─┘   withdrawn      │         suspended, slice by slice      │ counts again
+ *     2 s │◀─┘   withdrawn      │         suspended, slice by slice      │ counts again
  *
  * Pure but for its lock: time is that of the stamps given, in Unix milliseconds, which the caller
  * has bounded to the present. Any thread; no system call, no allocation but in brake_new.
@@ -32,7 +32,7 @@
 
 #define BRAKE_CLIENTS   2       /* so many clients or users must be hit */
 #define BRAKE_WINDOW_MS 60000   /* within this time */
-#define BRAKE_LEAD_MS   10000   /* failures so long before the first fault are withdrawn too */
+#define BRAKE_LEAD_MS   2000    /* failures so long before the first fault are withdrawn too */
 #define BRAKE_HOLD_MS   30000   /* so long a fault is recent; also the length of a slice */
 #define BRAKE_SLICES    20      /* so many slices ... */
 #define BRAKE_HOUR_MS   3600000 /* ... in any such time */

@@ -160,10 +160,10 @@ what_was_counted_before_is_given_back_once(void **state)
     failure.place = mx2_postfix;
     brake_counted(*state, &failure);
     assert_int_equal(brake_take(*state, &mx1, got, 8), 0);
-    brake_fault(*state, &mx1, 1, 0, at(30));
+    brake_fault(*state, &mx1, 1, 0, at(22));
     assert_int_equal(brake_fault(*state, &mx1, 2, 0, at(40)), BRAKE_ON);
     assert_int_equal(brake_take(*state, &mx1, got, 2), 2);
-    assert_int_equal(got[0].counted.attempts, 20); /* ten seconds before the first fault */
+    assert_int_equal(got[0].counted.attempts, 20); /* two seconds before the first fault */
     assert_int_equal(brake_take(*state, &mx1, got, 8), 2);
     assert_int_equal(got[1].counted.attempts, 35);
     assert_int_equal(brake_take(*state, &mx1, got, 8), 0);
