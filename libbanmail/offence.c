@@ -261,15 +261,45 @@ read_rip_first(struct text text, const char *user, struct tail *tail)
 #define LOGIN_LINE_MAX 3000
 
 static bool
-may_be_a_piece(struct fjson_object *fields, size_t length)
+may_be_a_piece(struct fjson_object *fields, struct text tail)
 {
-    static const char *const others[] = {"proxy", "reason", "front"};
+    static const char *const others[] = {"proxy", "reason", "front", "attempts"};
+    size_t length = tail.length;
     struct text text;
 
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (get_text(fields, others[i], &text))
             length += text.length;
     return length > LOGIN_LINE_MAX;
+}
+
+static unsigned
+count_of(struct text text, const char *word)
+{
+    unsigned count = 0;
+
+    for (const char *at; (at = find_first(text, word)) != NULL; count++)
+        text = from(text, at + strlen(word));
+    return count;
+}
+
+/* A proxy quotes the server behind it in front of the elements, and that may quote the client: then
+ * a rip= in front of the name need not be Dovecot's. Only the one rip= of such a line is believed;
+ * where the rule has read it (`ip`), none may be left. */
+static bool
+is_ambiguous(struct fjson_object *fields, struct text tail, bool has_ip)
+{
+    static const char *const quoting[] = {", last failure: ", " by server: "};
+    const char *const user = find_first(tail, "user=<");
+    struct text parts[] = {{0}, {0}, user == NULL ? tail : before(tail, user)};
+    bool quotes = false;
+
+    get_text(fields, "reason", &parts[0]);
+    get_text(fields, "front", &parts[1]);
+    for (size_t i = 0; i < 3; i++)
+        for (size_t j = 0; j < sizeof quoting / sizeof quoting[0]; j++)
+            quotes = quotes || find_first(parts[i], quoting[j]) != NULL;
+    return quotes && count_of(parts[1], "rip=") + count_of(tail, "rip=") > !has_ip;
 }
 
 static void
@@ -289,14 +319,17 @@ read_tail(struct text text, struct tail *tail)
 /* ---- sshd's tail ----
  *
  * NAME from ADDRESS port N ssh2, NAME ADDRESS port N [preauth]: the name is the client's and may
- * hold ` from 192.0.2.9 port 1 `; behind the last ` port ` nothing is the client's. */
+ * hold ` from 192.0.2.9 port 1 `; behind the last ` port ` nothing is the client's. But sshd cuts
+ * its lines at 1,024 bytes, and in some writes the whole name: so a long one has no address. */
+#define PORT_TAIL_MAX 500
+
 static void
 read_port_tail(struct text text, struct tail *tail)
 {
     const char *const port = find_last(text, " port ");
     const char *space;
 
-    if (port == NULL)
+    if (port == NULL || text.length > PORT_TAIL_MAX)
         return;
     text = before(text, port);
     space = find_last(text, " ");
@@ -622,7 +655,7 @@ read_client(struct fjson_object *fields, struct offence *offence)
     if (tail.session.bytes == NULL)
         get_text(fields, "session", &tail.session);
     set_client(offence, has_ip ? ip : tail.ip);
-    if (has_tail && may_be_a_piece(fields, text.length))
+    if (has_tail && (may_be_a_piece(fields, text) || is_ambiguous(fields, text, has_ip)))
         offence->has_client = false;
     if (offence->has_client && session_contradicts(tail.session, &offence->client)) {
         offence->flags |= OFFENCE_SESSION_MISMATCH;

@@ -202,6 +202,8 @@ rule=rate_limited: warning: New TLS session rate limit exceeded: %-:number% from
 rule=rate_limited: warning: Recipient address rate limit exceeded: %-:number% from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=rate_limited: warning: Message delivery request rate limit exceeded: %-:number% from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=rate_limited: warning: Refusing STARTTLS request from %-:char-to: [%[%ip:char-to:]%]%-:rest%
+rule=rate_limited: warning: Refusing TLS service request from %-:char-to: [%[%ip:char-to:]%]%-:rest%
+rule=tempfail: warning: Wrapper-mode request dropped from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 
 # TLS.
 rule=tls_failed: SSL_accept error from %-:char-to: [%[%ip:char-to:]%]%-:rest%
