@@ -94,15 +94,16 @@ static void
 refuses_what_is_no_event(void **state)
 {
     static const char *const bad[] = {
-        "",
-        "}",
+        "", "}",
+        /* a piece of a longer line, all of it a name: Dovecot has escaped it */
+        "\\\"event\\\":\\\"auth_request_finished\\\",\\\"fields\\\":"
+        "{\\\"remote_ip\\\":\\\"192.0.2.9\\\"}}",
         "\"event\":\"auth_request_finished\"}",
         "\"event\":\"imap_command_finished\",\"fields\":{\"remote_ip\":\"203.0.113.9\"}}",
         HEAD "\"remote_ip\":1,\"service\":\"imap\",\"user\":\"a\"}}",
         HEAD "\"remote_ip\":\"\",\"service\":\"imap\",\"user\":\"a\"}}",
         HEAD "\"remote_ip\":[\"203.0.113.9\"],\"service\":\"imap\",\"user\":\"a\"}}",
-        HEAD "\"remote_ip\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}",
-        BASE "\"user\":\"a",                                           /* cut */
+        HEAD "\"remote_ip\":{\"a\":{\"a\":{\"a\":{\"a\":1}}}}}}", BASE "\"user\":\"a", /* cut */
         BASE "\"user\":\"a\"}} x",                                     /* more than one object */
         BASE "\"user\":\"a\"}}{}",                                     /* likewise */
         BASE "\"user\":\"a\",\"remote_ip\":\"192.0.2.9\"}}",           /* twice */
