@@ -45,6 +45,19 @@ static const char *const schema_steps[] = {
     "CREATE INDEX ban_since ON ban (since_ms);"
     "CREATE INDEX ban_source ON ban (source, since_ms);"
     "CREATE INDEX ban_running ON ban (since_ms) WHERE ended_ms IS NULL;",
+
+    "ALTER TABLE ban ADD COLUMN threshold INTEGER;"
+    "ALTER TABLE ban ADD COLUMN findtime_s INTEGER;"
+    "CREATE INDEX ban_ended ON ban (ended_ms) WHERE ended_ms IS NOT NULL;"
+    "CREATE TABLE line ("
+    " table_id TEXT NOT NULL, id INTEGER NOT NULL, stamp_ms INTEGER NOT NULL,"
+    " number INTEGER NOT NULL, client TEXT NOT NULL, class TEXT NOT NULL,"
+    " attempts INTEGER NOT NULL, host TEXT NOT NULL, service TEXT NOT NULL, user TEXT NOT NULL,"
+    " line TEXT NOT NULL, PRIMARY KEY (table_id, id, stamp_ms, number)) WITHOUT ROWID;"
+    "CREATE INDEX line_user ON line (user, stamp_ms) WHERE user != '';"
+    "CREATE VIEW told AS SELECT table_id, id, group_concat(DISTINCT user) AS users,"
+    " group_concat(DISTINCT host) AS hosts FROM line GROUP BY table_id, id;"
+    "CREATE TABLE trouble (begun_ms INTEGER NOT NULL, ended_ms INTEGER, what TEXT NOT NULL);",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
 
@@ -94,7 +107,7 @@ ledger_error(int error)
     case -EPROTO:
         return "it is damaged";
     case -EPROTONOSUPPORT:
-        return "a newer version of ombanmail wrote it";
+        return "another version of ombanmail wrote it";
     case -ESTALE:
         return "the file was removed or replaced";
     default:
@@ -218,6 +231,7 @@ prepare_for_writing(sqlite3 *sqlite)
     int result = run(sqlite, "PRAGMA auto_vacuum = INCREMENTAL;" /* acts on an empty file only */
                              "PRAGMA journal_mode = WAL;"
                              "PRAGMA synchronous = FULL;"
+                             "PRAGMA secure_delete = ON;"
                              "PRAGMA journal_size_limit = 4194304;");
     if (result == 0)
         sqlite3_file_control(sqlite, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
@@ -293,7 +307,9 @@ open_reader(struct ledger *ledger)
     int result = open_as_it_is(ledger, ledger->path, SQLITE_OPEN_READONLY, &version);
     if ((result == -EACCES || result == -EROFS) && !has_log(ledger->path))
         result = open_immutable(ledger, &version);
-    return result == 0 && version == 0 ? -ENOENT : result; /* is being created just now */
+    if (result == 0 && version == 0)
+        return -ENOENT; /* is being created just now */
+    return result == 0 && version < SCHEMA_VERSION ? -EPROTONOSUPPORT : result;
 }
 
 static int
@@ -372,7 +388,7 @@ bind_number_or_null(sqlite3_stmt *statement, int parameter, bool known, int64_t 
 }
 
 static int
-write_ban(sqlite3_stmt *statement, const struct ban *ban, const char *jail)
+write_ban(sqlite3_stmt *statement, const struct ban *ban, const struct jail *jail)
 {
     char table[17], source[SOURCE_TEXT_SIZE];
     bool ended = ban->end != BAN_RUNNING, by_jail = ban->origin == BAN_BY_JAIL;
@@ -383,7 +399,7 @@ write_ban(sqlite3_stmt *statement, const struct ban *ban, const char *jail)
     sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 2, (int64_t)ban->id);
     sqlite3_bind_text(statement, 3, source, -1, SQLITE_STATIC);
-    sqlite3_bind_text(statement, 4, jail, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 4, jail->name, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 5, ban->scope);
     sqlite3_bind_int64(statement, 6, ban->failures);
     sqlite3_bind_text(statement, 7, by_jail ? "jail" : "hand", -1, SQLITE_STATIC);
@@ -395,6 +411,45 @@ write_ban(sqlite3_stmt *statement, const struct ban *ban, const char *jail)
     bind_number_or_null(statement, 12, ended, ban->ended_ms);
     sqlite3_bind_text(statement, 13, ended ? table_end_name(ban->end) : NULL, -1, SQLITE_STATIC);
     bind_number_or_null(statement, 14, ban->end == BAN_LIFTED_BY_HAND, ban->lifted_by);
+    bind_number_or_null(statement, 15, by_jail && jail->classes != 0, jail->maxretry);
+    bind_number_or_null(statement, 16, by_jail && jail->classes != 0, jail->findtime_s);
+
+    int code = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return code;
+}
+
+/* What an attacker wrote is not always text: what is not printable ASCII becomes "?", so that
+ * sqlite3(1) can be used on a terminal. */
+static void
+bind_clean(sqlite3_stmt *statement, int parameter, const char *text, char *clean, size_t size)
+{
+    size_t length = 0;
+    for (; text[length] != '\0' && length < size - 1; length++)
+        clean[length] = text[length] >= ' ' && text[length] <= '~' ? text[length] : '?';
+    sqlite3_bind_text(statement, parameter, clean, (int)length, SQLITE_TRANSIENT);
+}
+
+static int
+write_line(sqlite3_stmt *statement, const struct ledger_line *line)
+{
+    const struct evidence *evidence = &line->evidence;
+    char table[17], client[SOURCE_TEXT_SIZE], clean[EVIDENCE_LINE_SIZE];
+    snprintf(table, sizeof(table), "%016" PRIx64, line->table_id);
+    source_print(&evidence->client, client);
+
+    sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, (int64_t)line->id);
+    sqlite3_bind_int64(statement, 3, evidence->stamp_ms);
+    sqlite3_bind_int64(statement, 4, (int64_t)evidence->number);
+    sqlite3_bind_text(statement, 5, client, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 6, offence_class_name(evidence->class), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 7, evidence->attempts);
+    bind_clean(statement, 8, evidence->host, clean, sizeof(clean));
+    bind_clean(statement, 9, evidence->service, clean, sizeof(clean));
+    bind_clean(statement, 10, evidence->user, clean, sizeof(clean));
+    bind_clean(statement, 11, evidence->line, clean, sizeof(clean));
 
     int code = sqlite3_step(statement);
     sqlite3_reset(statement);
@@ -405,38 +460,60 @@ write_ban(sqlite3_stmt *statement, const struct ban *ban, const char *jail)
 /* What a ban can still change is updated; its jail keeps the name under which it was first
  * written, also when it comes back in a table that no longer knows that jail. */
 static int
-write_all(sqlite3 *sqlite, const struct ban *bans, size_t count,
-          const char *(*jail_name)(void *context, unsigned jail), void *context)
+write_bans(sqlite3 *sqlite, const struct ban *bans, size_t count,
+           const struct jail *(*jail_of)(void *context, unsigned jail), void *context)
 {
     static const char upsert[] =
-        "INSERT INTO ban VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO ban VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (table_id, id) DO UPDATE SET failures = excluded.failures,"
         " until_ms = excluded.until_ms, ended_ms = excluded.ended_ms,"
         " end_reason = excluded.end_reason, lifted_by = excluded.lifted_by";
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(sqlite, upsert, -1, &statement, NULL);
     for (size_t i = 0; code == SQLITE_OK && i < count; i++) {
-        code = write_ban(statement, &bans[i], jail_name(context, bans[i].jail));
+        code = write_ban(statement, &bans[i], jail_of(context, bans[i].jail));
         code = code == SQLITE_DONE ? SQLITE_OK : code;
     }
     sqlite3_finalize(statement);
     return code;
 }
 
-int
-ledger_write(struct ledger *ledger, const struct ban *bans, size_t count,
-             const char *(*jail_name)(void *context, unsigned jail), void *context)
+static int
+write_lines(sqlite3 *sqlite, const struct ledger_line *lines, size_t count)
+{
+    static const char insert[] = "INSERT OR IGNORE INTO line VALUES"
+                                 " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(sqlite, insert, -1, &statement, NULL);
+    for (size_t i = 0; code == SQLITE_OK && i < count; i++) {
+        code = write_line(statement, &lines[i]);
+        code = code == SQLITE_DONE ? SQLITE_OK : code;
+    }
+    sqlite3_finalize(statement);
+    return code;
+}
+
+/* Whether the handle can be written through at all. */
+static int
+may_write(struct ledger *ledger)
+{
+    if (ledger->sqlite == NULL)
+        return -EPROTO;
+    return was_removed(ledger) ? -ESTALE : 0;
+}
+
+static int
+begin(struct ledger *ledger)
+{
+    return sqlite3_exec(ledger->sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+}
+
+/* Commits, or, when something has failed or does now, rolls back. Returns 0 or a negative errno. */
+static int
+end(struct ledger *ledger, int code)
 {
     sqlite3 *sqlite = ledger->sqlite;
-    if (sqlite == NULL)
-        return -EPROTO;
-    if (was_removed(ledger))
-        return -ESTALE;
-
-    int code = sqlite3_exec(sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL);
-    if (code == SQLITE_OK)
-        code = write_all(sqlite, bans, count, jail_name, context);
-    if (code == SQLITE_OK)
+    if (code == SQLITE_OK || code == SQLITE_DONE)
         code = sqlite3_exec(sqlite, "COMMIT", NULL, NULL, NULL);
     if (code == SQLITE_OK)
         return 0;
@@ -444,6 +521,157 @@ ledger_write(struct ledger *ledger, const struct ban *bans, size_t count,
     if (ledger->sqlite != NULL && !sqlite3_get_autocommit(sqlite))
         sqlite3_exec(sqlite, "ROLLBACK", NULL, NULL, NULL);
     return error;
+}
+
+int
+ledger_write(struct ledger *ledger, const struct ban *bans, size_t count,
+             const struct jail *(*jail_of)(void *context, unsigned jail), void *context,
+             const struct ledger_line *lines, size_t line_count)
+{
+    int result = may_write(ledger);
+    if (result < 0)
+        return result;
+    int code = begin(ledger);
+    if (code == SQLITE_OK)
+        code = write_bans(ledger->sqlite, bans, count, jail_of, context);
+    if (code == SQLITE_OK && line_count > 0)
+        code = write_lines(ledger->sqlite, lines, line_count);
+    return end(ledger, code);
+}
+
+/* ---- deleting ---- */
+
+/* Runs a statement with up to three values, each of them NULL (then the number is bound) or text.
+ * Returns SQLite's code, and adds the rows that it changed to *changed. */
+struct value {
+    const char *text;
+    int64_t number;
+};
+
+static int
+change_rows(sqlite3 *sqlite, const char *sql, const struct value *values, int count, int *changed)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(sqlite, sql, -1, &statement, NULL);
+    for (int i = 0; code == SQLITE_OK && i < count; i++)
+        code = values[i].text != NULL
+                   ? sqlite3_bind_text(statement, i + 1, values[i].text, -1, SQLITE_STATIC)
+                   : sqlite3_bind_int64(statement, i + 1, values[i].number);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    sqlite3_finalize(statement);
+    if (code != SQLITE_DONE)
+        return code;
+    *changed += sqlite3_changes(sqlite);
+    return SQLITE_OK;
+}
+
+static uint64_t
+bytes_in_use(sqlite3 *sqlite)
+{
+    int pages = 0, unused = 0, size = 0;
+    if (read_number(sqlite, "PRAGMA page_count", &pages) < 0 ||
+        read_number(sqlite, "PRAGMA freelist_count", &unused) < 0 ||
+        read_number(sqlite, "PRAGMA page_size", &size) < 0 || pages < unused)
+        return 0;
+    return (uint64_t)(pages - unused) * (uint64_t)size;
+}
+
+int
+ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes)
+{
+    static const char lines[] =
+        "DELETE FROM line WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms"
+        " IS NOT NULL AND ended_ms < ?1 ORDER BY ended_ms LIMIT 500)";
+    static const char bans[] =
+        "DELETE FROM ban WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms"
+        " IS NOT NULL AND ended_ms < ?1 ORDER BY ended_ms LIMIT 500)";
+    static const char troubles[] = "DELETE FROM trouble WHERE ended_ms < ?1";
+    struct value before = {.number = before_ms};
+    int pruned = 0, others = 0;
+    int result = may_write(ledger);
+    if (result < 0)
+        return result;
+    if (max_bytes > 0 && bytes_in_use(ledger->sqlite) > max_bytes)
+        before.number = INT64_MAX;
+    int code = begin(ledger);
+    if (code == SQLITE_OK)
+        code = change_rows(ledger->sqlite, lines, &before, 1, &others);
+    if (code == SQLITE_OK)
+        code = change_rows(ledger->sqlite, bans, &before, 1, &pruned);
+    if (code == SQLITE_OK)
+        code =
+            change_rows(ledger->sqlite, troubles, &(struct value){.number = before_ms}, 1, &others);
+    result = end(ledger, code);
+    if (result == 0 && pruned > 0)
+        sqlite3_exec(ledger->sqlite, "PRAGMA incremental_vacuum", NULL, NULL, NULL);
+    return result < 0 ? result : pruned;
+}
+
+/* Deletes, of the rows that the query gives as (rowless) keys and a source, those within `source`.
+ * SQL cannot compare prefixes: so SQLite asks back. */
+static void
+is_within(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const struct source *source = sqlite3_user_data(context);
+    const char *text = (const char *)sqlite3_value_text(values[0]);
+    struct source row;
+    (void)count;
+    sqlite3_result_int(context, text != NULL &&
+                                    source_parse_prefix(text, strlen(text), &row) == 0 &&
+                                    source_contains(source, &row));
+}
+
+static int
+forget_source(sqlite3 *sqlite, const struct source *source, int *forgotten)
+{
+    int code = sqlite3_create_function(sqlite, "is_within", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                       (void *)source, is_within, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = change_rows(sqlite, "DELETE FROM line WHERE is_within(client)", NULL, 0, forgotten);
+    if (code == SQLITE_OK)
+        code =
+            change_rows(sqlite, "DELETE FROM ban WHERE ended_ms IS NOT NULL AND is_within(source)",
+                        NULL, 0, forgotten);
+    return code;
+}
+
+int
+ledger_forget(struct ledger *ledger, const struct source *source, const char *user)
+{
+    int forgotten = 0;
+    int result = may_write(ledger);
+    if (result < 0)
+        return result;
+    int code = begin(ledger);
+    if (code == SQLITE_OK && source != NULL)
+        code = forget_source(ledger->sqlite, source, &forgotten);
+    if (code == SQLITE_OK && user != NULL)
+        code = change_rows(ledger->sqlite, "DELETE FROM line WHERE user = ?1",
+                           &(struct value){.text = user}, 1, &forgotten);
+    result = end(ledger, code);
+    if (result == 0) /* what was overwritten in the file may stand in the log still */
+        sqlite3_exec(ledger->sqlite, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+    return result < 0 ? result : forgotten;
+}
+
+int
+ledger_trouble(struct ledger *ledger, const char *what, int64_t now_ms)
+{
+    const struct value values[] = {{.number = now_ms}, {.text = what}};
+    int changed = 0;
+    int result = may_write(ledger);
+    if (result < 0)
+        return result;
+    int code = begin(ledger);
+    if (code == SQLITE_OK)
+        code =
+            change_rows(ledger->sqlite, "UPDATE trouble SET ended_ms = ?1 WHERE ended_ms IS NULL",
+                        values, 1, &changed);
+    if (code == SQLITE_OK && what[0] != '\0')
+        code = change_rows(ledger->sqlite, "INSERT INTO trouble VALUES (?1, NULL, ?2)", values, 2,
+                           &changed);
+    return end(ledger, code);
 }
 
 int
@@ -568,4 +796,129 @@ ledger_live(struct ledger *ledger, int64_t now_ms,
         report_say(ledger->report, LOG_WARNING, "%s: %d bans make no sense and were left out",
                    ledger->path, senseless);
     return code == SQLITE_ROW || code == SQLITE_DONE ? given : failed(ledger, code);
+}
+
+/* ---- asking ---- */
+
+static void
+read_end(sqlite3_stmt *statement, struct ledger_row *row)
+{
+    const char *reason = column_text(statement, 12);
+    int64_t number;
+    if (column_number(statement, 11, 0, INT64_MAX, &row->ban.ended_ms) && reason != NULL)
+        row->ban.end = strcmp(reason, "lifted") == 0 ? BAN_LIFTED_BY_HAND : BAN_EXPIRED;
+    if (column_number(statement, 13, 0, UINT32_MAX, &number))
+        row->ban.lifted_by = (uint32_t)number;
+    if (column_number(statement, 14, 1, JAIL_MAXRETRY_MAX, &number))
+        row->threshold = (unsigned)number;
+    if (!column_number(statement, 15, 1, INT64_MAX, &row->findtime_s))
+        row->threshold = 0;
+}
+
+static bool
+is_asked_for(const struct ledger_query *query, const struct ledger_row *row)
+{
+    return query->source == NULL || source_contains(&row->ban.source, query->source) ||
+           source_contains(query->source, &row->ban.source);
+}
+
+/* All rows are looked at when there is a source: SQL cannot compare prefixes, and a hundred
+ * thousand take some tenths of a second. */
+int
+ledger_history(struct ledger *ledger, const struct ledger_query *query,
+               bool (*each)(void *context, const struct ledger_row *row), void *context)
+{
+    static const char sql[] =
+        "SELECT table_id, id, source, jail, scope, failures, origin, class, first_ms, since_ms,"
+        " until_ms, ended_ms, end_reason, lifted_by, threshold, findtime_s FROM ban"
+        " WHERE since_ms BETWEEN ?1 AND ?2 AND (?3 IS NULL OR jail = ?3) AND (?4 IS NULL OR"
+        " EXISTS (SELECT 1 FROM line WHERE line.table_id = ban.table_id AND line.id = ban.id AND"
+        " user = ?4)) ORDER BY since_ms DESC";
+    sqlite3_stmt *statement = NULL;
+    unsigned given = 0;
+    bool more = query->most > 0;
+    if (ledger->sqlite == NULL)
+        return -EPROTO;
+    int code = sqlite3_prepare_v2(ledger->sqlite, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, query->from_ms);
+        sqlite3_bind_int64(statement, 2, query->to_ms);
+        sqlite3_bind_text(statement, 3, query->jail, -1, SQLITE_STATIC);
+        code = sqlite3_bind_text(statement, 4, query->user, -1, SQLITE_STATIC);
+    }
+    while (more && (code == SQLITE_OK || code == SQLITE_ROW)) {
+        struct ledger_row row = {.ban.end = BAN_RUNNING};
+        code = sqlite3_step(statement);
+        if (code != SQLITE_ROW || !read_identity(statement, &row) ||
+            !read_cause(statement, &row.ban) || !read_times(statement, &row.ban) ||
+            !is_asked_for(query, &row))
+            continue;
+        read_end(statement, &row);
+        more = each(context, &row) && ++given < query->most;
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE ? (int)given
+                                                                          : failed(ledger, code);
+}
+
+static bool
+read_line(sqlite3_stmt *statement, struct evidence *evidence)
+{
+    char *const texts[] = {evidence->host, evidence->service, evidence->user, evidence->line};
+    const size_t sizes[] = {sizeof(evidence->host), sizeof(evidence->service),
+                            sizeof(evidence->user), sizeof(evidence->line)};
+    const char *client = column_text(statement, 1), *class = column_text(statement, 2);
+    int64_t attempts;
+    int known = class != NULL ? offence_class_parse(class, strlen(class)) : -ENOENT;
+    if (!column_number(statement, 0, 0, INT64_MAX, &evidence->stamp_ms) || client == NULL ||
+        source_parse(client, strlen(client), &evidence->client) < 0 || known < 0 ||
+        !column_number(statement, 3, 0, UINT8_MAX, &attempts))
+        return false;
+    evidence->class = (enum offence_class)known;
+    evidence->attempts = (uint8_t)attempts;
+    for (int i = 0; i < 4; i++) {
+        const char *text = column_text(statement, 4 + i);
+        snprintf(texts[i], sizes[i], "%s", text != NULL ? text : "");
+    }
+    return true;
+}
+
+#define LINE_COLUMNS "SELECT stamp_ms, client, class, attempts, host, service, user, line FROM line"
+
+int
+ledger_lines(struct ledger *ledger, const struct ban *ban, const char *user, unsigned most,
+             bool (*each)(void *context, const struct evidence *evidence), void *context)
+{
+    static const char of_ban[] = LINE_COLUMNS " WHERE table_id = ?1 AND id = ?2"
+                                              " ORDER BY stamp_ms, number LIMIT ?3";
+    static const char of_user[] = LINE_COLUMNS " WHERE user = ?1 AND user != ''"
+                                               " ORDER BY stamp_ms DESC LIMIT ?3";
+    sqlite3_stmt *statement = NULL;
+    char table[17];
+    int given = 0;
+    bool more = true;
+    if (ledger->sqlite == NULL)
+        return -EPROTO;
+    int code =
+        sqlite3_prepare_v2(ledger->sqlite, ban != NULL ? of_ban : of_user, -1, &statement, NULL);
+    if (code == SQLITE_OK && ban != NULL) {
+        snprintf(table, sizeof(table), "%016" PRIx64, ban->table_id);
+        sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 2, (int64_t)ban->id);
+    } else if (code == SQLITE_OK) {
+        sqlite3_bind_text(statement, 1, user, -1, SQLITE_STATIC);
+    }
+    if (code == SQLITE_OK)
+        sqlite3_bind_int64(statement, 3, most);
+    while (more && (code == SQLITE_OK || code == SQLITE_ROW)) {
+        struct evidence evidence = {0};
+        code = sqlite3_step(statement);
+        if (code != SQLITE_ROW || !read_line(statement, &evidence))
+            continue;
+        given++;
+        more = each(context, &evidence);
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE ? given
+                                                                          : failed(ledger, code);
 }

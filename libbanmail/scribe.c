@@ -28,9 +28,13 @@
 
 #include "command.h"
 #include "ledger.h"
+#include "table-evidence.h"
+#include "table-health.h"
 
-#define BATCH            256 /* rows in one transaction at most */
-#define CLIENTS_MAX      16  /* at once; the others wait in the socket's queue */
+#define BATCH            256  /* rows in one transaction at most */
+#define LINES_MOST       16   /* kept of one ban */
+#define LINES            4096 /* and of one batch */
+#define CLIENTS_MAX      16   /* at once; the others wait in the socket's queue */
 #define CLIENT_IDLE_MS   5000
 #define QUEUE_LENGTH     128
 #define PAUSE_MS         250  /* from one transaction to the next, so that bans gather */
@@ -39,6 +43,8 @@
 #define BACKOFF_LAST_MS  60000
 #define STOP_PATIENCE_MS 2000
 #define STOP_WRITING_MS  1500 /* of which for writing a backlog */
+#define PRUNE_MS         3600000
+#define PRUNE_FIRST_MS   10000 /* after the start */
 
 enum mark { MARK_FREE, MARK_AT_DISK, MARK_ABANDONED };
 
@@ -55,7 +61,9 @@ struct batch {
     struct ban bans[BATCH];
     size_t count;
     bool is_unrecorded; /* else they are on their way into a new ledger */
-    char jails[TABLE_JAILS_MAX][JAIL_NAME_SIZE];
+    struct jail jails[TABLE_JAILS_MAX];
+    struct ledger_line lines[LINES];
+    size_t line_count;
 };
 
 struct scribe {
@@ -76,6 +84,8 @@ struct scribe {
     int64_t look_ms;         /* when to look at the table again */
     int64_t not_before_ms;   /* and when at the earliest, woken or not */
     int64_t accept_after_ms; /* no descriptors are left: do not spin */
+    int64_t prune_ms;        /* when to look for what is too old */
+    char trouble[sizeof(((struct table_status *)NULL)->trouble)]; /* as the ledger has it */
     struct batch batch;
 };
 
@@ -114,24 +124,42 @@ free_scribe(struct scribe *scribe)
 /* ---- batches ---- */
 
 static void
-read_jail_names(const struct table *table, struct batch *batch)
+read_jails(const struct table *table, struct batch *batch)
 {
-    for (unsigned i = 0; i < TABLE_JAILS_MAX; i++) {
-        struct jail jail;
-        const char *name = "unknown";
-        if (i == TABLE_JAIL_MANUAL)
-            name = LEDGER_JAIL_MANUAL;
-        else if (table_read_jail(table, i, &jail))
-            name = jail.name;
-        snprintf(batch->jails[i], sizeof(batch->jails[i]), "%s", name);
-    }
+    for (unsigned i = 0; i < TABLE_JAILS_MAX; i++)
+        if (!table_read_jail(table, i, &batch->jails[i]))
+            batch->jails[i] = (struct jail){.name = "unknown"};
+    strcpy(batch->jails[TABLE_JAIL_MANUAL].name, LEDGER_JAIL_MANUAL);
 }
 
-static const char *
-jail_name(void *context, unsigned jail)
+static const struct jail *
+jail_of(void *context, unsigned jail)
 {
     const struct batch *batch = context;
-    return batch->jails[jail < TABLE_JAILS_MAX ? jail : TABLE_JAIL_MANUAL];
+    return &batch->jails[jail < TABLE_JAILS_MAX ? jail : TABLE_JAIL_MANUAL];
+}
+
+/* The lines of the batch's bans, of each the newest. */
+static void
+gather_lines(const struct table *table, struct batch *batch)
+{
+    uint64_t last = table_last_evidence(table), room = table_evidence_room(table);
+    uint8_t of_ban[BATCH] = {0};
+    struct evidence evidence;
+
+    batch->line_count = 0;
+    for (uint64_t number = last; number > 0 && last - number < room; number--) {
+        if (!table_read_evidence(table, number, &evidence))
+            continue;
+        for (size_t i = 0; i < batch->count && batch->line_count < LINES; i++) {
+            const struct ban *ban = &batch->bans[i];
+            if (of_ban[i] == LINES_MOST || !table_is_evidence_of(&evidence, ban))
+                continue;
+            of_ban[i]++;
+            batch->lines[batch->line_count++] =
+                (struct ledger_line){ban->table_id, ban->id, evidence};
+        }
+    }
 }
 
 static void
@@ -139,8 +167,10 @@ take_unrecorded(struct table *table, struct batch *batch)
 {
     batch->is_unrecorded = true;
     batch->count = table_take_unrecorded(table, batch->bans, BATCH);
-    if (batch->count > 0)
-        read_jail_names(table, batch);
+    if (batch->count == 0)
+        return;
+    read_jails(table, batch);
+    gather_lines(table, batch);
 }
 
 /* Up to a batch of the table's bans from slot `from` on. Returns the slot to go on with. */
@@ -152,7 +182,8 @@ take_slots(const struct table *table, struct batch *batch, uint32_t from, uint32
     for (; from < slots && batch->count < BATCH; from++)
         if (table_read_ban(table, from, &batch->bans[batch->count]))
             batch->count++;
-    read_jail_names(table, batch);
+    read_jails(table, batch);
+    gather_lines(table, batch);
     return from;
 }
 
@@ -165,7 +196,8 @@ scribe_pass(struct ledger *ledger, struct table *table)
         take_unrecorded(table, batch);
         if (batch->count == 0)
             break;
-        result = ledger_write(ledger, batch->bans, batch->count, jail_name, batch);
+        result = ledger_write(ledger, batch->bans, batch->count, jail_of, batch, batch->lines,
+                              batch->line_count);
         table_recorded(table, batch->bans, batch->count, result == 0);
     }
     free(batch);
@@ -306,7 +338,8 @@ write_batch(struct scribe *scribe)
         take_unrecorded(table, batch);
     if (batch->count > 0) {
         enter_disk(scribe);
-        result = ledger_write(scribe->ledger, batch->bans, batch->count, jail_name, batch);
+        result = ledger_write(scribe->ledger, batch->bans, batch->count, jail_of, batch,
+                              batch->lines, batch->line_count);
         leave_disk(scribe);
     }
     if (batch->is_unrecorded && batch->count > 0)
@@ -318,9 +351,44 @@ write_batch(struct scribe *scribe)
     return (int)batch->count;
 }
 
+/* What the keeper has to complain about becomes history too. */
+static int
+write_trouble(struct scribe *scribe)
+{
+    struct table_status status;
+    table_read_status(scribe->options.table, &status);
+    if (strcmp(status.trouble, scribe->trouble) == 0)
+        return 0;
+    enter_disk(scribe);
+    int result = ledger_trouble(scribe->ledger, status.trouble, clock_ms(CLOCK_REALTIME));
+    leave_disk(scribe);
+    if (result == 0)
+        memcpy(scribe->trouble, status.trouble, sizeof(scribe->trouble));
+    return result;
+}
+
+/* A little at a time, so that nobody waits for it. */
+static int
+prune_what_is_due(struct scribe *scribe)
+{
+    const struct scribe_options *options = &scribe->options;
+    int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+    if (options->retention_s <= 0 || now_ms < scribe->prune_ms)
+        return 0;
+    enter_disk(scribe);
+    int pruned =
+        ledger_prune(scribe->ledger, clock_ms(CLOCK_REALTIME) - options->retention_s * 1000,
+                     options->ledger_size);
+    leave_disk(scribe);
+    if (pruned == 0)
+        scribe->prune_ms = now_ms + PRUNE_MS;
+    return pruned < 0 ? pruned : 0;
+}
+
 static void
 wrote(struct scribe *scribe, bool more, int64_t now_ms)
 {
+    table_set_ledger_error(scribe->options.table, 0);
     if (scribe->said != 0)
         report_say(scribe->options.report, LOG_INFO, "the ledger %s is written again",
                    scribe->options.ledger_path);
@@ -334,6 +402,7 @@ static void
 could_not_write(struct scribe *scribe, int error, int64_t now_ms)
 {
     close_ledger(scribe);
+    table_set_ledger_error(scribe->options.table, error);
     atomic_fetch_add(&scribe->errors, 1);
     if (scribe->said != error)
         report_say(scribe->options.report, LOG_ERR,
@@ -353,6 +422,10 @@ write_what_is_due(struct scribe *scribe)
     if (clock_ms(CLOCK_MONOTONIC) < scribe->look_ms)
         return;
     int rows = write_batch(scribe);
+    int result = rows < 0 ? rows : write_trouble(scribe);
+    if (result == 0)
+        result = prune_what_is_due(scribe);
+    rows = result < 0 ? result : rows;
     int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
     if (rows < 0)
         could_not_write(scribe, rows, now_ms);
@@ -545,6 +618,7 @@ scribe_thread(void *argument)
         serve_clients(scribe, events);
         if (scribe->options.look != NULL)
             scribe->options.look();
+        table_sample(scribe->options.table, clock_ms(CLOCK_REALTIME) / 1000);
         write_what_is_due(scribe);
     }
     write_the_rest(scribe);
@@ -616,6 +690,7 @@ scribe_start(struct scribe **scribe, const struct scribe_options *options, int l
     if (options->socket_path != NULL)
         made->options.socket_path = made->socket_path = strdup(options->socket_path);
     made->listen_socket = listen_socket;
+    made->prune_ms = clock_ms(CLOCK_MONOTONIC) + PRUNE_FIRST_MS;
     made->wake_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     made->ended_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     for (size_t i = 0; i < CLIENTS_MAX; i++)

@@ -34,6 +34,8 @@ struct scribe_options {
     const struct allow *(*allow)(void); /* the list in force; may be NULL, and may return it */
     void (*look)(void); /* called about once a second, for what a caller has to say; may be NULL */
     const struct report *report;
+    int64_t retention_s;  /* what ended longer ago is deleted from the ledger; 0: nothing is */
+    uint64_t ledger_size; /* bytes; likewise what is oldest in a larger one; 0: no limit */
 };
 
 struct scribe_statistics {

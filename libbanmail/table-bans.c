@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "table-health.h"
 #include "table-private.h"
 
 #define NONE        UINT32_MAX
@@ -402,6 +403,8 @@ want(struct table *table, const struct ban *ban, int64_t now_ms, uint32_t *slot)
         change(table, *slot, &cell);
         return BAN_PROLONGED;
     }
+    if (ban->origin == BAN_BY_JAIL && ban->id == 0 && !table_may_ban(table, now_ms))
+        return BAN_HELD_BACK;
     if ((*slot = free_slot(table)) == NONE)
         return BAN_NO_ROOM;
     cell = cell_from(ban);
@@ -435,7 +438,7 @@ table_ban(struct table *table, const struct ban *ban, int64_t now_ms)
 
     if (ban->until_ms <= now_ms)
         return -EINVAL;
-    return table_want_ban(table, ban, now_ms, &slot) == BAN_NO_ROOM ? -ENOSPC : 0;
+    return table_want_ban(table, ban, now_ms, &slot) >= BAN_NO_ROOM ? -ENOSPC : 0;
 }
 
 bool
@@ -531,6 +534,7 @@ table_expire(struct table *table, int64_t now_ms, int64_t *next_ms)
     struct bans *bans = &table->bans;
     unsigned expired = 0, now_expired;
     struct ban_cell cell;
+    int64_t pause_end_ms = table_end_pause(table, now_ms);
 
     do {
         now_expired = 0;
@@ -548,6 +552,8 @@ table_expire(struct table *table, int64_t now_ms, int64_t *next_ms)
             now_expired++;
         }
         *next_ms = bans->heap_count > 0 ? heap_until(table, 0) : TABLE_FOREVER_MS;
+        if (*next_ms > pause_end_ms)
+            *next_ms = pause_end_ms;
         pthread_mutex_unlock(&bans->lock);
         expired += now_expired;
     } while (now_expired == EXPIRE_MOST);
@@ -582,7 +588,7 @@ wanted_change(struct table *table, const struct ban_cell *of, uint8_t jail, int6
             continue;
         is_needed |= cell.head.used == BAN_LIFTED ||
                      (cell.head.used == BAN_WANTED && cell.until_ms > now_ms);
-        if (is_live(&cell, now_ms)) {
+        if (is_live(&cell, now_ms) && !table_is_paused(table)) {
             change_->wanted = true;
             if (change_->until_ms < cell.until_ms) {
                 change_->until_ms = cell.until_ms;

@@ -22,6 +22,7 @@
 #define BANS_LEAST     64
 #define BANS_MOST      (UINT32_C(1) << 26)
 #define ATTEMPTS_SHARE 8 /* one attempt's entry for so many records */
+#define EVIDENCE_SHARE 16 /* one line of evidence for so many records */
 #define SUFFIX_NEW     ".new"
 #define SUFFIX_DAMAGED ".damaged"
 
@@ -61,19 +62,20 @@ table_file_shape(const struct table_options *options)
 static void
 lay_out(struct table_fixed *fixed, struct table_shape shape)
 {
-    const uint64_t cells[SECTIONS_NOW] = {
-        [SECTION_JAILS] = 2 * TABLE_JAILS_MAX,
-        [SECTION_RECORDS] = shape.capacity,
-        [SECTION_ATTEMPTS] = shape.capacity / ATTEMPTS_SHARE,
-        [SECTION_BANS] = shape.max_bans,
+    const uint64_t lengths[SECTIONS_NOW] = {
+        [SECTION_JAILS] = 2 * TABLE_JAILS_MAX * CELL_SIZE,
+        [SECTION_RECORDS] = (uint64_t)shape.capacity * CELL_SIZE,
+        [SECTION_ATTEMPTS] = (uint64_t)shape.capacity / ATTEMPTS_SHARE * CELL_SIZE,
+        [SECTION_BANS] = (uint64_t)shape.max_bans * CELL_SIZE,
+        [SECTION_EVIDENCE] = (uint64_t)shape.capacity / EVIDENCE_SHARE * WITNESS_SIZE,
     };
     uint64_t offset = TABLE_HEADER_SIZE;
 
     fixed->capacity = shape.capacity;
     fixed->max_bans = shape.max_bans;
     for (unsigned i = 0; i < SECTIONS_NOW; i++) {
-        fixed->sections[i] = (struct section){offset, cells[i] * CELL_SIZE};
-        offset += cells[i] * CELL_SIZE;
+        fixed->sections[i] = (struct section){offset, lengths[i]};
+        offset += lengths[i];
     }
     fixed->size = offset;
 }
@@ -120,6 +122,8 @@ map(struct table *table, int file, size_t size, bool is_writer)
     table->records = (struct cell *)(base + fixed->sections[SECTION_RECORDS].offset);
     table->attempts = (struct cell *)(base + fixed->sections[SECTION_ATTEMPTS].offset);
     table->ban_cells = (struct cell *)(base + fixed->sections[SECTION_BANS].offset);
+    table->witnesses = (struct witness_cell *)(base + fixed->sections[SECTION_EVIDENCE].offset);
+    table->witness_count = fixed->capacity / EVIDENCE_SHARE;
     table->capacity = fixed->capacity;
     table->max_bans = fixed->max_bans;
     table->record_bucket_count = fixed->capacity / BUCKET_WAYS;

@@ -11,6 +11,8 @@
  *        │ attempts   capacity / 8 cells, in buckets of 16              │
  *        ├──────────────────────────────────────────────────────────────┤
  *        │ bans       max_bans cells                                    │
+ *        ├──────────────────────────────────────────────────────────────┤
+ *        │ evidence   capacity / 16 places of 512 bytes                 │
  *        └──────────────────────────────────────────────────────────────┘
  *
  * The header's directory gives offset and length of each section and has room for more.
@@ -38,6 +40,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "evidence.h"
 #include "jail.h"
 #include "siphash.h"
 #include "source.h"
@@ -336,6 +339,42 @@ _Static_assert(offsetof(struct ban_cell, table_id) == 32 &&
                    offsetof(struct ban_cell, ended_ms) == 72,
                "layout");
 
+/* One line of evidence. It has a sequence as cells have, and a checksum of its own: it is longer.
+ *
+ *      0          8       16       24      32        48        56     104       136    232    512
+ *      ┌──────────┬───────┬────────┬───────┬─────────┬─────────┬──────┬─────────┬──────┬──────┐
+ *      │ sequence │ check │ number │ stamp │ address │ numbers │ host │ service │ user │ line │
+ *      └──────────┴───────┴────────┴───────┴─────────┴─────────┴──────┴─────────┴──────┴──────┘
+ */
+#define WITNESS_SIZE  512
+#define WITNESS_WORDS (WITNESS_SIZE / 8)
+
+struct witness {
+    uint64_t sequence;
+    uint64_t check;
+    uint64_t number; /* 0: free */
+    int64_t stamp_ms;
+    uint8_t address[16];
+    uint8_t class;
+    uint8_t jail;
+    uint8_t attempts;
+    uint8_t zero[5];
+    char host[EVIDENCE_HOST_SIZE];
+    char service[EVIDENCE_SERVICE_SIZE];
+    char user[EVIDENCE_USER_SIZE];
+    char line[EVIDENCE_LINE_SIZE];
+};
+
+struct witness_cell {
+    _Atomic uint64_t word[WITNESS_WORDS];
+};
+
+_Static_assert(sizeof(struct witness) == WITNESS_SIZE, "layout");
+_Static_assert(sizeof(struct witness_cell) == WITNESS_SIZE, "layout");
+_Static_assert(offsetof(struct witness, host) == 56 && offsetof(struct witness, user) == 136 &&
+                   offsetof(struct witness, line) == 232,
+               "layout");
+
 /* ---- the header ---- */
 
 #define TABLE_MAGIC       "ombantbl"
@@ -348,6 +387,7 @@ enum section_kind {
     SECTION_RECORDS,
     SECTION_ATTEMPTS,
     SECTION_BANS,
+    SECTION_EVIDENCE,
     SECTIONS_NOW,
     SECTIONS_MAX = 16,
 };
@@ -378,7 +418,10 @@ struct table_tally {
     _Atomic uint64_t duplicates;
     _Atomic uint64_t evicted;
     _Atomic uint64_t refused;
-    uint64_t zeros[4];
+    _Atomic uint64_t messages; /* that came to the action */
+    _Atomic uint64_t matched;
+    _Atomic uint64_t unmatched; /* that look like a login, but no rule knows them */
+    uint64_t zeros[1];
 };
 
 #define TEXT_WORDS (1 + (16 + 2 * TABLE_PATH_SIZE) / 8)
@@ -398,6 +441,16 @@ struct table_guarded {
     _Atomic uint64_t check;
 };
 
+/* How the tallies stood at a time, one for each minute of the last quarter of an hour. */
+#define TABLE_SAMPLES 16
+
+struct table_sample {
+    _Atomic int64_t at_s;
+    _Atomic uint64_t messages;
+    _Atomic uint64_t matched;
+    _Atomic uint64_t unmatched;
+};
+
 struct table_header {
     struct table_fixed fixed;
     _Atomic uint64_t generation;
@@ -410,6 +463,13 @@ struct table_header {
     struct table_guarded last_id;   /* that was given to a ban */
     struct table_guarded latest_ms; /* the newest time that table_expire was told */
     _Atomic uint64_t text[TEXT_WORDS];
+    _Atomic uint64_t last_evidence;       /* number of the newest line in the ring */
+    _Atomic int64_t last_message_s;       /* when a message last came to the action */
+    _Atomic uint64_t held_back;           /* bans, by the limit on bans a minute */
+    _Atomic int64_t held_back_s;          /* the latest of them */
+    struct table_guarded paused_until_ms; /* 0: not paused */
+    _Atomic int64_t ledger_error;         /* negative errno while it cannot be written */
+    struct table_sample samples[TABLE_SAMPLES];
     _Alignas(64) struct table_tally tallies[TABLE_TALLIES];
 };
 
@@ -438,7 +498,7 @@ table_layout_id(void)
 {
     static const uint64_t key[2] = {1, 2};
     const uint64_t facts[] = {
-        1, /* the version: raise it when a field changes its meaning but not its place */
+        2, /* the version: raise it when a field changes its meaning but not its place */
         sizeof(struct table_header),
         offsetof(struct table_header, last_id),
         offsetof(struct table_header, tallies),
@@ -447,6 +507,7 @@ table_layout_id(void)
         TABLE_JAILS_MAX,
         JAIL_MAXRETRY_MAX,
         BUCKET_WAYS,
+        WITNESS_SIZE,
     };
 
     return siphash(key, facts, sizeof facts / sizeof *facts, 0, 2, 4);

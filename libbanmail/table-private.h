@@ -86,6 +86,9 @@ struct bans {
     uint64_t last_id;  /* given to a ban; stored as well */
     int64_t latest_ms; /* the newest time that table_expire was told; stored as well */
     _Atomic size_t pending;
+    unsigned most_a_minute; /* bans that jails may make; 0: no limit */
+    unsigned in_minute;
+    int64_t minute;
 };
 
 struct table {
@@ -97,6 +100,8 @@ struct table {
     struct cell *records;
     struct cell *attempts;
     struct cell *ban_cells;
+    struct witness_cell *witnesses;
+    uint32_t witness_count;
     uint32_t capacity;
     uint32_t max_bans;
     uint32_t record_bucket_count;
@@ -219,14 +224,25 @@ int table_attach_attempts(struct table *table);
 int table_attach_bans(struct table *table, uint64_t *jails_used, size_t *dropped);
 bool table_has_jail(const struct table *table, unsigned index);
 
+/* Frees the places of the ring that a killed writer left half written. */
+void table_attach_evidence(struct table *table);
+
 /* ---- for a change of shape: puts what another file held into this one ---- */
 
 void table_adopt_record(struct table *table, const struct record *record, int64_t now_ms);
 uint32_t table_adopt_ban(struct table *table, const struct ban_cell *ban); /* its new slot + 1 */
 
+void table_adopt_evidence(struct table *table, const struct table *old);
+void table_adopt_health(struct table *table, const struct table *old);
+
+/* ---- pause, and the limit on bans a minute: table-health.c; bans.lock is held ---- */
+
+bool table_is_paused(const struct table *table);
+bool table_may_ban(struct table *table, int64_t now_ms); /* false: held back, and counted */
+
 /* ---- between records and bans ---- */
 
-enum ban_outcome { BAN_MADE, BAN_PROLONGED, BAN_AS_IT_WAS, BAN_NO_ROOM };
+enum ban_outcome { BAN_MADE, BAN_PROLONGED, BAN_AS_IT_WAS, BAN_NO_ROOM, BAN_HELD_BACK };
 
 /* Wants a ban as table_ban does; the slot of the ban goes to *slot. */
 enum ban_outcome table_want_ban(struct table *table, const struct ban *ban, int64_t now_ms,

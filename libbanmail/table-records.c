@@ -289,6 +289,7 @@ make_ban(struct counting *counting)
         [BAN_PROLONGED] = TABLE_PROLONGED,
         [BAN_AS_IT_WAS] = TABLE_KNOWN,
         [BAN_NO_ROOM] = TABLE_FULL,
+        [BAN_HELD_BACK] = TABLE_HELD_BACK,
     };
     struct ban ban = deserved_ban(counting);
     enum ban_outcome outcome;
@@ -301,7 +302,7 @@ make_ban(struct counting *counting)
     }
     outcome = table_want_ban(counting->table, &ban, counting->now_ms, &slot);
     counting->left = 1;
-    if (outcome != BAN_NO_ROOM) {
+    if (outcome != BAN_NO_ROOM && outcome != BAN_HELD_BACK) {
         clear_stamps(counting);
         counting->record.ban = slot + 1;
         counting->left = 0;

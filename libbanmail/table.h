@@ -118,6 +118,7 @@ enum table_verdict {
     TABLE_KNOWN,  /* the client is banned already */
     TABLE_LATE,   /* would make a ban that would be over by now */
     TABLE_FULL,   /* would make a ban, but there are max_bans: the counters stay as they are */
+    TABLE_HELD_BACK, /* likewise, but jails have made as many bans this minute as they may */
     TABLE_PROLONGED, /* the threshold again, while banned: the ban ends later now: wake both */
 };
 

@@ -46,6 +46,8 @@
 #include "scribe.h"
 #include "stamp.h"
 #include "table.h"
+#include "table-evidence.h"
+#include "table-health.h"
 #include "version.h"
 
 MODULE_TYPE_OUTPUT
@@ -92,6 +94,7 @@ static struct {
     struct stamp_watch *stamps; /* of every host that sends */
     struct stamp_bounds stamp_bounds;
     msgPropDescr_t received_field; /* when rsyslogd took the message in */
+    enum evidence_mode evidence;
     bool table_is_new;
     int listen_socket;
     int64_t count_from_ms; /* lines of files that are older are history, not an attack */
@@ -108,6 +111,8 @@ STATSCOUNTER_DEF(counter_old, mutex_old)
 STATSCOUNTER_DEF(counter_mismatches, mutex_mismatches)
 STATSCOUNTER_DEF(counter_bans, mutex_bans)
 STATSCOUNTER_DEF(counter_full, mutex_full)
+STATSCOUNTER_DEF(counter_held_back, mutex_held_back)
+STATSCOUNTER_DEF(counter_unmatched, mutex_unmatched)
 static intctr_t counter_enforced, counter_removed, counter_refused, counter_pending;
 static intctr_t counter_written, counter_ledger_errors;
 STATSCOUNTER_DEF(counter_logins, mutex_logins)
@@ -298,6 +303,40 @@ jail_of(const instanceData *instance, const struct source *client)
     return jail;
 }
 
+static void
+copy_text(char *to, size_t size, const char *bytes, size_t length)
+{
+    if (length > size - 1)
+        length = size - 1;
+    memcpy(to, bytes, length);
+    to[length] = '\0';
+}
+
+/* Before the failure counts: the scribe, woken by a ban, finds its last line as well. */
+static void
+keep_evidence(smsg_t *message, const instanceData *instance, const struct offence *offence,
+              const struct table_failure *failure, unsigned attempts)
+{
+    const enum evidence_mode mode = engine.evidence;
+    const char *const host = getHOSTNAME(message);
+    struct evidence evidence;
+
+    if (mode == EVIDENCE_NONE)
+        return;
+    evidence.client = failure->client;
+    evidence.class = failure->class;
+    evidence.jail = (uint8_t)instance->jail_index;
+    evidence.attempts = (uint8_t)attempts;
+    evidence.stamp_ms = failure->stamp_ms;
+    copy_text(evidence.host, sizeof(evidence.host), host, strlen(host));
+    copy_text(evidence.service, sizeof(evidence.service), offence->service,
+              offence->service_length);
+    evidence_user(mode, offence->user, offence->user_length, evidence.user);
+    evidence_line(mode, (const char *)getMSG(message), (size_t)getMSGLen(message), offence->user,
+                  offence->user_length, evidence.line);
+    table_add_evidence(engine.table, &evidence);
+}
+
 /* Whether the server's own troubles are why it failed. */
 static bool
 is_held(const struct backend_line *line, const struct offence *offence)
@@ -355,11 +394,14 @@ count_failure(smsg_t *message, instanceData *instance, const struct offence *off
         STATSCOUNTER_INC(counter_duplicates, mutex_duplicates);
         return;
     }
+    keep_evidence(message, instance, offence, failure, attempts);
     verdict = table_count(engine.table, instance->jail_index, jail, failure, attempts,
                           line->now_ms);
     remember(instance, jail, offence, line, failure, attempts, verdict == TABLE_BANNED);
     if (verdict == TABLE_FULL)
         STATSCOUNTER_INC(counter_full, mutex_full);
+    if (verdict == TABLE_HELD_BACK)
+        STATSCOUNTER_INC(counter_held_back, mutex_held_back);
     if (verdict == TABLE_BANNED)
         STATSCOUNTER_INC(counter_bans, mutex_bans);
     if (verdict == TABLE_BANNED || verdict == TABLE_PROLONGED)
@@ -385,13 +427,34 @@ take_line(smsg_t *message, instanceData *instance, struct fjson_object *fields)
     return true;
 }
 
+/* What tells a module that sees nothing from a quiet night. */
+static void
+note_message(smsg_t *message, const void *worker, bool matched)
+{
+    enum table_sight sight = matched ? TABLE_MATCHED : TABLE_SEEN;
+    struct timespec now;
+
+    if (!matched &&
+        evidence_looks_like_login((const char *)getMSG(message), (size_t)getMSGLen(message))) {
+        STATSCOUNTER_INC(counter_unmatched, mutex_unmatched);
+        sight = TABLE_UNMATCHED;
+    }
+    clock_gettime(CLOCK_REALTIME_COARSE, &now);
+    table_note_message(engine.table, (unsigned)((uintptr_t)worker >> 5), sight, now.tv_sec);
+}
+
 BEGINdoAction_NoStrings
     smsg_t *const message = ((smsg_t **)pMsgData)[0];
     instanceData *const instance = pWrkrData->pData;
     struct json_object *fields = NULL;
+    bool matched;
     CODESTARTdoAction
     STATSCOUNTER_INC(counter_messages, mutex_messages);
-    if (engine.table == NULL || instance->jail_index == 0 || !has_class(message, instance))
+    if (engine.table == NULL || instance->jail_index == 0)
+        FINALIZE;
+    matched = has_class(message, instance);
+    note_message(message, pWrkrData, matched);
+    if (!matched)
         FINALIZE;
     /* a copy: another worker may change the message's own object meanwhile */
     if (msgGetJSONPropJSON(message, &instance->fields, &fields) != RS_RET_OK)
@@ -623,6 +686,8 @@ start_scribe(const struct parameters *parameters)
                                            .socket_path = socket_path,
                                            .allow = allow_in_force,
                                            .look = say_news,
+                                           .retention_s = parameters->retention_s,
+                                           .ledger_size = parameters->ledger_size,
                                            .report = &report};
 
     engine_path(ledger_path, parameters->state_directory, LEDGER_NAME);
@@ -780,6 +845,8 @@ BEGINactivateCnfPrePrivDrop
     pModConf->active = true;
     CHKiRet(watch_stamps(&pModConf->parameters));
     engine.backend = backend_new(engine.table);
+    engine.evidence = pModConf->parameters.evidence;
+    table_set_ban_rate(engine.table, pModConf->parameters.max_ban_rate);
     register_jails(pModConf->instances);
     table_set_manual_ports(engine.table, &pModConf->parameters.jail.ports);
     listen_for_commands(&pModConf->parameters, owner, group);
@@ -882,6 +949,8 @@ add_statistics(void)
     COUNTER("session.mismatches", counter_mismatches);
     COUNTER("bans", counter_bans);
     COUNTER("bans.full", counter_full);
+    COUNTER("bans.held.back", counter_held_back);
+    COUNTER("unmatched", counter_unmatched);
     COUNTER("enforced", counter_enforced);
     COUNTER("removed", counter_removed);
     COUNTER("refused", counter_refused);
@@ -916,6 +985,8 @@ init_counters(void)
     STATSCOUNTER_INIT(counter_full, mutex_full);
     STATSCOUNTER_INIT(counter_logins, mutex_logins);
     STATSCOUNTER_INIT(counter_mails, mutex_mails);
+    STATSCOUNTER_INIT(counter_held_back, mutex_held_back);
+    STATSCOUNTER_INIT(counter_unmatched, mutex_unmatched);
 }
 
 static rsRetVal

@@ -21,12 +21,18 @@
 #include "offence.h"
 #include "parameters.h"
 #include "table.h"
+#include "table-health.h"
 
 #define DEFAULT_RUNTIME_DIRECTORY "/run/ombanmail"
 #define DEFAULT_STATE_DIRECTORY   "/var/lib/ombanmail"
 #define DEFAULT_PATH              "!ombanmail"
 #define CAPACITY_MIN              1024
 #define CAPACITY_MAX              100000000 /* some 13 GB */
+#define MAX_BAN_RATE_MAX          1000000
+#define DEFAULT_RETENTION_S       (90 * 24 * 3600)
+#define DEFAULT_LEDGER_SIZE       (UINT64_C(256) << 20)
+#define LEDGER_SIZE_MIN_MIB       1
+#define LEDGER_SIZE_MAX_MIB       1000000
 #define MAX_BANS_MIN              64
 #define MAX_BANS_MAX              10000000
 #define DEFAULT_STAMP_AGE_S       604800 /* a week: a queue may have waited so long */
@@ -145,6 +151,25 @@ read_max_stamp_ahead(const char *name, const char *word, struct parameters *para
 }
 
 static bool
+read_evidence(const char *name, const char *word, struct parameters *parameters)
+{
+    if (evidence_parse_mode(word, &parameters->evidence) == 0)
+        return true;
+    return refuse(name, word, "full, redacted or none is allowed");
+}
+
+static bool
+read_max_ban_rate(const char *name, const char *word, struct parameters *parameters)
+{
+    unsigned long number;
+
+    if (!read_number(name, word, 0, MAX_BAN_RATE_MAX, &number))
+        return false;
+    parameters->max_ban_rate = (unsigned)number;
+    return true;
+}
+
+static bool
 read_verdict(const char *name, const char *word, struct parameters *parameters)
 {
     if (strcmp(word, "drop") != 0 && strcmp(word, "reject") != 0)
@@ -172,6 +197,25 @@ static bool
 read_set6(const char *name, const char *word, struct parameters *parameters)
 {
     return read_set(name, word, &parameters->set6);
+}
+
+static bool
+read_retention(const char *name, const char *word, struct parameters *parameters)
+{
+    if (jail_parse_time(word, false, &parameters->retention_s) == 0)
+        return true;
+    return refuse(name, word, "a span of time such as 90d, 4w or 24h is allowed");
+}
+
+static bool
+read_ledger_size(const char *name, const char *word, struct parameters *parameters)
+{
+    unsigned long mebibytes;
+
+    if (!read_number(name, word, LEDGER_SIZE_MIN_MIB, LEDGER_SIZE_MAX_MIB, &mebibytes))
+        return false;
+    parameters->ledger_size = (uint64_t)mebibytes << 20;
+    return true;
 }
 
 /* ---- action(type="ombanmail" …) ---- */
@@ -307,6 +351,10 @@ static const struct parameter module_table[] = {
     {"verdict", "verdict", eCmdHdlrString, read_verdict},
     {"set4", "set4", eCmdHdlrString, read_set4},
     {"set6", "set6", eCmdHdlrString, read_set6},
+    {"evidence", "evidence", eCmdHdlrString, read_evidence},
+    {"maxBanRate", "maxbanrate", eCmdHdlrString, read_max_ban_rate},
+    {"retention", "retention", eCmdHdlrString, read_retention},
+    {"maxLedgerSize", "maxledgersize", eCmdHdlrString, read_ledger_size},
     JAIL_PARAMETERS,
 };
 
@@ -401,6 +449,10 @@ parameters_read_module(struct nvlst *list, struct parameters *module)
                                   .max_bans = TABLE_BANS_DEFAULT,
                                   .max_stamp_age_s = DEFAULT_STAMP_AGE_S,
                                   .max_stamp_ahead_s = STAMP_AHEAD_MAX_S,
+                                  .evidence = EVIDENCE_REDACTED,
+                                  .max_ban_rate = TABLE_BAN_RATE_DEFAULT,
+                                  .retention_s = DEFAULT_RETENTION_S,
+                                  .ledger_size = DEFAULT_LEDGER_SIZE,
                                   .allow = allow_new()};
     if (module->runtime_directory == NULL || module->state_directory == NULL ||
         module->allow == NULL)

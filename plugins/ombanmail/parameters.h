@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "allow.h"
+#include "evidence.h"
 #include "firewall.h"
 #include "jail.h"
 
@@ -27,6 +28,10 @@ struct parameters {
     int64_t max_stamp_ahead_s;
     enum firewall_verdict verdict;
     char *set4, *set6; /* "inet blocklist bad_ips"; NULL: ours */
+    enum evidence_mode evidence;
+    unsigned max_ban_rate; /* bans a minute, 0: no limit */
+    int64_t retention_s;   /* how long the ledger keeps what is over */
+    uint64_t ledger_size;  /* bytes */
     /* of an action; in the module they are what its actions begin with */
     struct jail jail;
     /* ignoreip and loopback, not yet sealed. The module's holds for every action, an action's for

@@ -103,11 +103,16 @@ remove_directory(void **state)
 
 /* ---- bans and rows ---- */
 
-static const char *
-jail_name(void *context, unsigned jail)
+static const struct jail *
+jail_of(void *context, unsigned jail)
 {
+    static const struct jail jails[] = {
+        {.name = LEDGER_JAIL_MANUAL},
+        {.name = "mail", .classes = 1, .maxretry = 5, .findtime_s = 600},
+        {.name = "imap", .classes = 1, .maxretry = 3, .findtime_s = 60},
+    };
     (void)context;
-    return jail == 0 ? LEDGER_JAIL_MANUAL : jail == 1 ? "mail" : "imap";
+    return &jails[jail < 2 ? jail : 2];
 }
 
 static struct ban
@@ -143,7 +148,7 @@ open_ledger(bool read_only)
 static int
 write_one(struct ledger *ledger, const struct ban *ban)
 {
-    return ledger_write(ledger, ban, 1, jail_name, NULL);
+    return ledger_write(ledger, ban, 1, jail_of, NULL, NULL, 0);
 }
 
 static bool
@@ -258,10 +263,10 @@ written_twice_is_written_once(void **state)
     for (size_t i = 0; i < 100; i++)
         bans[i] = some_ban(i + 1);
     for (int round = 0; round < 3; round++)
-        assert_int_equal(ledger_write(ledger, bans, 100, jail_name, NULL), 0);
+        assert_int_equal(ledger_write(ledger, bans, 100, jail_of, NULL, NULL, 0), 0);
     assert_int_equal(ledger_live(ledger, NOW_MS, count_row, NULL), 100);
     bans[0].table_id++; /* another table's ban of the same number */
-    assert_int_equal(ledger_write(ledger, bans, 100, jail_name, NULL), 0);
+    assert_int_equal(ledger_write(ledger, bans, 100, jail_of, NULL, NULL, 0), 0);
     assert_int_equal(ledger_live(ledger, NOW_MS, count_row, NULL), 101);
     ledger_close(ledger);
 }
@@ -520,7 +525,7 @@ fill(unsigned count)
     struct ban *bans = calloc(count, sizeof(*bans));
     for (unsigned i = 0; i < count; i++)
         bans[i] = some_ban(i + 1);
-    assert_int_equal(ledger_write(ledger, bans, count, jail_name, NULL), 0);
+    assert_int_equal(ledger_write(ledger, bans, count, jail_of, NULL, NULL, 0), 0);
     ledger_close(ledger);
     free(bans);
     ask("PRAGMA wal_checkpoint(TRUNCATE)");

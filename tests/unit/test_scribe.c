@@ -468,12 +468,13 @@ find_ban(const char *text, struct ban *ban)
     return false;
 }
 
-static const char *
+static const struct jail *
 jail_of_row(void *context, unsigned jail)
 {
-    static const char *const names[] = {LEDGER_JAIL_MANUAL, "mail", "gone"};
+    static const struct jail jails[] = {
+        {.name = LEDGER_JAIL_MANUAL}, {.name = "mail"}, {.name = "gone"}};
     (void)context;
-    return names[jail];
+    return &jails[jail];
 }
 
 static void
@@ -495,7 +496,7 @@ write_rows(void)
         bans[i].until_ms = i == 0 ? TABLE_FOREVER_MS : i == 3 ? now - 1 : now + 50000;
     }
     assert_int_equal(ledger_open(ledger_path, false, &report, &ledger, NULL), 0);
-    assert_int_equal(ledger_write(ledger, bans, 4, jail_of_row, NULL), 0);
+    assert_int_equal(ledger_write(ledger, bans, 4, jail_of_row, NULL, NULL, 0), 0);
     ledger_close(ledger);
 }
 

@@ -1,0 +1,206 @@
+/* evidence: what of a line may be kept.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "evidence.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#define SHORT_TAIL "***"
+#define WITHHELD   "(withheld: it shows a user name that cannot be shortened)"
+
+int
+evidence_parse_mode(const char *word, enum evidence_mode *mode)
+{
+    static const char *const words[] = {
+        [EVIDENCE_NONE] = "none",
+        [EVIDENCE_REDACTED] = "redacted",
+        [EVIDENCE_FULL] = "full",
+    };
+
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcasecmp(word, words[i]) == 0) {
+            *mode = (enum evidence_mode)i;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+/* ---- names ---- */
+
+static bool
+is_alphanumeric(char byte)
+{
+    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
+           (byte >= 'A' && byte <= 'Z');
+}
+
+static bool
+is_local_part(const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (!is_alphanumeric(bytes[i]) && (!bytes[i] || !strchr(".!#$%&'*+/=?^_`{|}~-", bytes[i])))
+            return false;
+    return length > 0 && length <= 64;
+}
+
+/* Labels of letters, digits and hyphens; the last of letters only, or of Punycode. */
+static bool
+is_domain(const char *bytes, size_t length)
+{
+    size_t label = 0, dots = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] == '.' && label == 0)
+            return false;
+        if (bytes[i] != '.' && bytes[i] != '-' && !is_alphanumeric(bytes[i]))
+            return false;
+        dots += bytes[i] == '.';
+        label = bytes[i] == '.' ? 0 : label + 1;
+    }
+    return dots > 0 && label >= 2 && length <= 253;
+}
+
+bool
+evidence_is_mailbox(const char *name, size_t length)
+{
+    const char *at = memrchr(name, '@', length);
+
+    return at != NULL && is_local_part(name, (size_t)(at - name)) &&
+           is_domain(at + 1, length - (size_t)(at + 1 - name));
+}
+
+static void
+keep(char *to, size_t size, const char *bytes, size_t length)
+{
+    if (length > size - 1)
+        length = size - 1;
+    memcpy(to, bytes, length);
+    to[length] = '\0';
+}
+
+static bool
+is_kept_whole(enum evidence_mode mode, const char *name, size_t length)
+{
+    return mode == EVIDENCE_FULL ||
+           (length < EVIDENCE_USER_SIZE && evidence_is_mailbox(name, length));
+}
+
+void
+evidence_user(enum evidence_mode mode, const char *name, size_t length,
+              char user[EVIDENCE_USER_SIZE])
+{
+    user[0] = '\0';
+    if (mode == EVIDENCE_NONE || length == 0)
+        return;
+    if (is_kept_whole(mode, name, length)) {
+        keep(user, EVIDENCE_USER_SIZE, name, length);
+    } else {
+        user[0] = name[0];
+        strcpy(user + 1, SHORT_TAIL);
+    }
+}
+
+/* ---- lines ---- */
+
+struct writer {
+    char *text;
+    size_t used;
+};
+
+static void
+write_bytes(struct writer *writer, const char *bytes, size_t length)
+{
+    size_t room = EVIDENCE_LINE_SIZE - 1 - writer->used;
+
+    if (length > room)
+        length = room;
+    memcpy(writer->text + writer->used, bytes, length);
+    writer->used += length;
+    writer->text[writer->used] = '\0';
+}
+
+/* A name stands by itself: what is only a part of a longer word is none. */
+static bool
+stands_alone(const char *message, size_t length, size_t at, size_t name_length)
+{
+    return (at == 0 || !is_alphanumeric(message[at - 1])) &&
+           (at + name_length == length || !is_alphanumeric(message[at + name_length]));
+}
+
+/* What a client said in the clear to a server that expected something else. Behind these words
+ * stands a secret, whatever the rulebase made of the line. */
+static size_t
+secret_from(const char *message, size_t length)
+{
+    static const char *const words[] = {"AUTH PLAIN ", "AUTH LOGIN ", "PASS "};
+
+    for (size_t at = 0; at < length; at++)
+        for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+            if (length - at > strlen(words[i]) &&
+                strncasecmp(message + at, words[i], strlen(words[i])) == 0)
+                return at + strlen(words[i]);
+    return length;
+}
+
+/* Returns how often the name was found. */
+static unsigned
+shorten(struct writer *writer, const char *message, size_t length, const char *name,
+        size_t name_length)
+{
+    bool was_cut = name_length >= OFFENCE_USER_MAX; /* the rest of it follows in the message */
+    unsigned found = 0;
+    size_t at = 0;
+
+    while (at < length) {
+        if (length - at < name_length || memcmp(message + at, name, name_length) != 0 ||
+            (!was_cut && !stands_alone(message, length, at, name_length))) {
+            write_bytes(writer, message + at++, 1);
+            continue;
+        }
+        found++;
+        write_bytes(writer, name, 1);
+        write_bytes(writer, SHORT_TAIL, strlen(SHORT_TAIL));
+        if (was_cut)
+            break;
+        at += name_length;
+    }
+    return found;
+}
+
+void
+evidence_line(enum evidence_mode mode, const char *message, size_t message_length, const char *name,
+              size_t name_length, char line[EVIDENCE_LINE_SIZE])
+{
+    struct writer writer = {.text = line};
+    size_t length = message_length;
+
+    line[0] = '\0';
+    if (mode == EVIDENCE_NONE)
+        return;
+    if (length > 0 && message[0] == ' ') {
+        message++;
+        length--;
+    }
+    if (mode == EVIDENCE_REDACTED)
+        length = secret_from(message, length);
+    if (name_length == 0 || is_kept_whole(mode, name, name_length)) {
+        write_bytes(&writer, message, length);
+    } else if (shorten(&writer, message, length, name, name_length) == 0) {
+        writer.used = 0;
+        write_bytes(&writer, WITHHELD, strlen(WITHHELD));
+    }
+}
+
+bool
+evidence_looks_like_login(const char *message, size_t length)
+{
+    static const char *const signs[] = {"rip=", "authentication failed", "auth failed"};
+
+    for (unsigned i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
+        if (memmem(message, length, signs[i], strlen(signs[i])) != NULL)
+            return true;
+    return false;
+}

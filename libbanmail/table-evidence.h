@@ -1,0 +1,31 @@
+/* table-evidence: the table's ring of lines that counted; the newest overwrite the oldest.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAIL_TABLE_EVIDENCE_H
+#define BANMAIL_TABLE_EVIDENCE_H
+
+#include "evidence.h"
+#include "table.h"
+
+/* Puts a line into the ring; its number is made here. Any thread of the process that writes the
+ * table; no lock, no system call. Two threads meet in one place only when the ring went round
+ * while one of them wrote: then the later gives way. */
+void table_add_evidence(struct table *table, const struct evidence *evidence);
+
+/* The number of the newest line; 0: there is none. Lines have the numbers up to it, without gaps,
+ * as far back as table_evidence_room; what was overwritten, erased or damaged is missing. */
+uint64_t table_last_evidence(const struct table *table);
+uint64_t table_evidence_room(const struct table *table);
+
+/* Reads the line of a number. Returns false when it is missing, or was being written every time.
+ * Any thread, any process. */
+bool table_read_evidence(const struct table *table, uint64_t number, struct evidence *evidence);
+
+/* Whether a line is of those that led to a ban, or came while it lasted. Pure. */
+bool table_is_evidence_of(const struct evidence *evidence, const struct ban *ban);
+
+/* Erases every line of a client within `source` (may be NULL) or that names `user` (may be NULL; as
+ * kept: whole or shortened). Returns how many. Any thread of the writing process. */
+unsigned table_forget_evidence(struct table *table, const struct source *source, const char *user);
+
+#endif

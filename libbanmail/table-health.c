@@ -1,0 +1,190 @@
+/* table-health: counters in the header, and the two brakes on bans: the pause, and the limit on
+ * bans a minute.
+ *
+ * A pause does not touch the bans: it changes what the kernel is told about them (table_take says
+ * "not wanted" for each), and its end tells it again. So nothing can be forgotten in between.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "table-health.h"
+
+#include "table-private.h"
+
+#define RELAXED memory_order_relaxed
+
+/* ---- counting messages ---- */
+
+void
+table_note_message(struct table *table, unsigned worker, enum table_sight sight, int64_t now_s)
+{
+    struct table_tally *tally = table_tally(table, worker);
+
+    table_add(&tally->messages, 1);
+    if (sight == TABLE_MATCHED)
+        table_add(&tally->matched, 1);
+    else if (sight == TABLE_UNMATCHED)
+        table_add(&tally->unmatched, 1);
+    if (atomic_load_explicit(&table->header->last_message_s, RELAXED) != now_s)
+        atomic_store_explicit(&table->header->last_message_s, now_s, RELAXED);
+}
+
+static void
+sum_tallies(const struct table *table, struct table_health *health)
+{
+    for (unsigned i = 0; i < TABLE_TALLIES; i++) {
+        const struct table_tally *tally = &table->header->tallies[i];
+
+        health->messages += atomic_load_explicit(&tally->messages, RELAXED);
+        health->matched += atomic_load_explicit(&tally->matched, RELAXED);
+        health->unmatched += atomic_load_explicit(&tally->unmatched, RELAXED);
+    }
+}
+
+void
+table_sample(struct table *table, int64_t now_s)
+{
+    struct table_sample *sample = &table->header->samples[now_s / 60 % TABLE_SAMPLES];
+    struct table_health now = {0};
+
+    if (atomic_load_explicit(&sample->at_s, RELAXED) / 60 == now_s / 60)
+        return;
+    sum_tallies(table, &now);
+    atomic_store_explicit(&sample->messages, now.messages, RELAXED);
+    atomic_store_explicit(&sample->matched, now.matched, RELAXED);
+    atomic_store_explicit(&sample->unmatched, now.unmatched, RELAXED);
+    atomic_store(&sample->at_s, now_s);
+}
+
+static uint64_t
+growth(uint64_t now, const _Atomic uint64_t *then)
+{
+    uint64_t before = atomic_load_explicit(then, RELAXED);
+
+    return now > before ? now - before : 0;
+}
+
+/* Since the oldest sample that is not older than the ring is long. */
+static void
+read_recent(const struct table *table, int64_t now_s, struct table_health *health)
+{
+    const struct table_sample *oldest = NULL;
+    int64_t oldest_s = now_s;
+
+    for (unsigned i = 0; i < TABLE_SAMPLES; i++) {
+        const struct table_sample *sample = &table->header->samples[i];
+        int64_t at_s = atomic_load(&sample->at_s);
+
+        if (at_s > now_s - TABLE_SAMPLES * 60 && at_s < oldest_s) {
+            oldest_s = at_s;
+            oldest = sample;
+        }
+    }
+    if (!oldest)
+        return;
+    health->recent_s = now_s - oldest_s;
+    health->recent_messages = growth(health->messages, &oldest->messages);
+    health->recent_matched = growth(health->matched, &oldest->matched);
+    health->recent_unmatched = growth(health->unmatched, &oldest->unmatched);
+}
+
+/* ---- pause ---- */
+
+static int64_t
+paused_until(const struct table *table)
+{
+    uint64_t until_ms;
+
+    return table_guarded_get(&table->header->paused_until_ms, &until_ms) ? (int64_t)until_ms : 0;
+}
+
+bool
+table_is_paused(const struct table *table)
+{
+    return paused_until(table) != 0;
+}
+
+void
+table_pause(struct table *table, int64_t until_ms)
+{
+    pthread_mutex_lock(&table->bans.lock);
+    table_guarded_set(&table->header->paused_until_ms, (uint64_t)until_ms);
+    pthread_mutex_unlock(&table->bans.lock);
+    table_want_all(table);
+}
+
+int64_t
+table_end_pause(struct table *table, int64_t now_ms)
+{
+    int64_t until_ms = paused_until(table);
+
+    if (until_ms == 0 || until_ms > now_ms)
+        return until_ms == 0 ? TABLE_FOREVER_MS : until_ms;
+    table_pause(table, 0);
+    return TABLE_FOREVER_MS;
+}
+
+/* ---- the limit on bans a minute ---- */
+
+void
+table_set_ban_rate(struct table *table, unsigned most_a_minute)
+{
+    table->bans.most_a_minute = most_a_minute;
+}
+
+bool
+table_may_ban(struct table *table, int64_t now_ms)
+{
+    struct bans *bans = &table->bans;
+
+    if (bans->minute != now_ms / 60000) {
+        bans->minute = now_ms / 60000;
+        bans->in_minute = 0;
+    }
+    if (bans->most_a_minute == 0 || bans->in_minute < bans->most_a_minute) {
+        bans->in_minute++;
+        return true;
+    }
+    table_add(&table->header->held_back, 1);
+    atomic_store_explicit(&table->header->held_back_s, now_ms / 1000, RELAXED);
+    return false;
+}
+
+/* ---- the rest ---- */
+
+void
+table_set_ledger_error(struct table *table, int error)
+{
+    atomic_store_explicit(&table->header->ledger_error, error, RELAXED);
+}
+
+void
+table_read_health(const struct table *table, int64_t now_ms, struct table_health *health)
+{
+    const struct table_header *header = table->header;
+
+    *health = (struct table_health){
+        .last_message_ms = atomic_load(&header->last_message_s) * 1000,
+        .paused_until_ms = paused_until(table),
+        .held_back = atomic_load(&header->held_back),
+        .held_back_ms = atomic_load(&header->held_back_s) * 1000,
+        .ledger_error = (int)atomic_load(&header->ledger_error),
+    };
+    sum_tallies(table, health);
+    read_recent(table, now_ms / 1000, health);
+}
+
+void
+table_adopt_health(struct table *table, const struct table *old)
+{
+    struct table_health health = {0};
+    uint64_t until_ms;
+
+    sum_tallies(old, &health);
+    table_add(&table->header->tallies[0].messages, health.messages);
+    table_add(&table->header->tallies[0].matched, health.matched);
+    table_add(&table->header->tallies[0].unmatched, health.unmatched);
+    table_add(&table->header->held_back, atomic_load(&old->header->held_back));
+    atomic_store(&table->header->held_back_s, atomic_load(&old->header->held_back_s));
+    atomic_store(&table->header->last_message_s, atomic_load(&old->header->last_message_s));
+    if (table_guarded_get(&old->header->paused_until_ms, &until_ms))
+        table_guarded_set(&table->header->paused_until_ms, until_ms);
+}

@@ -1,0 +1,147 @@
+/* test_evidence: what is kept of a line.
+ *
+ * Proves: mailboxes stay whole, other names are shortened, in the line too and wherever they stand
+ * in it; what cannot be shortened is withheld; the ring gives back what was put in, forgets the
+ * oldest first, survives a restart and a change of its size, and erases. Fails when a secret that
+ * was typed as a name can be read in what is kept.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "table_fixture.h"
+
+#include "table-evidence.h"
+
+#define PASSWORD "Tr0ub4dor&3"
+
+static const char *
+kept(enum evidence_mode mode, const char *message, const char *name)
+{
+    static char line[EVIDENCE_LINE_SIZE];
+
+    evidence_line(mode, message, strlen(message), name, strlen(name), line);
+    return line;
+}
+
+static void
+mailboxes_are_told_from_other_names(void **state)
+{
+    static const char *const mailboxes[] = {"a@b.example", "user.name+tag@mail.example.org",
+                                            "x@xn--bcher-kva.example"};
+    static const char *const others[] = {"",           "bob",        PASSWORD,    "a@b",
+                                         "@b.example", "a b@c.org",  "a@b..de",   "a@.de",
+                                         "a@b.d",      "a@b.de\xff", "\"a\"@b.de"};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof mailboxes / sizeof *mailboxes; i++)
+        assert_true(evidence_is_mailbox(mailboxes[i], strlen(mailboxes[i])));
+    for (unsigned i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(evidence_is_mailbox(others[i], strlen(others[i])));
+}
+
+static void
+names_are_shortened_in_the_line(void **state)
+{
+    char user[EVIDENCE_USER_SIZE], long_name[OFFENCE_USER_MAX + 1], message[600];
+
+    (void)state;
+    evidence_user(EVIDENCE_REDACTED, PASSWORD, strlen(PASSWORD), user);
+    assert_string_equal(user, "T***");
+    evidence_user(EVIDENCE_FULL, PASSWORD, strlen(PASSWORD), user);
+    assert_string_equal(user, PASSWORD);
+    evidence_user(EVIDENCE_REDACTED, "a@b.org", 7, user);
+    assert_string_equal(user, "a@b.org");
+
+    assert_string_equal(kept(EVIDENCE_REDACTED, " x: user=<" PASSWORD ">, rip=1", PASSWORD),
+                        "x: user=<T***>, rip=1");
+    assert_string_equal(kept(EVIDENCE_FULL, " x: user=<" PASSWORD ">", PASSWORD),
+                        "x: user=<" PASSWORD ">");
+    assert_string_equal(kept(EVIDENCE_NONE, " x: user=<" PASSWORD ">", PASSWORD), "");
+    assert_string_equal(kept(EVIDENCE_REDACTED, " a=<a@b.org>", "a@b.org"), "a=<a@b.org>");
+    assert_string_equal(kept(EVIDENCE_REDACTED, " rip: user=<r>", "r"), "rip: user=<r***>");
+    assert_non_null(strstr(kept(EVIDENCE_REDACTED, " no name here", PASSWORD), "withheld"));
+    assert_string_equal(kept(EVIDENCE_REDACTED, " from h[1]: auth plain AGFiYwBzZWNyZXQ=", ""),
+                        "from h[1]: auth plain ");
+
+    memset(long_name, 'p', sizeof long_name);
+    long_name[OFFENCE_USER_MAX] = '\0';
+    snprintf(message, sizeof message, " user=<%s and-the-rest>", long_name);
+    assert_string_equal(kept(EVIDENCE_REDACTED, message, long_name), "user=<p***");
+}
+
+/* ---- the ring ---- */
+
+static void
+add(struct fixture *f, const char *client, const char *user, int64_t stamp_ms)
+{
+    struct evidence evidence = {.class = OFFENCE_AUTH_FAILED, .jail = 1, .attempts = 1};
+
+    assert_int_equal(source_parse(client, strlen(client), &evidence.client), 0);
+    evidence.stamp_ms = stamp_ms;
+    snprintf(evidence.user, sizeof evidence.user, "%s", user);
+    snprintf(evidence.line, sizeof evidence.line, "line of %s", user);
+    table_add_evidence(f->table, &evidence);
+}
+
+static void
+the_ring_forgets_the_oldest_first(void **state)
+{
+    struct evidence evidence;
+    struct fixture f;
+    uint64_t room;
+
+    (void)state;
+    fixture_prepare(&f, 1024, 64);
+    fixture_open(&f);
+    room = table_evidence_room(f.table);
+    assert_int_equal(room, 64);
+    assert_false(table_read_evidence(f.table, 0, &evidence));
+    for (uint64_t i = 0; i < room + 3; i++)
+        add(&f, "203.0.113.9", i < room ? "old@example.org" : "new@example.org", NOON_MS);
+    assert_int_equal(table_last_evidence(f.table), room + 3);
+    assert_false(table_read_evidence(f.table, 3, &evidence));
+    assert_true(table_read_evidence(f.table, 4, &evidence));
+    assert_string_equal(evidence.user, "old@example.org");
+
+    fixture_reopen(&f);
+    assert_true(table_read_evidence(f.table, room + 3, &evidence));
+    assert_string_equal(evidence.line, "line of new@example.org");
+    f.options.capacity = 4096;
+    fixture_reopen(&f);
+    assert_true(table_evidence_room(f.table) > room);
+    assert_true(table_read_evidence(f.table, 4, &evidence));
+    assert_true(table_read_evidence(f.table, room + 3, &evidence));
+    fixture_end(&f);
+}
+
+static void
+forgetting_erases(void **state)
+{
+    struct evidence evidence;
+    struct source source;
+    struct fixture f;
+
+    (void)state;
+    fixture_prepare(&f, 1024, 64);
+    fixture_open(&f);
+    add(&f, "203.0.113.9", "a@example.org", NOON_MS);
+    add(&f, "2001:db8:1::7", "b@example.org", NOON_MS);
+    add(&f, "203.0.113.10", "a@example.org", NOON_MS);
+    assert_int_equal(source_parse_prefix("2001:db8:1::/48", 15, &source), 0);
+    assert_int_equal(table_forget_evidence(f.table, &source, NULL), 1);
+    assert_false(table_read_evidence(f.table, 2, &evidence));
+    assert_int_equal(table_forget_evidence(f.table, NULL, "a@example.org"), 2);
+    assert_int_equal(table_forget_evidence(f.table, NULL, "a@example.org"), 0);
+    fixture_end(&f);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(mailboxes_are_told_from_other_names),
+        cmocka_unit_test(names_are_shortened_in_the_line),
+        cmocka_unit_test(the_ring_forgets_the_oldest_first),
+        cmocka_unit_test(forgetting_erases),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

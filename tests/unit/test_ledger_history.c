@@ -1,0 +1,290 @@
+/* test_ledger_history: what the ledger answers later.
+ *
+ * Proves: a ledger of version 1 is migrated with its rows; bans come back newest first, by address,
+ * by prefix, by user and by jail, with threshold and lines; writing twice doubles no line; what is
+ * old is pruned and a ban that has not ended never, not for size either; what is to be forgotten is
+ * gone from the file's bytes. Fails when a row is lost in the migration, or a live ban in pruning.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "ledger.h"
+
+#define NOW_MS INT64_C(1795248545000)
+
+static char directory[64], path[128];
+
+static const struct jail *
+jail_of(void *context, unsigned jail)
+{
+    static const struct jail jails[] = {
+        {.name = LEDGER_JAIL_MANUAL},
+        {.name = "mail", .classes = 1, .maxretry = 5, .findtime_s = 600}};
+    (void)context;
+    return &jails[jail != 0];
+}
+
+static int
+make_directory(void **state)
+{
+    (void)state;
+    strcpy(directory, "/tmp/test_ledger_history.XXXXXX");
+    if (mkdtemp(directory) == NULL)
+        return -1;
+    snprintf(path, sizeof(path), "%s/ledger.db", directory);
+    return 0;
+}
+
+static int
+remove_directory(void **state)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char name[160];
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
+        unlink(name);
+    }
+    return rmdir(directory);
+}
+
+static struct ledger *
+open_ledger(bool read_only)
+{
+    struct ledger *ledger = NULL;
+    assert_int_equal(ledger_open(path, read_only, NULL, &ledger, NULL), 0);
+    return ledger;
+}
+
+static struct source
+source_of(const char *text)
+{
+    struct source source;
+    assert_int_equal(source_parse_prefix(text, strlen(text), &source), 0);
+    return source;
+}
+
+static struct ban
+some_ban(uint64_t id, const char *source, bool ended)
+{
+    return (struct ban){
+        .table_id = 7,
+        .id = id,
+        .source = source_of(source),
+        .jail = 1,
+        .failures = 5,
+        .class = OFFENCE_AUTH_FAILED,
+        .first_ms = NOW_MS + (int64_t)id - 1000,
+        .since_ms = NOW_MS + (int64_t)id,
+        .until_ms = NOW_MS + 3600000,
+        .end = ended ? BAN_LIFTED_BY_HAND : BAN_RUNNING,
+        .ended_ms = ended ? NOW_MS + 5000 : 0,
+        .lifted_by = 1000,
+    };
+}
+
+static void
+write_one(struct ledger *ledger, const struct ban *ban, const char *user)
+{
+    struct ledger_line line = {.table_id = ban->table_id,
+                               .id = ban->id,
+                               .evidence = {.number = 3, .stamp_ms = NOW_MS, .attempts = 2}};
+    line.evidence.client = ban->source;
+    line.evidence.client.prefix = SOURCE_HOST_PREFIX;
+    snprintf(line.evidence.user, sizeof(line.evidence.user), "%s", user);
+    snprintf(line.evidence.line, sizeof(line.evidence.line), "user=<%s>\x1b[2J", user);
+    assert_int_equal(ledger_write(ledger, ban, 1, jail_of, NULL, &line, 1), 0);
+}
+
+static int rows_given;
+static struct ledger_row rows[8];
+
+static bool
+take_row(void *context, const struct ledger_row *row)
+{
+    (void)context;
+    rows[rows_given++ % 8] = *row;
+    return true;
+}
+
+static int
+ask(struct ledger *ledger, const char *source, const char *user, const char *jail)
+{
+    struct source of;
+    struct ledger_query query = {.user = user, .jail = jail, .to_ms = INT64_MAX, .most = 8};
+    if (source != NULL) {
+        of = source_of(source);
+        query.source = &of;
+    }
+    rows_given = 0;
+    int given = ledger_history(ledger, &query, take_row, NULL);
+    assert_int_equal(given, rows_given);
+    return rows_given;
+}
+
+static struct evidence last_line;
+
+static bool
+take_line(void *context, const struct evidence *evidence)
+{
+    (void)context;
+    last_line = *evidence;
+    return true;
+}
+
+static void
+bans_are_found_again(void **state)
+{
+    struct ledger *ledger = open_ledger(false);
+    struct ban bans[] = {some_ban(1, "203.0.113.9", true), some_ban(2, "2001:db8:1::/64", false),
+                         some_ban(3, "203.0.113.9", false)};
+    (void)state;
+    write_one(ledger, &bans[0], "a@example.org");
+    write_one(ledger, &bans[1], "b@example.org");
+    write_one(ledger, &bans[2], "a@example.org");
+    write_one(ledger, &bans[2], "a@example.org");
+    ledger_close(ledger);
+
+    ledger = open_ledger(true);
+    assert_int_equal(ask(ledger, "203.0.113.9", NULL, NULL), 2);
+    assert_int_equal(rows[0].ban.id, 3);
+    assert_int_equal(rows[0].threshold, 5);
+    assert_int_equal(rows[0].findtime_s, 600);
+    assert_int_equal(rows[1].ban.end, BAN_LIFTED_BY_HAND);
+    assert_int_equal(rows[1].ban.lifted_by, 1000);
+    assert_int_equal(ask(ledger, "203.0.113.0/24", NULL, NULL), 2);
+    assert_int_equal(ask(ledger, "2001:db8:1::77", NULL, NULL), 1);
+    assert_int_equal(ask(ledger, NULL, "b@example.org", NULL), 1);
+    assert_int_equal(ask(ledger, NULL, NULL, "mail"), 3);
+    assert_int_equal(ask(ledger, NULL, NULL, "imap"), 0);
+    assert_int_equal(ledger_lines(ledger, &bans[2], NULL, 9, take_line, NULL), 1);
+    assert_int_equal(last_line.attempts, 2);
+    assert_string_equal(last_line.line, "user=<a@example.org>?[2J");
+    assert_int_equal(ledger_lines(ledger, NULL, "a@example.org", 9, take_line, NULL), 2);
+    ledger_close(ledger);
+}
+
+static int
+count(const char *sql)
+{
+    sqlite3 *sqlite;
+    sqlite3_stmt *statement;
+    int number;
+    assert_int_equal(sqlite3_open(path, &sqlite), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(sqlite, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    number = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(sqlite);
+    return number;
+}
+
+static void
+pruning_spares_what_has_not_ended(void **state)
+{
+    struct ledger *ledger = open_ledger(false);
+    (void)state;
+    for (uint64_t id = 1; id <= 1200; id++) {
+        struct ban ban = some_ban(id, "203.0.113.9", id > 10);
+        write_one(ledger, &ban, "a@example.org");
+    }
+    assert_int_equal(ledger_prune(ledger, NOW_MS, 0), 0);
+    assert_int_equal(ledger_prune(ledger, NOW_MS + 5001, 0), 500);
+    assert_int_equal(ledger_prune(ledger, 0, 4096), 500);
+    assert_int_equal(ledger_prune(ledger, 0, 4096), 190);
+    assert_int_equal(ledger_prune(ledger, 0, 4096), 0);
+    ledger_close(ledger);
+    assert_int_equal(count("SELECT count(*) FROM ban WHERE ended_ms IS NULL"), 10);
+    assert_int_equal(count("SELECT count(*) FROM ban"), 10);
+    assert_int_equal(count("SELECT count(*) FROM line"), 10);
+}
+
+static bool
+file_holds(const char *words)
+{
+    static char bytes[1 << 20];
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    size_t length = fread(bytes, 1, sizeof(bytes), file);
+    fclose(file);
+    return memmem(bytes, length, words, strlen(words)) != NULL;
+}
+
+static void
+what_is_forgotten_is_gone(void **state)
+{
+    struct ledger *ledger = open_ledger(false);
+    struct ban ended = some_ban(1, "203.0.113.9", true), live = some_ban(2, "203.0.113.8", false);
+    struct source network = source_of("203.0.113.0/24");
+    (void)state;
+    write_one(ledger, &ended, "hunter2");
+    write_one(ledger, &live, "swordfish");
+    assert_int_equal(ledger_forget(ledger, NULL, "hunter2"), 1);
+    assert_false(file_holds("hunter2"));
+    assert_true(file_holds("swordfish"));
+    assert_int_equal(ledger_forget(ledger, &network, NULL), 2);
+    assert_false(file_holds("swordfish"));
+    assert_int_equal(ask(ledger, "203.0.113.0/24", NULL, NULL), 1);
+    assert_int_equal(ledger_trouble(ledger, "no room", NOW_MS), 0);
+    assert_int_equal(ledger_trouble(ledger, "", NOW_MS + 1), 0);
+    ledger_close(ledger);
+    assert_int_equal(count("SELECT count(*) FROM trouble WHERE ended_ms - begun_ms = 1"), 1);
+}
+
+/* The schema as version 1 made it, with one row. */
+static void
+version_1_is_migrated(void **state)
+{
+    static const char version_1[] =
+        "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
+        "CREATE TABLE ban (table_id TEXT NOT NULL, id INTEGER NOT NULL, source TEXT NOT NULL,"
+        " jail TEXT NOT NULL, scope INTEGER NOT NULL, failures INTEGER NOT NULL,"
+        " origin TEXT NOT NULL, class TEXT, first_ms INTEGER NOT NULL, since_ms INTEGER NOT NULL,"
+        " until_ms INTEGER, ended_ms INTEGER, end_reason TEXT, lifted_by INTEGER,"
+        " PRIMARY KEY (table_id, id)) WITHOUT ROWID;"
+        "CREATE INDEX ban_since ON ban (since_ms);"
+        "CREATE INDEX ban_source ON ban (source, since_ms);"
+        "CREATE INDEX ban_running ON ban (since_ms) WHERE ended_ms IS NULL;"
+        "INSERT INTO ban VALUES ('0000000000000007', 1, '203.0.113.9', 'mail', 0, 5, 'jail',"
+        " 'probe', 1, 2, NULL, NULL, NULL, NULL);"
+        "PRAGMA application_id = 1869439585; PRAGMA user_version = 1;";
+    struct ledger *ledger;
+    sqlite3 *sqlite;
+    (void)state;
+    assert_int_equal(sqlite3_open(path, &sqlite), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(sqlite, version_1, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(sqlite);
+    assert_int_not_equal(ledger_open(path, true, NULL, &ledger, NULL), 0);
+    ledger = open_ledger(false);
+    assert_int_equal(ask(ledger, "203.0.113.9", NULL, NULL), 1);
+    assert_int_equal(rows[0].threshold, 0);
+    assert_int_equal(rows[0].ban.until_ms, TABLE_FOREVER_MS);
+    ledger_close(ledger);
+    assert_int_equal(count("PRAGMA user_version"), 2);
+    ledger = open_ledger(true);
+    ledger_close(ledger);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(bans_are_found_again),
+        TEST(pruning_spares_what_has_not_ended),
+        TEST(what_is_forgotten_is_gone),
+        TEST(version_1_is_migrated),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
