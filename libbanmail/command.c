@@ -20,7 +20,10 @@
 
 #include <json.h>
 
+#include "evidence.h"
 #include "object.h"
+#include "table-evidence.h"
+#include "table-health.h"
 
 /* The widest prefixes that a jail may count by are the widest that may be banned by hand: more
  * than the largest block that one holder ever got (IPv4 /8) is a slip of the finger. */
@@ -28,6 +31,8 @@
 #define V6_BITS_LEAST 16
 
 #define SECONDS_MAX   (INT64_C(100) * 366 * 24 * 3600) /* a hundred years */
+
+#define COMMANDS      "ban, unban, pause, resume, allowed and forget"
 
 /* ---- answers ---- */
 
@@ -65,15 +70,21 @@ struct request {
     char command[16];
     struct source source;
     char source_text[SOURCE_TEXT_SIZE]; /* as we print it */
+    char jail[JAIL_NAME_SIZE];          /* "": all */
+    char user[EVIDENCE_USER_SIZE];
+    bool has_source;
     bool forever;
     int64_t seconds;
 };
+
+/* What a command may and must be given. */
+enum { TAKES_SOURCE = 1, TAKES_SECONDS = 2, TAKES_JAIL = 4, TAKES_USER = 8, NEEDS_SOURCE = 16 };
 
 /* Returns the first member that is none of ours, or NULL. */
 static const char *
 unknown_member(struct fjson_object *object)
 {
-    static const char *const known[] = {"command", "source", "seconds"};
+    static const char *const known[] = {"command", "source", "seconds", "jail", "user"};
     struct fjson_object_iterator at = fjson_object_iter_begin(object);
     struct fjson_object_iterator end = fjson_object_iter_end(object);
 
@@ -89,27 +100,67 @@ unknown_member(struct fjson_object *object)
 }
 
 static int
-read_request(struct fjson_object *object, struct request *request, char *answer)
+read_source(struct fjson_object *object, struct request *request, char *answer)
 {
     char text[SOURCE_TEXT_SIZE];
+    int result = object_text(object, "source", text, sizeof(text));
+    request->has_source = result != -ENOENT;
+    if (!request->has_source)
+        return 0;
+    if (result < 0)
+        return answer_error(answer, -EINVAL, "source is not an address nor ADDRESS/BITS");
+    if (source_parse_prefix(text, strlen(text), &request->source) < 0)
+        return answer_error(answer, -EINVAL, "'%s' is neither an address nor ADDRESS/BITS", text);
+    source_print(&request->source, request->source_text);
+    return 0;
+}
+
+static int
+read_request(struct fjson_object *object, struct request *request, char *answer)
+{
     const char *unknown = unknown_member(object);
     if (unknown != NULL)
         return answer_error(answer, -EINVAL,
                             "this rsyslogd's ombanmail does not know the member '%.32s'", unknown);
     if (object_text(object, "command", request->command, sizeof(request->command)) < 0)
-        return answer_error(answer, -EINVAL, "no command; there are ban and unban");
-    if (object_text(object, "source", text, sizeof(text)) < 0)
-        return answer_error(answer, -EINVAL, "no source, or not an address nor ADDRESS/BITS");
-    if (source_parse_prefix(text, strlen(text), &request->source) < 0)
-        return answer_error(answer, -EINVAL, "'%s' is neither an address nor ADDRESS/BITS", text);
-    source_print(&request->source, request->source_text);
+        return answer_error(answer, -EINVAL, "no command; there are " COMMANDS);
+    if (object_text(object, "jail", request->jail, sizeof(request->jail)) == -EINVAL)
+        return answer_error(answer, -EINVAL, "jail is no name of a jail");
+    if (object_text(object, "user", request->user, sizeof(request->user)) == -EINVAL)
+        return answer_error(answer, -EINVAL, "user is no name as it is kept");
+    int result = read_source(object, request, answer);
+    if (result < 0)
+        return result;
 
-    int result = object_integer(object, "seconds", 1, SECONDS_MAX, &request->seconds);
+    result = object_integer(object, "seconds", 1, SECONDS_MAX, &request->seconds);
     request->forever = result == -ENOENT;
     if (result == -EINVAL)
         return answer_error(answer, -EINVAL,
                             "seconds is not a whole number from 1 to %lld (none: for ever)",
                             (long long)SECONDS_MAX);
+    return 0;
+}
+
+/* A member that the command cannot heed is refused: it may have been meant as a limit. */
+static int
+check_members(const struct request *request, unsigned takes, char *answer)
+{
+    const struct {
+        unsigned flag;
+        bool is_given;
+        const char *name;
+    } members[] = {
+        {TAKES_SOURCE, request->has_source, "source"},
+        {TAKES_SECONDS, !request->forever, "seconds"},
+        {TAKES_JAIL, request->jail[0] != '\0', "jail"},
+        {TAKES_USER, request->user[0] != '\0', "user"},
+    };
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+        if (members[i].is_given && !(takes & members[i].flag))
+            return answer_error(answer, -EINVAL, "%s takes no %s", request->command,
+                                members[i].name);
+    if ((takes & NEEDS_SOURCE) && !request->has_source)
+        return answer_error(answer, -EINVAL, "no source, or not an address nor ADDRESS/BITS");
     return 0;
 }
 
@@ -167,11 +218,87 @@ run_ban(const struct command_context *context, const struct request *request, ch
 static int
 run_unban(const struct command_context *context, const struct request *request, char *answer)
 {
-    if (!request->forever)
-        return answer_error(answer, -EINVAL, "an unban takes no seconds");
-    return answer_done(
-        answer, table_unban(context->table, &request->source, context->caller, context->now_ms));
+    struct jail jail;
+    unsigned index = 0;
+    if (request->jail[0] == '\0')
+        return answer_done(answer, table_unban(context->table, &request->source, context->caller,
+                                               context->now_ms));
+    while (index < TABLE_JAILS_MAX && !(table_read_jail(context->table, index, &jail) &&
+                                        strcmp(jail.name, request->jail) == 0))
+        index++;
+    if (index == TABLE_JAILS_MAX)
+        return answer_error(answer, -EINVAL, "there is no jail '%s'", request->jail);
+    return answer_done(answer, table_unban_jail(context->table, &request->source, index,
+                                                context->caller, context->now_ms));
 }
+
+/* One change that the keeper has to hear of. */
+static int
+run_pause(const struct command_context *context, const struct request *request, char *answer)
+{
+    table_pause(context->table,
+                request->forever ? TABLE_FOREVER_MS : context->now_ms + request->seconds * 1000);
+    return answer_done(answer, 1);
+}
+
+static int
+run_resume(const struct command_context *context, const struct request *request, char *answer)
+{
+    struct table_health health;
+    (void)request;
+    table_read_health(context->table, context->now_ms, &health);
+    if (health.paused_until_ms == 0)
+        return answer_done(answer, 0);
+    table_pause(context->table, 0);
+    return answer_done(answer, 1);
+}
+
+/* The entry of the allow list that holds the source, or null. */
+static int
+run_allowed(const struct command_context *context, const struct request *request, char *answer)
+{
+    char text[SOURCE_TEXT_SIZE];
+    struct source entry;
+    if (context->allow != NULL && allow_match(context->allow, &request->source, &entry))
+        snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":0,\"entry\":\"%s\"}\n",
+                 source_print(&entry, text));
+    else
+        snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":0,\"entry\":null}\n");
+    return 0;
+}
+
+/* Answers how much was erased; changes no ban. */
+static int
+run_forget(const struct command_context *context, const struct request *request, char *answer)
+{
+    const struct source *source = request->has_source ? &request->source : NULL;
+    const char *user = request->user[0] != '\0' ? request->user : NULL;
+    if (source == NULL && user == NULL)
+        return answer_error(answer, -EINVAL, "forget needs a source or a user");
+    unsigned lines = table_forget_evidence(context->table, source, user);
+    int rows = context->forget != NULL ? context->forget(context->closure, source, user) : 0;
+    if (rows < 0)
+        return answer_error(answer, rows,
+                            "%u lines are erased from memory, but the ledger could not be "
+                            "changed; see banmailctl status, and try again",
+                            lines);
+    snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":0,\"erased\":%u}\n",
+             lines + (unsigned)rows);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    unsigned takes;
+    int (*run)(const struct command_context *context, const struct request *request, char *answer);
+} commands[] = {
+    {"ban", TAKES_SOURCE | TAKES_SECONDS | NEEDS_SOURCE, run_ban},
+    {"unban", TAKES_SOURCE | TAKES_JAIL | NEEDS_SOURCE, run_unban},
+    {"pause", TAKES_SECONDS, run_pause},
+    {"resume", 0, run_resume},
+    {"allowed", TAKES_SOURCE | NEEDS_SOURCE, run_allowed},
+    {"forget", TAKES_SOURCE | TAKES_USER, run_forget},
+};
 
 int
 command_run(const struct command_context *context, const char *request, size_t length, char *answer)
@@ -187,12 +314,13 @@ command_run(const struct command_context *context, const char *request, size_t l
     fjson_object_put(object);
     if (result < 0)
         return result;
-    if (strcmp(parsed.command, "ban") == 0)
-        return run_ban(context, &parsed, answer);
-    if (strcmp(parsed.command, "unban") == 0)
-        return run_unban(context, &parsed, answer);
-    return answer_error(answer, -EINVAL, "'%s' is no command; there are ban and unban",
-                        parsed.command);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(parsed.command, commands[i].name) != 0)
+            continue;
+        result = check_members(&parsed, commands[i].takes, answer);
+        return result < 0 ? result : commands[i].run(context, &parsed, answer);
+    }
+    return answer_error(answer, -EINVAL, "'%s' is no command; there are " COMMANDS, parsed.command);
 }
 
 /* ---- banmailctl's end ---- */

@@ -2,6 +2,11 @@
  *
  *   {"command":"ban","source":"203.0.113.9","seconds":3600}   (no seconds: for ever)
  *   {"command":"unban","source":"203.0.113.9"}
+ *   {"command":"unban","source":"203.0.113.9","jail":"mail"}
+ *   {"command":"pause","seconds":600}    {"command":"resume"}
+ *   {"command":"allowed","source":"203.0.113.9"}  → {"done":true,"bans":0,"entry":"203.0.113.0/24"}
+ *   {"command":"forget","source":"203.0.113.9"}   → {"done":true,"bans":0,"erased":17}
+ *   {"command":"forget","user":"anna@example.org"}
  *   → {"done":true,"bans":1}    → {"done":false,"error":"…"}
  *
  * While rsyslogd runs they go over a Unix stream socket to the scribe; while it does not,
@@ -26,10 +31,14 @@ struct command_context {
     const struct allow *allow; /* an allow-listed source is refused to be banned; may be NULL */
     uid_t caller;
     int64_t now_ms;
+    /* Erases from the ledger, see ledger_forget; may be NULL. */
+    int (*forget)(void *closure, const struct source *source, const char *user);
+    void *closure;
 };
 
 /* Runs one request (a line, newline optional) and writes the answer with newline and NUL into
- * answer[COMMAND_SIZE]. Returns the number of bans changed, or a negative errno (the answer then
+ * answer[COMMAND_SIZE]. Returns the number of bans changed (1 also
+ * for a pause or its end), or a negative errno (the answer then
  * says what was wrong). Whoever calls it wakes the keeper and the scribe. Any thread. */
 int command_run(const struct command_context *context, const char *request, size_t length,
                 char *answer);

@@ -450,6 +450,21 @@ answer(struct client *client, const char *text)
     hang_up(client);
 }
 
+static int
+forget(void *closure, const struct source *source, const char *user)
+{
+    struct scribe *scribe = closure;
+    int result = scribe->ledger == NULL ? open_ledger(scribe) : 0;
+    if (result < 0)
+        return result;
+    enter_disk(scribe);
+    result = ledger_forget(scribe->ledger, source, user);
+    leave_disk(scribe);
+    if (result < 0)
+        close_ledger(scribe);
+    return result;
+}
+
 static void
 run_command(struct scribe *scribe, struct client *client, size_t length)
 {
@@ -459,6 +474,8 @@ run_command(struct scribe *scribe, struct client *client, size_t length)
         .allow = options->allow != NULL ? options->allow() : NULL,
         .caller = client->user,
         .now_ms = clock_ms(CLOCK_REALTIME),
+        .forget = forget,
+        .closure = scribe,
     };
     char text[COMMAND_SIZE];
     int changed = command_run(&context, client->request, length, text);

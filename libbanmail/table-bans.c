@@ -484,8 +484,11 @@ table_lift_ban(struct table *table, uint32_t slot, const struct record_key *key,
     return lifted;
 }
 
-unsigned
-table_unban(struct table *table, const struct source *source, uint32_t lifted_by, int64_t now_ms)
+#define ANY_JAIL TABLE_JAILS_MAX
+
+static unsigned
+unban(struct table *table, const struct source *source, unsigned jail, uint32_t lifted_by,
+      int64_t now_ms)
 {
     struct ban_cell cell;
     unsigned lifted = 0;
@@ -493,7 +496,8 @@ table_unban(struct table *table, const struct source *source, uint32_t lifted_by
     for (uint32_t slot = 0; slot < table->max_bans; slot++) {
         /* A look without the lock: what is banned at this very moment counts as later. */
         load(table, slot, &cell);
-        if (!is_live_state(cell.head.used) || !table_overlaps(source, cell.address, cell.prefix))
+        if (!is_live_state(cell.head.used) || !table_overlaps(source, cell.address, cell.prefix) ||
+            (jail != ANY_JAIL && cell.jail != jail))
             continue;
         pthread_mutex_lock(&table->bans.lock);
         load(table, slot, &cell);
@@ -504,6 +508,19 @@ table_unban(struct table *table, const struct source *source, uint32_t lifted_by
     }
     table_reset_records(table, source);
     return lifted;
+}
+
+unsigned
+table_unban(struct table *table, const struct source *source, uint32_t lifted_by, int64_t now_ms)
+{
+    return unban(table, source, ANY_JAIL, lifted_by, now_ms);
+}
+
+unsigned
+table_unban_jail(struct table *table, const struct source *source, unsigned jail_index,
+                 uint32_t lifted_by, int64_t now_ms)
+{
+    return unban(table, source, jail_index, lifted_by, now_ms);
 }
 
 /* ---- the clock ---- */

@@ -194,6 +194,10 @@ int table_ban(struct table *table, const struct ban *ban, int64_t now_ms);
 unsigned table_unban(struct table *table, const struct source *source, uint32_t lifted_by,
                      int64_t now_ms);
 
+/* The same in one jail alone; the counters are reset all the same. */
+unsigned table_unban_jail(struct table *table, const struct source *source, unsigned jail_index,
+                          uint32_t lifted_by, int64_t now_ms);
+
 /* Ends what has run out. Returns how many, and in *next_ms when the next one will
  * (TABLE_FOREVER_MS: none will). Costs nothing while none is due. */
 unsigned table_expire(struct table *table, int64_t now_ms, int64_t *next_ms);

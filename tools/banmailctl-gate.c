@@ -59,6 +59,23 @@ gather_own_addresses(struct gate *gate)
 }
 
 static int
+forget_here(void *closure, const struct source *source, const char *user)
+{
+    const struct gate *gate = closure;
+    struct table_status status;
+    struct ledger *ledger;
+    int result;
+
+    table_read_status(gate->table, &status);
+    result = ledger_open(status.ledger_path, false, &banmailctl_report, &ledger, NULL);
+    if (result < 0)
+        return result;
+    result = ledger_forget(ledger, source, user);
+    ledger_close(ledger);
+    return result;
+}
+
+static int
 run_here(struct gate *gate, const char *request, char answer[COMMAND_SIZE])
 {
     struct command_context context;
@@ -75,6 +92,8 @@ run_here(struct gate *gate, const char *request, char answer[COMMAND_SIZE])
         .allow = gate->allow,
         .caller = getuid(),
         .now_ms = banmailctl_now_ms(),
+        .forget = forget_here,
+        .closure = gate,
     };
     command_run(&context, request, strlen(request), answer);
     return 0;

@@ -36,6 +36,12 @@ struct outcome {
     char error[PLACE_REASON_SIZE];
 };
 
+struct word_list {
+    char **typed;
+    char **words; /* ours, from standard input; else NULL */
+    int count;
+};
+
 struct order {
     const struct invocation *invocation;
     bool ban; /* else unban */
@@ -64,7 +70,11 @@ request_line(const struct order *order, const struct outcome *outcome)
     char source[SOURCE_TEXT_SIZE];
 
     source_print(&outcome->source, source);
-    if (!order->ban)
+    if (!order->ban && order->invocation->jail)
+        snprintf(line, sizeof(line),
+                 "{\"command\":\"unban\",\"source\":\"%s\",\"jail\":\"%s\"}\n", source,
+                 order->invocation->jail);
+    else if (!order->ban)
         snprintf(line, sizeof(line), "{\"command\":\"unban\",\"source\":\"%s\"}\n", source);
     else if (order->invocation->forever)
         snprintf(line, sizeof(line), "{\"command\":\"ban\",\"source\":\"%s\"}\n", source);
@@ -102,6 +112,15 @@ read_answer(struct outcome *outcome, const char *answer)
     fjson_object_put(object);
 }
 
+static bool
+is_of_jail(const struct order *order, const struct ban *ban)
+{
+    const char *jail = order->invocation->jail;
+    char name[JAIL_NAME_SIZE * 4];
+
+    return !jail || strcmp(bans_jail_name(order->table, ban, name), jail) == 0;
+}
+
 /* What an unban of the source will lift. */
 static void
 note_lifted(const struct order *order, struct outcome *outcome)
@@ -112,7 +131,7 @@ note_lifted(const struct order *order, struct outcome *outcome)
     if (bans_read(order->table, banmailctl_now_ms(), bans) < 0)
         return;
     for (size_t i = 0; i < bans->count; i++)
-        if (bans_touches(&bans->ban[i], &outcome->source))
+        if (bans_touches(&bans->ban[i], &outcome->source) && is_of_jail(order, &bans->ban[i]))
             bans->ban[kept++] = bans->ban[i];
     bans->count = kept;
 }
@@ -309,23 +328,71 @@ print_json(const struct order *order)
 
 /* ---- from the words to the exit status ---- */
 
+/* Reads one address a line from standard input; empty lines and # comments are passed over. */
+static int
+read_words(struct word_list *list)
+{
+    char *line = NULL;
+    size_t size = 0;
+
+    while (getline(&line, &size, stdin) >= 0) {
+        char *word = line + strspn(line, " \t"), **grown;
+
+        word[strcspn(word, "# \t\r\n")] = '\0';
+        if (!*word)
+            continue;
+        grown = reallocarray(list->words, (size_t)list->count + 1, sizeof(*grown));
+        if (!grown || !(grown[list->count] = strdup(word)))
+            break;
+        list->words = grown;
+        list->count++;
+    }
+    free(line);
+    return feof(stdin) ? 0 : -EIO;
+}
+
+/* What was typed, or stands on standard input for `-`, or everything for --all. */
+static int
+gather_words(struct order *order, struct word_list *list)
+{
+    const struct invocation *invocation = order->invocation;
+    static char zero[] = "::/0";
+    static char *everything[] = {zero};
+
+    list->count = invocation->count;
+    list->typed = invocation->words;
+    if (invocation->all && invocation->count > 0)
+        return banmailctl_fail(invocation, EXIT_USAGE, "--all takes no address");
+    if (invocation->all) {
+        list->typed = everything;
+        list->count = 1;
+    }
+    if (invocation->count == 1 && strcmp(invocation->words[0], "-") == 0) {
+        list->count = 0;
+        if (read_words(list) < 0)
+            return banmailctl_fail(invocation, EXIT_USAGE, "standard input cannot be read");
+        list->typed = list->words;
+    }
+    if (list->count == 0)
+        return banmailctl_fail(invocation, EXIT_USAGE,
+                               "%s needs an address: banmailctl %s 203.0.113.9",
+                               order->ban ? "ban" : "unban", order->ban ? "ban" : "unban");
+    return EXIT_FINE;
+}
+
 /* All addresses are looked at before the first is acted upon. */
 static int
-parse_sources(struct order *order)
+parse_sources(struct order *order, const struct word_list *list)
 {
     const struct invocation *invocation = order->invocation;
     char reason[512];
 
-    if (invocation->count == 0)
-        return banmailctl_fail(invocation, EXIT_USAGE,
-                               "%s needs an address: banmailctl %s 203.0.113.9",
-                               order->ban ? "ban" : "unban", order->ban ? "ban" : "unban");
-    order->count = invocation->count;
+    order->count = list->count;
     order->outcomes = calloc((size_t)order->count, sizeof(*order->outcomes));
     if (!order->outcomes)
         return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     for (int i = 0; i < order->count; i++)
-        if (words_parse_source(invocation->words[i], &order->outcomes[i].source, reason,
+        if (words_parse_source(list->typed[i], &order->outcomes[i].source, reason,
                                sizeof(reason)) < 0)
             return banmailctl_fail(invocation, EXIT_USAGE, "%s", reason);
     return EXIT_FINE;
@@ -347,8 +414,11 @@ static int
 order_main(const struct invocation *invocation, bool ban)
 {
     struct order order = {.invocation = invocation, .ban = ban};
-    int status = parse_sources(&order);
+    struct word_list list = {.words = NULL};
+    int status = gather_words(&order, &list);
 
+    if (status == EXIT_FINE)
+        status = parse_sources(&order, &list);
     if (status == EXIT_FINE)
         status = banmailctl_read(invocation, &order.place, &order.table);
     if (status == EXIT_FINE) {
@@ -360,6 +430,9 @@ order_main(const struct invocation *invocation, bool ban)
     for (int i = 0; order.outcomes && i < order.count; i++)
         bans_free(&order.outcomes[i].lifted);
     free(order.outcomes);
+    for (int i = 0; list.words && i < list.count; i++)
+        free(list.words[i]);
+    free(list.words);
     table_close(order.table);
     return status;
 }

@@ -56,7 +56,9 @@ static const char ban_help[] =
     "  banmailctl ban 2001:db8:1:2::/64        an IPv6 client mostly owns a whole /64\n";
 
 static const char unban_help[] =
-    "Usage: banmailctl unban ADDRESS... [--json] [--table FILE]\n"
+    "Usage: banmailctl unban ADDRESS... [--jail JAIL] [--json] [--table FILE]\n"
+    "       banmailctl unban --all [--jail JAIL]\n"
+    "       banmailctl unban -                one address a line from standard input\n"
     "\n"
     "Lifts every ban of an address or a prefix, in all jails: its own, that of a prefix that\n"
     "contains it, and those within it; and forgets what was counted against it.\n"
@@ -67,6 +69,61 @@ static const char unban_help[] =
     "  banmailctl unban 203.0.113.9\n"
     "  banmailctl unban 2001:db8:1:2::7        lifts the ban of 2001:db8:1:2::/64\n"
     "  banmailctl unban 198.51.100.0/24        lifts all bans within it\n";
+
+static const char why_help[] =
+    "Usage: banmailctl why ADDRESS|PREFIX|MAILBOX|NAME [--json] [--table FILE]\n"
+    "\n"
+    "Tells whether a client is banned, since when, until when and by which jail; the lines that\n"
+    "led to it; its earlier bans; whether it is allow-listed; whether the kernel agrees; who else on\n"
+    "this host blocks it; and what lifts the ban. For a mailbox or a user: which clients failed\n"
+    "with it, and which of them are banned.\n"
+    "\n"
+    "Exit status: 0 banned, 1 not banned.\n"
+    "\n"
+    "Examples:\n"
+    "  banmailctl why 203.0.113.9\n"
+    "  banmailctl why anna@example.org         the caller never knows his address\n"
+    "  banmailctl why mail.example.net         each address of a host\n";
+
+static const char history_help[] =
+    "Usage: banmailctl history [ADDRESS|PREFIX|USER] [--jail JAIL] [--for TIME] [--json]\n"
+    "\n"
+    "Lists the bans that the ledger knows, running and over, the newest last: of all, of an\n"
+    "address or within a prefix, or those that a user's failures led to; --for: of the last TIME.\n"
+    "\n"
+    "Examples:\n"
+    "  banmailctl history 203.0.113.9\n"
+    "  banmailctl history --for 24h\n"
+    "  banmailctl history anna@example.org\n";
+
+static const char log_help[] =
+    "Usage: banmailctl log [--json] [--table FILE]\n"
+    "\n"
+    "Shows each ban as it begins and ends, until it is interrupted; with --json one object a\n"
+    "line.\n";
+
+static const char pause_help[] =
+    "Usage: banmailctl pause [--for TIME] [--json] [--table FILE]\n"
+    "       banmailctl resume [--json] [--table FILE]\n"
+    "\n"
+    "Lifts all enforcement at once, for TIME or until resume. Counting and banning go on; what is\n"
+    "banned when the pause ends is enforced again, with the time that is left.\n"
+    "\n"
+    "Examples:\n"
+    "  banmailctl pause --for 10m              is it ombanmail that keeps them out?\n"
+    "  banmailctl resume\n";
+
+static const char forget_help[] =
+    "Usage: banmailctl forget ADDRESS|PREFIX|USER [--json] [--table FILE]\n"
+    "\n"
+    "Erases the log lines that were kept of a client, and its bans that are over; or the lines\n"
+    "that name a user. Bans that run stay: see unban.\n"
+    "\n"
+    "Exit status: 0 erased, 1 there was nothing.\n"
+    "\n"
+    "Examples:\n"
+    "  banmailctl forget 203.0.113.9\n"
+    "  banmailctl forget anna@example.org\n";
 
 static const char version_help[] = "Usage: banmailctl version [--json]\n";
 static const char help_help[] = "Usage: banmailctl help [COMMAND]\n";
@@ -80,8 +137,14 @@ static const struct command {
 } commands[] = {
     {"status", status_main, 0, "whether anything is wrong; jails, tracked, banned", status_help},
     {"list", list_main, 0, "who is banned, by which jail, until when", list_help},
+    {"why", why_main, 1, "why an address, or a user, is banned or not", why_help},
+    {"history", history_main, 1, "what was banned earlier, and how it ended", history_help},
+    {"log", log_main, 0, "bans and unbans as they come", log_help},
     {"unban", order_unban, INT_MAX, "lift the bans of addresses or prefixes", unban_help},
     {"ban", order_ban, INT_MAX, "ban addresses or prefixes", ban_help},
+    {"pause", pause_main, 0, "enforce nothing for a while", pause_help},
+    {"resume", resume_main, 0, "end a pause", pause_help},
+    {"forget", forget_main, 1, "erase the lines kept of a client or a user", forget_help},
     {"test", NULL, INT_MAX, "what the rulebases make of log files (test --help)", NULL},
     {"version", version_main, 0, "the version of this program", version_help},
     {"help", help_main, 1, "this, or the help of one command", help_help},
@@ -184,6 +247,7 @@ print_usage(FILE *file)
         "Examples:\n"
         "  banmailctl status                    is all well?\n"
         "  banmailctl list                      who is banned?\n"
+        "  banmailctl why anna@example.org      why can she not fetch her mail?\n"
         "  banmailctl unban 203.0.113.9         let somebody in again\n"
         "  banmailctl ban 203.0.113.9 --for 24h\n"
         "\n"
@@ -264,7 +328,8 @@ help_main(const struct invocation *invocation)
 static const struct option options[] = {
     {"json", no_argument, NULL, 'j'},      {"table", required_argument, NULL, 't'},
     {"for", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},   {0},
+    {"version", no_argument, NULL, 'V'},   {"jail", required_argument, NULL, 'J'},
+    {"all", no_argument, NULL, 'a'},       {0},
 };
 
 static int
@@ -272,9 +337,10 @@ parse_for(struct invocation *invocation, const struct command *command, const ch
 {
     char clean[64];
 
-    if (!command || command->main != order_ban)
+    if (!command || (command->main != order_ban && command->main != pause_main &&
+                     command->main != history_main))
         return banmailctl_fail(invocation, EXIT_USAGE,
-                               "--for belongs to ban: banmailctl ban "
+                               "--for belongs to ban, pause and history: banmailctl ban "
                                "203.0.113.9 --for 24h");
     if (jail_parse_time(text, true, &invocation->for_s) < 0)
         return banmailctl_fail(
@@ -283,6 +349,31 @@ parse_for(struct invocation *invocation, const struct command *command, const ch
             "7d, 1w, \"1d 12h\", or any negative number: until lifted",
             words_clean(text, clean, sizeof(clean)));
     invocation->forever = invocation->for_s == JAIL_FOREVER;
+    return EXIT_FINE;
+}
+
+/* Both are limits that other commands would pass over in silence. */
+static int
+parse_limit(struct invocation *invocation, const struct command *command, char letter)
+{
+    char wrong[256];
+    struct jail jail;
+
+    if (!command || (command->main != order_unban &&
+                     !(letter == 'J' && command->main == history_main)))
+        return banmailctl_fail(invocation, EXIT_USAGE, "%s",
+                               letter == 'J' ? "--jail belongs to unban and history"
+                                             : "--all belongs to unban");
+    if (letter == 'a') {
+        invocation->all = true;
+        return EXIT_FINE;
+    }
+    jail_defaults(&jail);
+    snprintf(jail.name, sizeof(jail.name), "%s", optarg);
+    if (strlen(optarg) >= sizeof(jail.name) ||
+        (strcmp(optarg, JAIL_MANUAL) != 0 && jail_check(&jail, wrong)))
+        return banmailctl_fail(invocation, EXIT_USAGE, "--jail: that is no name of a jail");
+    invocation->jail = optarg;
     return EXIT_FINE;
 }
 
@@ -307,6 +398,12 @@ parse_options(int argc, char **argv, const char *shorts, const struct command *c
             break;
         case 'f':
             status = parse_for(invocation, command, optarg);
+            if (status != EXIT_FINE)
+                return status;
+            break;
+        case 'J':
+        case 'a':
+            status = parse_limit(invocation, command, (char)letter);
             if (status != EXIT_FINE)
                 return status;
             break;

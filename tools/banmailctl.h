@@ -28,6 +28,8 @@ struct invocation {
     bool json;
     bool forever; /* --for with a negative time, or no --for */
     int64_t for_s;
+    const char *jail; /* --jail, or NULL */
+    bool all;         /* --all */
     char **words; /* what follows the command and its options */
     int count;
 };
@@ -48,6 +50,12 @@ int64_t banmailctl_now_ms(void);
 /* The commands; each returns the exit status. */
 int status_main(const struct invocation *invocation);
 int list_main(const struct invocation *invocation);
+int history_main(const struct invocation *invocation);
+int log_main(const struct invocation *invocation);
+int pause_main(const struct invocation *invocation);
+int resume_main(const struct invocation *invocation);
+int forget_main(const struct invocation *invocation);
+int why_main(const struct invocation *invocation);
 int order_ban(const struct invocation *invocation);
 int order_unban(const struct invocation *invocation);
 

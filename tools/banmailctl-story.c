@@ -1,0 +1,230 @@
+/* story: the ring first, because it has the last second too; the ledger where the ring has gone
+ * round.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "banmailctl-story.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libfastjson/json.h>
+
+#include "banmailctl-words.h"
+
+struct ledger *
+story_ledger(const struct table *table, const char **reason)
+{
+    struct table_status status;
+    struct ledger *ledger = NULL;
+    int error;
+
+    table_read_status(table, &status);
+    error = ledger_open(status.ledger_path, true, NULL, &ledger, NULL);
+    *reason = error < 0 ? ledger_error(error) : NULL;
+    return error < 0 ? NULL : ledger;
+}
+
+/* ---- lines ---- */
+
+static int
+compare(const void *a, const void *b)
+{
+    const struct evidence *left = a, *right = b;
+
+    if (left->stamp_ms != right->stamp_ms)
+        return left->stamp_ms < right->stamp_ms ? -1 : 1;
+    return left->number < right->number ? -1 : left->number > right->number;
+}
+
+static void
+add_line(struct lines *lines, const struct evidence *evidence)
+{
+    lines->attempts += evidence->attempts;
+    lines->line[lines->count++] = *evidence;
+}
+
+/* Only one of the three is set. */
+struct wanted {
+    const struct ban *ban;
+    const struct source *source;
+    const char *user;
+};
+
+static bool
+is_wanted(const struct wanted *wanted, const struct evidence *evidence)
+{
+    if (wanted->ban)
+        return table_is_evidence_of(evidence, wanted->ban);
+    if (wanted->source)
+        return source_contains(wanted->source, &evidence->client);
+    return strcmp(wanted->user, evidence->user) == 0;
+}
+
+static void
+read_ring(const struct table *table, const struct wanted *wanted, struct lines *lines)
+{
+    uint64_t last = table_last_evidence(table), room = table_evidence_room(table);
+    struct evidence evidence;
+
+    *lines = (struct lines){.count = 0};
+    for (uint64_t number = last; number > 0 && last - number < room; number--)
+        if (lines->count < STORY_LINES && table_read_evidence(table, number, &evidence) &&
+            is_wanted(wanted, &evidence))
+            add_line(lines, &evidence);
+    qsort(lines->line, lines->count, sizeof(*lines->line), compare);
+}
+
+static bool
+take_line(void *context, const struct evidence *evidence)
+{
+    struct lines *lines = context;
+
+    if (lines->count < STORY_LINES)
+        add_line(lines, evidence);
+    return true;
+}
+
+static void
+take_longer(struct ledger *ledger, const struct ban *ban, const char *user, struct lines *lines)
+{
+    struct lines written = {.count = 0};
+
+    if (!ledger || ledger_lines(ledger, ban, user, STORY_LINES, take_line, &written) < 0 ||
+        written.attempts <= lines->attempts)
+        return;
+    qsort(written.line, written.count, sizeof(*written.line), compare);
+    *lines = written;
+}
+
+void
+story_of_ban(const struct table *table, struct ledger *ledger, const struct ban *ban,
+             struct lines *lines)
+{
+    read_ring(table, &(struct wanted){.ban = ban}, lines);
+    take_longer(ledger, ban, NULL, lines);
+}
+
+void
+story_of_source(const struct table *table, const struct source *source, struct lines *lines)
+{
+    read_ring(table, &(struct wanted){.source = source}, lines);
+}
+
+void
+story_of_user(const struct table *table, struct ledger *ledger, const char *user,
+              struct lines *lines)
+{
+    read_ring(table, &(struct wanted){.user = user}, lines);
+    take_longer(ledger, NULL, user, lines);
+}
+
+void
+story_print_line(const struct evidence *evidence, const char *indent)
+{
+    char stamp[WORDS_STAMP_SIZE], host[EVIDENCE_HOST_SIZE * 4], service[EVIDENCE_SERVICE_SIZE * 4];
+    char user[EVIDENCE_USER_SIZE * 4], line[EVIDENCE_LINE_SIZE * 4];
+    char client[SOURCE_TEXT_SIZE];
+
+    printf("%s%s  %s  %s  %s  %s  %s", indent, words_stamp(evidence->stamp_ms, stamp),
+           source_print(&evidence->client, client), words_clean(evidence->host, host, sizeof(host)),
+           words_clean(evidence->service, service, sizeof(service)),
+           evidence->user[0] ? words_clean(evidence->user, user, sizeof(user)) : "-",
+           offence_class_name(evidence->class));
+    printf(evidence->attempts > 1 ? ", %u attempts\n" : "\n", (unsigned)evidence->attempts);
+    if (evidence->line[0])
+        printf("%s    %s\n", indent, words_clean(evidence->line, line, sizeof(line)));
+}
+
+struct fjson_object *
+story_lines_json(const struct lines *lines)
+{
+    struct fjson_object *array = fjson_object_new_array();
+    char clean[EVIDENCE_LINE_SIZE * 4], client[SOURCE_TEXT_SIZE];
+
+    for (unsigned i = 0; i < lines->count; i++) {
+        const struct evidence *evidence = &lines->line[i];
+        struct fjson_object *object = fjson_object_new_object();
+
+        words_add_time(object, "time", evidence->stamp_ms);
+        words_add_string(object, "client", source_print(&evidence->client, client));
+        words_add_string(object, "host", words_clean(evidence->host, clean, sizeof(clean)));
+        words_add_string(object, "service", words_clean(evidence->service, clean, sizeof(clean)));
+        words_add_string(object, "user", words_clean(evidence->user, clean, sizeof(clean)));
+        words_add_string(object, "class", offence_class_name(evidence->class));
+        words_add_number(object, "attempts", evidence->attempts);
+        words_add_string(object, "line", words_clean(evidence->line, clean, sizeof(clean)));
+        fjson_object_array_add(array, object);
+    }
+    return array;
+}
+
+/* ---- bans that are over ---- */
+
+static bool
+take_ended(void *context, const struct ledger_row *row)
+{
+    struct earlier *earlier = context;
+
+    if (row->ban.end != BAN_RUNNING && earlier->count < STORY_EARLIER)
+        earlier->row[earlier->count++] = *row;
+    return earlier->count < STORY_EARLIER;
+}
+
+void
+story_earlier(struct ledger *ledger, const struct source *source, struct earlier *earlier)
+{
+    const struct ledger_query query = {.source = source, .to_ms = INT64_MAX, .most = UINT32_MAX};
+
+    earlier->count = 0;
+    if (ledger)
+        ledger_history(ledger, &query, take_ended, earlier);
+}
+
+const char *
+story_end(const struct ban *ban, char text[64])
+{
+    if (ban->end == BAN_RUNNING)
+        snprintf(text, 64, "running");
+    else if (ban->end == BAN_EXPIRED)
+        snprintf(text, 64, "expired");
+    else if (ban->lifted_by == UINT32_MAX)
+        snprintf(text, 64, "lifted");
+    else
+        snprintf(text, 64, "lifted by user id %u", (unsigned)ban->lifted_by);
+    return text;
+}
+
+struct fjson_object *
+story_row_json(const struct ledger_row *row)
+{
+    struct fjson_object *object = fjson_object_new_object();
+    const struct ban *ban = &row->ban;
+    char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4];
+    bool by_hand = ban->origin == BAN_BY_HAND;
+
+    words_add_string(object, "source", source_print(&ban->source, source));
+    words_add_string(object, "by", by_hand ? "hand" : "jail");
+    words_add_string(object, "jail", words_clean(row->jail, jail, sizeof(jail)));
+    if (by_hand)
+        fjson_object_object_add(object, "class", NULL);
+    else
+        words_add_string(object, "class", offence_class_name(ban->class));
+    words_add_number(object, "failures", ban->failures);
+    words_add_number(object, "threshold", row->threshold);
+    words_add_number(object, "findtime", (uint64_t)row->findtime_s);
+    words_add_time(object, "first", ban->first_ms);
+    words_add_time(object, "since", ban->since_ms);
+    words_add_time(object, "until", ban->until_ms);
+    words_add_string(object, "end",
+                     ban->end == BAN_RUNNING   ? "running"
+                     : ban->end == BAN_EXPIRED ? "expired"
+                                               : "lifted");
+    if (ban->end == BAN_RUNNING)
+        fjson_object_object_add(object, "ended", NULL);
+    else
+        words_add_time(object, "ended", ban->ended_ms);
+    if (ban->end == BAN_LIFTED_BY_HAND)
+        words_add_number(object, "liftedBy", ban->lifted_by);
+    return object;
+}

@@ -1,0 +1,58 @@
+/* story: what the table's ring and the ledger know about a client or a user.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAILCTL_STORY_H
+#define BANMAILCTL_STORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "banmailctl-bans.h"
+#include "ledger.h"
+#include "table-evidence.h"
+
+struct fjson_object;
+
+#define STORY_LINES   32 /* shown of one ban, or of one client */
+#define STORY_EARLIER 10 /* bans that are over */
+
+struct lines {
+    struct evidence line[STORY_LINES]; /* oldest first */
+    unsigned count;
+    unsigned attempts; /* that they tell of together */
+};
+
+struct earlier {
+    struct ledger_row row[STORY_EARLIER]; /* newest first */
+    unsigned count;
+};
+
+/* Opens the ledger of this table for reading; NULL when it cannot be read, with the reason. Close
+ * with ledger_close. */
+struct ledger *story_ledger(const struct table *table, const char **reason);
+
+/* The newest lines of one ban: from the ring, or, where that has lost some, from the ledger (may be
+ * NULL). */
+void story_of_ban(const struct table *table, struct ledger *ledger, const struct ban *ban,
+                  struct lines *lines);
+
+/* The newest lines in the ring of a client within `source`, whatever became of them; or those, in
+ * the ring or the ledger, that name the user. */
+void story_of_source(const struct table *table, const struct source *source, struct lines *lines);
+void story_of_user(const struct table *table, struct ledger *ledger, const char *user,
+                   struct lines *lines);
+
+/* The newest bans that are over of this source, of what holds it and within it. */
+void story_earlier(struct ledger *ledger, const struct source *source, struct earlier *earlier);
+
+/* One line for the eyes, two where the log line is known, behind `indent`; and as JSON. */
+void story_print_line(const struct evidence *evidence, const char *indent);
+struct fjson_object *story_lines_json(const struct lines *lines);
+
+/* How a ban ended, in words: "expired", "lifted by user id 0". */
+const char *story_end(const struct ban *ban, char text[64]);
+
+/* A row of the ledger as JSON; history and why show it. */
+struct fjson_object *story_row_json(const struct ledger_row *row);
+
+#endif

@@ -1,0 +1,534 @@
+/* why: everything that answers the user on the phone, in one command.
+ *
+ * An address or a prefix has its own story. A mailbox or a user name leads to the clients that
+ * failed with it, because the caller never knows his address. A host name leads to its addresses.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libfastjson/json.h>
+
+#include "banmailctl.h"
+#include "banmailctl-bans.h"
+#include "banmailctl-others.h"
+#include "banmailctl-place.h"
+#include "banmailctl-story.h"
+#include "banmailctl-words.h"
+#include "command.h"
+#include "object.h"
+#include "table-health.h"
+
+#define OTHERS_TIMEOUT_MS  20000
+#define COMMAND_TIMEOUT_MS 900
+#define CLIENTS_MOST       STORY_LINES
+
+struct why {
+    const struct invocation *invocation;
+    struct place place;
+    struct table *table;
+    struct ledger *ledger; /* NULL: cannot be read */
+    const char *ledger_reason;
+    int64_t now_ms;
+    bool is_paused;
+    struct bans bans;          /* all */
+    struct fjson_object *json; /* the array of what was found, or NULL */
+    bool any_banned, any_known;
+};
+
+/* ---- asking ---- */
+
+enum allowed { ALLOWED_NO, ALLOWED_YES, ALLOWED_UNKNOWN };
+
+/* The allow list is in rsyslogd's configuration, which only rsyslogd knows. */
+static enum allowed
+ask_allowed(const struct why *why, const struct source *source, char entry[SOURCE_TEXT_SIZE])
+{
+    char request[COMMAND_SIZE], answer[COMMAND_SIZE], text[SOURCE_TEXT_SIZE];
+    enum allowed allowed = ALLOWED_UNKNOWN;
+    struct fjson_object *object;
+
+    snprintf(request, sizeof(request), "{\"command\":\"allowed\",\"source\":\"%s\"}\n",
+             source_print(source, text));
+    if (command_send(why->place.socket, request, answer, COMMAND_TIMEOUT_MS) < 0)
+        return ALLOWED_UNKNOWN;
+    object = object_parse(answer, strlen(answer));
+    if (object && object_is_null(object, "entry"))
+        allowed = ALLOWED_NO;
+    else if (object && object_text(object, "entry", entry, SOURCE_TEXT_SIZE) == 0)
+        allowed = ALLOWED_YES;
+    fjson_object_put(object);
+    return allowed;
+}
+
+/* ---- one ban ---- */
+
+static void
+print_cause(const struct why *why, const struct ban *ban)
+{
+    char span[WORDS_SETTING_SIZE];
+    struct jail jail;
+
+    if (ban->origin == BAN_BY_HAND)
+        printf("  by hand: somebody ran banmailctl ban\n");
+    else if (table_read_jail(why->table, ban->jail, &jail) && jail.classes != 0)
+        printf("  %u failures, the last of them %s; the threshold is %u in %s\n",
+               (unsigned)ban->failures, offence_class_name(ban->class), jail.maxretry,
+               words_setting(jail.findtime_s, span));
+    else
+        printf("  %u failures, the last of them %s; its jail is configured no longer\n",
+               (unsigned)ban->failures, offence_class_name(ban->class));
+}
+
+static void
+print_ban(struct why *why, const struct ban *ban)
+{
+    char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], span[WORDS_SPAN_SIZE];
+    char stamp[WORDS_STAMP_SIZE];
+    struct lines lines;
+
+    printf("%s%s: BANNED%s by jail %s", words_colour(WORDS_BAD), source_print(&ban->source, source),
+           words_colour(WORDS_PLAIN), bans_jail_name(why->table, ban, jail));
+    if (ban->until_ms == TABLE_FOREVER_MS)
+        printf(" until it is lifted\n");
+    else
+        printf(", %s left, until %s\n", words_span(ban->until_ms - why->now_ms, span),
+               words_stamp(ban->until_ms, stamp));
+    printf("  since %s (%s), on the mail ports\n", words_span(why->now_ms - ban->since_ms, span),
+           words_stamp(ban->since_ms, stamp));
+    print_cause(why, ban);
+    if (why->is_paused)
+        printf("  NOT IN FORCE: ombanmail is paused (banmailctl resume)\n");
+    else if (ban->state == BAN_WANTED)
+        printf("  NOT IN FORCE YET: it waits for the kernel, see banmailctl status\n");
+    if (ban->origin == BAN_BY_HAND)
+        return;
+    story_of_ban(why->table, why->ledger, ban, &lines);
+    printf("  the lines that led to it%s:\n", lines.count ? "" : ": none are kept");
+    for (unsigned i = 0; i < lines.count; i++)
+        story_print_line(&lines.line[i], "    ");
+    if (lines.attempts < ban->failures)
+        printf("    %u of the %u failures have no line any more: overwritten, erased or not kept\n",
+               ban->failures - lines.attempts, (unsigned)ban->failures);
+}
+
+static struct fjson_object *
+ban_json(struct why *why, const struct ban *ban)
+{
+    struct ledger_row row = {.ban = *ban};
+    struct fjson_object *object;
+    struct lines lines;
+    struct jail jail;
+
+    if (table_read_jail(why->table, ban->jail, &jail)) {
+        memcpy(row.jail, jail.name, sizeof(row.jail));
+        row.threshold = ban->origin == BAN_BY_HAND ? 0 : jail.maxretry;
+        row.findtime_s = ban->origin == BAN_BY_HAND ? 0 : jail.findtime_s;
+    }
+    object = story_row_json(&row);
+    words_add_bool(object, "enforced", ban->state == BAN_ENFORCED && !why->is_paused);
+    story_of_ban(why->table, why->ledger, ban, &lines);
+    fjson_object_object_add(object, "lines", story_lines_json(&lines));
+    words_add_number(object, "linesMissing",
+                     lines.attempts < ban->failures ? ban->failures - lines.attempts : 0);
+    return object;
+}
+
+/* ---- an address or a prefix ---- */
+
+struct found {
+    struct source source;
+    const struct ban *bans[TABLE_JAILS_MAX];
+    unsigned ban_count;
+    struct lines lines; /* in memory, of it */
+    struct earlier earlier;
+    struct others others;
+    enum allowed allowed;
+    char entry[SOURCE_TEXT_SIZE];
+};
+
+static void
+look_up(struct why *why, const struct source *source, struct found *found)
+{
+    *found = (struct found){.source = *source};
+    for (size_t i = 0; i < why->bans.count && found->ban_count < TABLE_JAILS_MAX; i++)
+        if (bans_touches(&why->bans.ban[i], source))
+            found->bans[found->ban_count++] = &why->bans.ban[i];
+    story_of_source(why->table, source, &found->lines);
+    story_earlier(why->ledger, source, &found->earlier);
+    others_ask(source, OTHERS_TIMEOUT_MS, &found->others);
+    found->allowed = ask_allowed(why, source, found->entry);
+    why->any_banned |= found->ban_count > 0;
+    why->any_known |= found->ban_count > 0 || found->lines.count > 0 || found->earlier.count > 0;
+}
+
+static void
+print_kernel(const struct why *why, const struct found *found)
+{
+    bool should = found->ban_count > 0 && !why->is_paused &&
+                  source_contains(&found->bans[0]->source, &found->source);
+
+    if (!found->others.was_asked)
+        printf("  kernel: not asked, %s\n", found->others.trouble);
+    else if (found->ban_count > 0 && !should && !why->is_paused)
+        printf("  kernel: ask for one of these addresses to see whether it agrees\n");
+    else if (found->others.is_enforced == should)
+        printf("  kernel: agrees, its sets %s\n", should ? "hold it" : "do not hold it");
+    else if (should)
+        printf("  kernel: DOES NOT AGREE: its sets do not hold it; see banmailctl status\n");
+    else
+        printf("  kernel: DOES NOT AGREE: its sets still hold it; see banmailctl status\n");
+}
+
+static void
+print_others(const struct found *found)
+{
+    for (unsigned i = 0; i < found->others.count; i++) {
+        const struct other *other = &found->others.list[i];
+
+        printf("  %salso held by%s %s (%s)\n", words_colour(WORDS_BAD), words_colour(WORDS_PLAIN),
+               other->place, other->detail);
+        if (other->remedy[0])
+            printf("    see: %s\n", other->remedy);
+    }
+    if (found->others.was_asked && found->others.count == 0)
+        printf("  nobody else on this host blocks it: no other nftables set or rule, no iptables "
+               "chain\n");
+}
+
+static void
+print_earlier(const struct why *why, const struct earlier *earlier)
+{
+    char source[SOURCE_TEXT_SIZE], since[WORDS_STAMP_SIZE], ended[WORDS_STAMP_SIZE], end[64];
+    char jail[JAIL_NAME_SIZE * 4];
+
+    if (!why->ledger) {
+        printf("  earlier bans: the ledger cannot be read: %s\n", why->ledger_reason);
+        return;
+    }
+    printf("  earlier bans: %s\n", earlier->count ? "" : "none");
+    for (unsigned i = 0; i < earlier->count; i++) {
+        const struct ledger_row *row = &earlier->row[i];
+
+        printf("    %s  %s  %s to %s, %s, %u failures\n", source_print(&row->ban.source, source),
+               words_clean(row->jail, jail, sizeof(jail)), words_stamp(row->ban.since_ms, since),
+               words_stamp(row->ban.ended_ms, ended), story_end(&row->ban, end),
+               (unsigned)row->ban.failures);
+    }
+}
+
+static void
+print_not_banned(const struct found *found)
+{
+    char source[SOURCE_TEXT_SIZE];
+
+    source_print(&found->source, source);
+    printf("%s%s: is not banned%s\n", words_colour(WORDS_GOOD), source, words_colour(WORDS_PLAIN));
+    if (found->lines.count > 0) {
+        printf("  its latest failures:\n");
+        for (unsigned i = 0; i < found->lines.count; i++)
+            story_print_line(&found->lines.line[i], "    ");
+    } else if (found->earlier.count == 0) {
+        printf(
+            "  ombanmail has never counted a failure of it, as far as memory and ledger go.\n"
+            "  Where to look: does it reach this host at all (the mail log, grep '%s'); is it\n"
+            "  another address (banmailctl why MAILBOX); do the lines reach ombanmail and match\n"
+            "  (banmailctl status, banmailctl test /var/log/mail.log)\n",
+            source);
+    }
+}
+
+static void
+print_found(struct why *why, const struct found *found)
+{
+    char source[SOURCE_TEXT_SIZE];
+
+    for (unsigned i = 0; i < found->ban_count; i++)
+        print_ban(why, found->bans[i]);
+    if (found->ban_count == 0)
+        print_not_banned(found);
+    print_earlier(why, &found->earlier);
+    if (found->allowed == ALLOWED_YES)
+        printf("  allow list: its entry %s holds it, so it is never banned by a jail\n",
+               found->entry);
+    else
+        printf("  allow list: %s\n", found->allowed == ALLOWED_NO
+                                         ? "not on it"
+                                         : "not known: rsyslogd does not answer, or to root only");
+    print_kernel(why, found);
+    print_others(found);
+    if (found->ban_count > 0)
+        printf("  lift it with: banmailctl unban %s\n", source_print(&found->source, source));
+}
+
+static struct fjson_object *
+others_json(const struct others *others)
+{
+    struct fjson_object *array = fjson_object_new_array();
+
+    for (unsigned i = 0; i < others->count; i++) {
+        struct fjson_object *object = fjson_object_new_object();
+
+        words_add_string(object, "place", others->list[i].place);
+        words_add_string(object, "detail", others->list[i].detail);
+        words_add_string(object, "see", others->list[i].remedy);
+        fjson_object_array_add(array, object);
+    }
+    return array;
+}
+
+static struct fjson_object *
+found_json(struct why *why, const struct found *found)
+{
+    struct fjson_object *object = fjson_object_new_object(), *bans = fjson_object_new_array();
+    struct fjson_object *earlier = fjson_object_new_array();
+    char source[SOURCE_TEXT_SIZE], lift[SOURCE_TEXT_SIZE + 32];
+
+    words_add_string(object, "source", source_print(&found->source, source));
+    words_add_bool(object, "banned", found->ban_count > 0);
+    for (unsigned i = 0; i < found->ban_count; i++)
+        fjson_object_array_add(bans, ban_json(why, found->bans[i]));
+    for (unsigned i = 0; i < found->earlier.count; i++)
+        fjson_object_array_add(earlier, story_row_json(&found->earlier.row[i]));
+    fjson_object_object_add(object, "bans", bans);
+    fjson_object_object_add(object, "failures", story_lines_json(&found->lines));
+    fjson_object_object_add(object, "earlier", earlier);
+    if (found->allowed == ALLOWED_YES)
+        words_add_string(object, "allowedBy", found->entry);
+    else
+        fjson_object_object_add(object, "allowedBy", NULL);
+    words_add_bool(object, "allowListKnown", found->allowed != ALLOWED_UNKNOWN);
+    if (found->others.was_asked)
+        words_add_bool(object, "inKernel", found->others.is_enforced);
+    else
+        fjson_object_object_add(object, "inKernel", NULL);
+    fjson_object_object_add(object, "others", others_json(&found->others));
+    snprintf(lift, sizeof(lift), "banmailctl unban %s", source);
+    if (found->ban_count > 0)
+        words_add_string(object, "lift", lift);
+    else
+        fjson_object_object_add(object, "lift", NULL);
+    return object;
+}
+
+static void
+explain_source(struct why *why, const struct source *source)
+{
+    static struct found found; /* some 100 kB */
+
+    look_up(why, source, &found);
+    if (why->json)
+        fjson_object_array_add(why->json, found_json(why, &found));
+    else
+        print_found(why, &found);
+}
+
+/* ---- a mailbox or a user name ---- */
+
+struct client {
+    struct source source;
+    unsigned failures;
+    int64_t last_ms;
+};
+
+static unsigned
+gather_clients(const struct lines *lines, struct client clients[CLIENTS_MOST])
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < lines->count; i++) {
+        const struct evidence *evidence = &lines->line[i];
+        unsigned at = 0;
+
+        while (at < count && source_compare(&clients[at].source, &evidence->client) != 0)
+            at++;
+        if (at == count)
+            clients[count++] = (struct client){.source = evidence->client};
+        clients[at].failures += evidence->attempts;
+        clients[at].last_ms = evidence->stamp_ms;
+    }
+    return count;
+}
+
+static const struct ban *
+ban_of(const struct why *why, const struct source *source)
+{
+    for (size_t i = 0; i < why->bans.count; i++)
+        if (source_contains(&why->bans.ban[i].source, source))
+            return &why->bans.ban[i];
+    return NULL;
+}
+
+static void
+print_client(const struct why *why, const struct client *client)
+{
+    char source[SOURCE_TEXT_SIZE], stamp[WORDS_STAMP_SIZE], span[WORDS_SPAN_SIZE];
+    const struct ban *ban = ban_of(why, &client->source);
+
+    printf("  %s  %u failure%s, the last %s: %s%s%s", source_print(&client->source, source),
+           client->failures, client->failures == 1 ? "" : "s", words_stamp(client->last_ms, stamp),
+           words_colour(ban ? WORDS_BAD : WORDS_GOOD), ban ? "BANNED" : "not banned",
+           words_colour(WORDS_PLAIN));
+    if (ban && ban->until_ms != TABLE_FOREVER_MS)
+        printf(", %s left", words_span(ban->until_ms - why->now_ms, span));
+    putchar('\n');
+    if (ban)
+        printf("    lift it with: banmailctl unban %s; the whole story: banmailctl why %s\n",
+               source, source);
+}
+
+static struct fjson_object *
+client_json(const struct why *why, const struct client *client)
+{
+    struct fjson_object *object = fjson_object_new_object();
+    char source[SOURCE_TEXT_SIZE];
+
+    words_add_string(object, "source", source_print(&client->source, source));
+    words_add_number(object, "failures", client->failures);
+    words_add_time(object, "last", client->last_ms);
+    words_add_bool(object, "banned", ban_of(why, &client->source) != NULL);
+    return object;
+}
+
+/* Under a shortened name others may hide: that has to be said. */
+static void
+explain_user(struct why *why, const char *name)
+{
+    struct client clients[CLIENTS_MOST];
+    char user[EVIDENCE_USER_SIZE], clean[EVIDENCE_USER_SIZE * 4];
+    static struct lines lines;
+    bool is_short = false;
+    unsigned count;
+
+    evidence_user(EVIDENCE_FULL, name, strlen(name), user);
+    story_of_user(why->table, why->ledger, user, &lines);
+    if (lines.count == 0) {
+        evidence_user(EVIDENCE_REDACTED, name, strlen(name), user);
+        is_short = strcmp(user, name) != 0;
+        story_of_user(why->table, why->ledger, user, &lines);
+    }
+    count = gather_clients(&lines, clients);
+    words_clean(is_short ? user : name, clean, sizeof(clean));
+    why->any_known |= count > 0;
+    if (!why->json) {
+        printf(count ? "%s: failures as this user came from\n"
+                     : "%s: no failure as this user is known\n",
+               clean);
+        if (is_short && count)
+            printf("  (names that are no mailbox are kept shortened: other users may hide here)\n");
+        if (!count)
+            printf("  Where to look: the address that the user comes from (banmailctl why ADDRESS);"
+                   "\n  whether his attempts reach this host (the mail log, grep his name)\n");
+    }
+    for (unsigned i = 0; i < count; i++) {
+        why->any_banned |= ban_of(why, &clients[i].source) != NULL;
+        if (why->json)
+            fjson_object_array_add(why->json, client_json(why, &clients[i]));
+        else
+            print_client(why, &clients[i]);
+    }
+}
+
+/* ---- a host name ---- */
+
+static bool
+source_of_address(const struct sockaddr *address, struct source *source)
+{
+    char text[NI_MAXHOST];
+    socklen_t size =
+        address->sa_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+
+    return getnameinfo(address, size, text, sizeof(text), NULL, 0, NI_NUMERICHOST) == 0 &&
+           source_parse(text, strlen(text), source) == 0;
+}
+
+static int
+explain_host(struct why *why, const char *name)
+{
+    const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *addresses = NULL;
+    struct source source;
+    char clean[256];
+    int error = getaddrinfo(name, NULL, &hints, &addresses);
+
+    if (error)
+        return banmailctl_fail(why->invocation, EXIT_USAGE,
+                               "%s: no address, no mailbox, and as a host name: %s",
+                               words_clean(name, clean, sizeof(clean)), gai_strerror(error));
+    for (const struct addrinfo *at = addresses; at; at = at->ai_next)
+        if (source_of_address(at->ai_addr, &source))
+            explain_source(why, &source);
+    freeaddrinfo(addresses);
+    return EXIT_FINE;
+}
+
+/* ---- from the word to the exit status ---- */
+
+static int
+explain(struct why *why, const char *word)
+{
+    char reason[512];
+    struct source source;
+
+    if (words_parse_source(word, &source, reason, sizeof(reason)) == 0)
+        explain_source(why, &source);
+    else if (strchr(word, '@') || !strchr(word, '.'))
+        explain_user(why, word);
+    else if (strspn(word, "0123456789./:") == strlen(word))
+        return banmailctl_fail(why->invocation, EXIT_USAGE, "%s", reason);
+    else
+        return explain_host(why, word);
+    return EXIT_FINE;
+}
+
+static void
+print_json(struct why *why, const char *word)
+{
+    struct fjson_object *object = fjson_object_new_object();
+    char clean[1024];
+
+    words_add_string(object, "query", words_clean(word, clean, sizeof(clean)));
+    words_add_bool(object, "banned", why->any_banned);
+    words_add_bool(object, "known", why->any_known);
+    words_add_bool(object, "paused", why->is_paused);
+    fjson_object_object_add(object, "found", why->json);
+    words_print_json(object);
+}
+
+int
+why_main(const struct invocation *invocation)
+{
+    struct why why = {.invocation = invocation, .now_ms = banmailctl_now_ms()};
+    struct table_health health;
+    int status;
+
+    if (invocation->count == 0)
+        return banmailctl_fail(invocation, EXIT_USAGE,
+                               "why needs an address, a prefix, a mailbox or a name: banmailctl "
+                               "why 203.0.113.9");
+    if ((status = banmailctl_read(invocation, &why.place, &why.table)) != EXIT_FINE)
+        return status;
+    table_read_health(why.table, why.now_ms, &health);
+    why.is_paused = health.paused_until_ms > why.now_ms;
+    why.ledger = story_ledger(why.table, &why.ledger_reason);
+    if (bans_read(why.table, why.now_ms, &why.bans) < 0)
+        status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
+    why.json = invocation->json ? fjson_object_new_array() : NULL;
+    if (status == EXIT_FINE)
+        status = explain(&why, invocation->words[0]);
+    if (status == EXIT_FINE && why.json)
+        print_json(&why, invocation->words[0]);
+    else
+        fjson_object_put(why.json);
+    if (status == EXIT_FINE && !why.any_banned)
+        status = EXIT_NO;
+    bans_free(&why.bans);
+    ledger_close(why.ledger);
+    table_close(why.table);
+    return status;
+}
