@@ -108,7 +108,7 @@ read_source(struct fjson_object *object, struct request *request, char *answer)
     if (!request->has_source)
         return 0;
     if (result < 0)
-        return answer_error(answer, -EINVAL, "source is not an address nor ADDRESS/BITS");
+        return answer_error(answer, -EINVAL, "no source, or not an address nor ADDRESS/BITS");
     if (source_parse_prefix(text, strlen(text), &request->source) < 0)
         return answer_error(answer, -EINVAL, "'%s' is neither an address nor ADDRESS/BITS", text);
     source_print(&request->source, request->source_text);

@@ -4,7 +4,8 @@
  *   {"command":"unban","source":"203.0.113.9"}
  *   {"command":"unban","source":"203.0.113.9","jail":"mail"}
  *   {"command":"pause","seconds":600}    {"command":"resume"}
- *   {"command":"allowed","source":"203.0.113.9"}  → {"done":true,"bans":0,"entry":"203.0.113.0/24"}
+ *   {"command":"allowed","source":"203.0.113.9"}
+ *   → {"done":true,"bans":0,"entry":"203.0.113.0/24"}
  *   {"command":"forget","source":"203.0.113.9"}   → {"done":true,"bans":0,"erased":17}
  *   {"command":"forget","user":"anna@example.org"}
  *   → {"done":true,"bans":1}    → {"done":false,"error":"…"}

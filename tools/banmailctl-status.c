@@ -17,16 +17,24 @@
 #include "banmailctl-bans.h"
 #include "banmailctl-place.h"
 #include "banmailctl-words.h"
+#include "ledger.h"
+#include "table-health.h"
 
-#define TROUBLES_MAX    8
+#define TROUBLES_MAX    16
 #define TROUBLE_SIZE    768
 #define PENDING_WAIT_MS 500 /* a ban of this moment is no trouble yet */
 #define POLL_MS         5
+#define SILENT_MS       (60 * 60000) /* without any mail line: more than a quiet night has */
+#define UNMATCHED_LEAST 10           /* lines that look like a login, in a quarter of an hour */
+#define UNMATCHED_SHARE 20           /* one of so many lines that a rule knows */
+#define HELD_BACK_MS    (60 * 60000) /* how long a limit that was reached is worth saying */
 
 struct summary {
     struct table_status table;
+    struct table_health health;
     struct bans bans;
     int64_t now_ms;
+    int64_t silent_ms; /* without a mail line, that is too long */
     size_t tracked, pending, v4;
     size_t by_jail[TABLE_JAILS_MAX]; /* the manual one: bans by hand */
     char troubles[TROUBLES_MAX][TROUBLE_SIZE];
@@ -81,12 +89,66 @@ find_rsyslogd_troubles(struct summary *summary, const struct table *table)
                     words_clean(summary->table.version, clean, sizeof(clean)), PACKAGE_VERSION);
 }
 
+/* A module that runs and sees nothing is the commonest fault of all. */
+static void
+find_blindness(struct summary *summary)
+{
+    const struct table_health *health = &summary->health;
+    int64_t since_ms = health->last_message_ms > summary->table.opened_ms
+                           ? health->last_message_ms
+                           : summary->table.opened_ms;
+    char span[WORDS_SPAN_SIZE];
+
+    if (!summary->table.writer)
+        return;
+    if (summary->now_ms - since_ms >= summary->silent_ms)
+        add_trouble(
+            summary,
+            "no line of a mail server has come for %s: nothing can be counted; look whether "
+            "rsyslogd gets Postfix's and Dovecot's lines, and whether its configuration "
+            "includes mail.conf",
+            words_span(summary->now_ms - since_ms, span));
+    if (health->recent_unmatched >= UNMATCHED_LEAST &&
+        health->recent_unmatched * UNMATCHED_SHARE > health->recent_matched)
+        add_trouble(summary,
+                    "%" PRIu64 " lines of the last %s look like failed logins, but no rule knows "
+                    "them (%" PRIu64 " were known): the rulebases do not fit this mail server; see "
+                    "banmailctl test /var/log/mail.log",
+                    health->recent_unmatched, words_span(health->recent_s * 1000, span),
+                    health->recent_matched);
+}
+
+static void
+find_brakes(struct summary *summary)
+{
+    const struct table_health *health = &summary->health;
+    char stamp[WORDS_STAMP_SIZE];
+
+    if (health->paused_until_ms == TABLE_FOREVER_MS)
+        add_trouble(summary, "PAUSED: nobody is kept out until banmailctl resume");
+    else if (health->paused_until_ms > summary->now_ms)
+        add_trouble(summary, "PAUSED: nobody is kept out until %s, or banmailctl resume",
+                    words_stamp(health->paused_until_ms, stamp));
+    if (health->held_back && summary->now_ms - health->held_back_ms < HELD_BACK_MS)
+        add_trouble(summary,
+                    "maxBanRate held bans back %" PRIu64 " times, last at %s: is a rule or a jail "
+                    "wrong (banmailctl list), or is it an attack by that many (raise maxBanRate)?",
+                    health->held_back, words_stamp(health->held_back_ms, stamp));
+    if (health->ledger_error && summary->table.writer)
+        add_trouble(summary,
+                    "the ledger cannot be written: %s; bans are enforced all the same, but would "
+                    "not outlive a reboot",
+                    ledger_error(health->ledger_error));
+}
+
 static void
 find_troubles(struct summary *summary, const struct table *table)
 {
     char clean[512];
 
     find_rsyslogd_troubles(summary, table);
+    find_brakes(summary);
+    find_blindness(summary);
     if (summary->table.trouble[0] && summary->table.writer)
         add_trouble(summary, "%s", words_clean(summary->table.trouble, clean, sizeof(clean)));
     if (summary->pending && summary->table.writer)
@@ -109,6 +171,7 @@ summarize(const struct table *table, struct summary *summary)
     summary->pending = wait_for_pending(table);
     summary->now_ms = banmailctl_now_ms();
     table_read_status(table, &summary->table);
+    table_read_health(table, summary->now_ms, &summary->health);
     summary->tracked = table_tracked(table);
     if (bans_read(table, summary->now_ms, &summary->bans) < 0)
         return -ENOMEM;
@@ -182,9 +245,16 @@ static void
 print_numbers(const struct summary *summary)
 {
     const struct table_status *table = &summary->table;
-    char stamp[WORDS_STAMP_SIZE];
+    const struct table_health *health = &summary->health;
+    char stamp[WORDS_STAMP_SIZE], span[WORDS_SPAN_SIZE];
 
-    printf("\ntracked   %zu clients, room for %" PRIu32 "\n", summary->tracked, table->capacity);
+    printf("\nlines     %" PRIu64 " of mail servers, %" PRIu64 " known to a rule, %" PRIu64
+           " unknown that look like a login;\n          the latest %s%s\n",
+           health->messages, health->matched, health->unmatched,
+           health->last_message_ms ? words_span(summary->now_ms - health->last_message_ms, span)
+                                   : "has not come yet",
+           health->last_message_ms ? " ago" : "");
+    printf("tracked   %zu clients, room for %" PRIu32 "\n", summary->tracked, table->capacity);
     printf("banned    %zu (%zu IPv4, %zu IPv6), room for %" PRIu32 "; %zu waiting for the kernel\n",
            summary->bans.count, summary->v4, summary->bans.count - summary->v4, table->max_bans,
            summary->pending);
@@ -299,6 +369,29 @@ totals_json(const struct table_status *table)
     return object;
 }
 
+static struct fjson_object *
+health_json(const struct summary *summary)
+{
+    const struct table_health *health = &summary->health;
+    struct fjson_object *object = fjson_object_new_object();
+
+    words_add_number(object, "messages", health->messages);
+    words_add_number(object, "matched", health->matched);
+    words_add_number(object, "unmatched", health->unmatched);
+    words_add_number(object, "recentSeconds", (uint64_t)health->recent_s);
+    words_add_number(object, "recentMessages", health->recent_messages);
+    words_add_number(object, "recentMatched", health->recent_matched);
+    words_add_number(object, "recentUnmatched", health->recent_unmatched);
+    if (health->last_message_ms)
+        words_add_time(object, "lastMessage", health->last_message_ms);
+    else
+        fjson_object_object_add(object, "lastMessage", NULL);
+    words_add_bool(object, "paused", health->paused_until_ms > summary->now_ms);
+    words_add_number(object, "heldBack", health->held_back);
+    words_add_bool(object, "ledgerFine", health->ledger_error == 0);
+    return object;
+}
+
 static void
 print_json(const struct place *place, const struct table *table, const struct summary *summary)
 {
@@ -312,6 +405,7 @@ print_json(const struct place *place, const struct table *table, const struct su
     fjson_object_object_add(object, "table", table_json(place, &summary->table));
     fjson_object_object_add(object, "jails", jails_json(table, summary));
     fjson_object_object_add(object, "now", numbers_json(summary));
+    fjson_object_object_add(object, "health", health_json(summary));
     fjson_object_object_add(object, "totals", totals_json(&summary->table));
     words_print_json(object);
 }
@@ -319,7 +413,8 @@ print_json(const struct place *place, const struct table *table, const struct su
 int
 status_main(const struct invocation *invocation)
 {
-    struct summary summary = {0};
+    struct summary summary = {.silent_ms =
+                                  invocation->forever ? SILENT_MS : invocation->for_s * 1000};
     struct place place;
     struct table *table;
     int status;

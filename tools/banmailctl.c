@@ -22,10 +22,11 @@ static int version_main(const struct invocation *invocation);
 static int help_main(const struct invocation *invocation);
 
 static const char status_help[] =
-    "Usage: banmailctl status [--json] [--table FILE]\n"
+    "Usage: banmailctl status [--for TIME] [--json] [--table FILE]\n"
     "\n"
     "Says first whether anything is wrong, and what to do about it; then the jails, the clients\n"
-    "tracked and banned, and the totals.\n"
+    "tracked and banned, and the totals. --for: how long no line of a mail server may come before\n"
+    "that is wrong (1h).\n"
     "\n"
     "Exit status: 0 all is well, 1 something is wrong, 3 there is no table, 4 permission denied.\n"
     "\n"
@@ -74,9 +75,9 @@ static const char why_help[] =
     "Usage: banmailctl why ADDRESS|PREFIX|MAILBOX|NAME [--json] [--table FILE]\n"
     "\n"
     "Tells whether a client is banned, since when, until when and by which jail; the lines that\n"
-    "led to it; its earlier bans; whether it is allow-listed; whether the kernel agrees; who else on\n"
-    "this host blocks it; and what lifts the ban. For a mailbox or a user: which clients failed\n"
-    "with it, and which of them are banned.\n"
+    "led to it; its earlier bans; whether it is allow-listed; whether the kernel agrees; who else\n"
+    "on this host blocks it; and what lifts the ban. For a mailbox or a user: which clients\n"
+    "failed with it, and which of them are banned.\n"
     "\n"
     "Exit status: 0 banned, 1 not banned.\n"
     "\n"
@@ -338,9 +339,9 @@ parse_for(struct invocation *invocation, const struct command *command, const ch
     char clean[64];
 
     if (!command || (command->main != order_ban && command->main != pause_main &&
-                     command->main != history_main))
+                     command->main != history_main && command->main != status_main))
         return banmailctl_fail(invocation, EXIT_USAGE,
-                               "--for belongs to ban, pause and history: banmailctl ban "
+                               "--for belongs to ban, pause, history and status: banmailctl ban "
                                "203.0.113.9 --for 24h");
     if (jail_parse_time(text, true, &invocation->for_s) < 0)
         return banmailctl_fail(

@@ -21,6 +21,7 @@
 #include <json.h>
 
 #include "command.h"
+#include "table-health.h"
 #include "object.h"
 
 #define NOW_MS INT64_C(1795248545000)
@@ -192,8 +193,14 @@ what_is_no_request(void **state)
     assert_refused("{\"command\":\"ban\"}", -EINVAL, "no source");
     assert_refused("{\"command\":\"flush\",\"source\":\"203.0.113.9\"}", -EINVAL, "'flush'");
     assert_refused("{\"command\":7,\"source\":\"203.0.113.9\"}", -EINVAL, "no command");
+    assert_refused("{\"command\":\"unban\",\"source\":\"203.0.113.9\",\"scope\":\"mx1\"}", -EINVAL,
+                   "'scope'");
     assert_refused("{\"command\":\"unban\",\"source\":\"203.0.113.9\",\"jail\":\"mail\"}", -EINVAL,
-                   "'jail'");
+                   "no jail 'mail'");
+    assert_refused("{\"command\":\"ban\",\"source\":\"203.0.113.9\",\"jail\":\"mail\"}", -EINVAL,
+                   "ban takes no jail");
+    assert_refused("{\"command\":\"pause\",\"source\":\"203.0.113.9\"}", -EINVAL, "no source");
+    assert_refused("{\"command\":\"forget\"}", -EINVAL, "a source or a user");
     assert_refused("{\"command\":\"unban\",\"source\":\"203.0.113.9\",\"seconds\":5}", -EINVAL,
                    "no seconds");
     assert_refused(BAN("203.0.113.999"), -EINVAL, "'203.0.113.999' is neither");
@@ -215,6 +222,29 @@ what_is_no_request(void **state)
     longest[sizeof(longest) - 1] = '\0';
     assert_refused(longest, -EMSGSIZE, "at most");
     assert_int_equal(live_bans(&ban), 0);
+}
+
+static void
+a_pause_is_begun_and_ended(void **state)
+{
+    struct table_change changes[8];
+    struct table_health health;
+    (void)state;
+    assert_int_equal(run(BAN("203.0.113.9")), 1);
+    assert_int_equal(run("{\"command\":\"pause\",\"seconds\":60}"), 1);
+    table_read_health(table, NOW_MS, &health);
+    assert_int_equal(health.paused_until_ms, NOW_MS + 60000);
+    assert_int_equal(table_take(table, changes, 8, NOW_MS), 1);
+    assert_false(changes[0].wanted);
+    table_settle(table, changes, 1, true, NOW_MS);
+    assert_int_equal(table_end_pause(table, NOW_MS + 59999), NOW_MS + 60000);
+    assert_int_equal(table_take(table, changes, 8, NOW_MS), 0);
+    assert_int_equal(table_end_pause(table, NOW_MS + 60000), TABLE_FOREVER_MS);
+    assert_int_equal(table_take(table, changes, 8, NOW_MS), 1);
+    assert_true(changes[0].wanted);
+    assert_int_equal(run("{\"command\":\"resume\"}"), 0);
+    assert_int_equal(run("{\"command\":\"pause\"}"), 1);
+    assert_int_equal(run("{\"command\":\"resume\"}"), 1);
 }
 
 static void
@@ -313,9 +343,13 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_ban_is_wanted),      TEST(prefixes_for_ever_and_what_lies_within),
-        TEST(who_is_never_banned),  TEST(what_is_no_request),
-        TEST(a_full_table_says_so), TEST(random_requests_are_survived),
+        TEST(a_ban_is_wanted),
+        TEST(prefixes_for_ever_and_what_lies_within),
+        TEST(who_is_never_banned),
+        TEST(what_is_no_request),
+        TEST(a_full_table_says_so),
+        TEST(a_pause_is_begun_and_ended),
+        TEST(random_requests_are_survived),
         TEST(sending_and_its_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
