@@ -507,8 +507,28 @@ hear(struct scribe *scribe, struct client *client)
         answer(client, "{\"done\":false,\"error\":\"the request is too long\"}\n");
 }
 
+#define GROUPS_MOST 1024
+
+/* By the kernel's word about the process at the other end, not by its own. */
+static bool
+is_in_group(int fd, const struct ucred *peer, gid_t group)
+{
+    gid_t groups[GROUPS_MOST];
+    socklen_t size = sizeof(groups);
+    if (group == 0 || group == (gid_t)-1)
+        return false;
+    if (peer->gid == group)
+        return true;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+        return false;
+    for (size_t i = 0; i < size / sizeof(groups[0]); i++)
+        if (groups[i] == group)
+            return true;
+    return false;
+}
+
 static void
-admit(struct client *client, int64_t now_ms)
+admit(const struct scribe *scribe, struct client *client, int64_t now_ms)
 {
     struct ucred peer;
     socklen_t size = sizeof(peer);
@@ -519,11 +539,12 @@ admit(struct client *client, int64_t now_ms)
         return;
     }
     client->user = peer.uid;
-    if (peer.uid != 0 && peer.uid != geteuid()) {
+    if (peer.uid != 0 && peer.uid != geteuid() &&
+        !is_in_group(client->fd, &peer, scribe->options.command_group)) {
         char text[COMMAND_SIZE];
         snprintf(text, sizeof(text),
-                 "{\"done\":false,\"error\":\"user id %lu may not command: root may, and user id "
-                 "%lu, which rsyslogd runs as\"}\n",
+                 "{\"done\":false,\"error\":\"user id %lu may not command: root may, user id %lu, "
+                 "which rsyslogd runs as, and the members of commandGroup\"}\n",
                  (unsigned long)peer.uid, (unsigned long)geteuid());
         answer(client, text);
     }
@@ -545,7 +566,7 @@ accept_clients(struct scribe *scribe, int64_t now_ms)
     while ((client = free_client(scribe)) != NULL) {
         client->fd = accept4(scribe->listen_socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (client->fd >= 0) {
-            admit(client, now_ms);
+            admit(scribe, client, now_ms);
         } else if (errno != EINTR && errno != ECONNABORTED) {
             if (errno != EAGAIN)
                 scribe->accept_after_ms = now_ms + LOOK_MS;

@@ -8,8 +8,8 @@
  * (bans run out without anybody waking it). A transaction is on the disk when it returns: a power
  * loss costs at most the last second.
  *
- * Who may command: root, and the user that this process runs as. Everybody else whom the socket's
- * mode lets connect gets a refusal.
+ * Who may command: root, the user that this process runs as, and members of the command group.
+ * Everybody else whom the socket's mode lets connect gets a refusal.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BANMAIL_SCRIBE_H
@@ -35,6 +35,7 @@ struct scribe_options {
     void (*look)(void); /* called about once a second, for what a caller has to say; may be NULL */
     const struct report *report;
     int64_t retention_s;  /* what ended longer ago is deleted from the ledger; 0: nothing is */
+    gid_t command_group;  /* whose members may command; 0 or (gid_t)-1: nobody's */
     uint64_t ledger_size; /* bytes; likewise what is oldest in a larger one; 0: no limit */
 };
 

@@ -687,6 +687,7 @@ start_scribe(const struct parameters *parameters)
                                            .allow = allow_in_force,
                                            .look = say_news,
                                            .retention_s = parameters->retention_s,
+                                           .command_group = parameters->command_group,
                                            .ledger_size = parameters->ledger_size,
                                            .report = &report};
 
@@ -835,13 +836,22 @@ BEGINactivateCnfPrePrivDrop
     const globals_t *const globals = &pModConf->pConf->globals;
     const uid_t owner = globals->uidDropPriv == 0 ? (uid_t)-1 : (uid_t)globals->uidDropPriv;
     const gid_t group = globals->gidDropPriv == 0 ? (gid_t)-1 : (gid_t)globals->gidDropPriv;
+    const gid_t readers =
+        pModConf->parameters.group == (gid_t)-1 ? group : pModConf->parameters.group;
+    const gid_t commanders =
+        pModConf->parameters.command_group == (gid_t)-1 ? group : pModConf->parameters.command_group;
     CODESTARTactivateCnfPrePrivDrop
     if (pModConf->instances == NULL)
         FINALIZE; /* loaded, but no action: nothing to do */
     CHKiRet(make_directory(pModConf->parameters.runtime_directory, 0755, owner, group));
-    CHKiRet(make_directory(pModConf->parameters.state_directory, 0750, owner, group));
-    give_ledger(&pModConf->parameters, owner, group);
-    CHKiRet(open_table(&pModConf->parameters, owner, group));
+    CHKiRet(make_directory(pModConf->parameters.state_directory, 0750, owner, readers));
+    /* set-group-ID: what a dropped rsyslogd makes there belongs to the readers too */
+    if (pModConf->parameters.group != (gid_t)-1 &&
+        chmod(pModConf->parameters.state_directory, 02750) != 0)
+        LogError(errno, RS_RET_ERR, "ombanmail: the group cannot read %s",
+                 pModConf->parameters.state_directory);
+    give_ledger(&pModConf->parameters, owner, readers);
+    CHKiRet(open_table(&pModConf->parameters, owner, readers));
     pModConf->active = true;
     CHKiRet(watch_stamps(&pModConf->parameters));
     engine.backend = backend_new(engine.table);
@@ -849,7 +859,7 @@ BEGINactivateCnfPrePrivDrop
     table_set_ban_rate(engine.table, pModConf->parameters.max_ban_rate);
     register_jails(pModConf->instances);
     table_set_manual_ports(engine.table, &pModConf->parameters.jail.ports);
-    listen_for_commands(&pModConf->parameters, owner, group);
+    listen_for_commands(&pModConf->parameters, owner, commanders);
     start_keeper(&pModConf->parameters);
 finalize_it:
 ENDactivateCnfPrePrivDrop

@@ -8,6 +8,7 @@
 #include "rsyslog.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,6 +209,29 @@ read_retention(const char *name, const char *word, struct parameters *parameters
 }
 
 static bool
+find_group(const char *name, const char *word, gid_t *group)
+{
+    const struct group *const entry = getgrnam(word);
+
+    if (entry == NULL)
+        return refuse(name, word, "the name of a group of this host is allowed");
+    *group = entry->gr_gid;
+    return true;
+}
+
+static bool
+read_group(const char *name, const char *word, struct parameters *parameters)
+{
+    return find_group(name, word, &parameters->group);
+}
+
+static bool
+read_command_group(const char *name, const char *word, struct parameters *parameters)
+{
+    return find_group(name, word, &parameters->command_group);
+}
+
+static bool
 read_ledger_size(const char *name, const char *word, struct parameters *parameters)
 {
     unsigned long mebibytes;
@@ -354,6 +378,8 @@ static const struct parameter module_table[] = {
     {"evidence", "evidence", eCmdHdlrString, read_evidence},
     {"maxBanRate", "maxbanrate", eCmdHdlrString, read_max_ban_rate},
     {"retention", "retention", eCmdHdlrString, read_retention},
+    {"group", "group", eCmdHdlrString, read_group},
+    {"commandGroup", "commandgroup", eCmdHdlrString, read_command_group},
     {"maxLedgerSize", "maxledgersize", eCmdHdlrString, read_ledger_size},
     JAIL_PARAMETERS,
 };
@@ -451,6 +477,8 @@ parameters_read_module(struct nvlst *list, struct parameters *module)
                                   .max_stamp_ahead_s = STAMP_AHEAD_MAX_S,
                                   .evidence = EVIDENCE_REDACTED,
                                   .max_ban_rate = TABLE_BAN_RATE_DEFAULT,
+                                  .group = (gid_t)-1,
+                                  .command_group = (gid_t)-1,
                                   .retention_s = DEFAULT_RETENTION_S,
                                   .ledger_size = DEFAULT_LEDGER_SIZE,
                                   .allow = allow_new()};

@@ -9,6 +9,7 @@
 #define OMBANMAIL_PARAMETERS_H
 
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "allow.h"
 #include "evidence.h"
@@ -31,6 +32,8 @@ struct parameters {
     enum evidence_mode evidence;
     unsigned max_ban_rate; /* bans a minute, 0: no limit */
     int64_t retention_s;   /* how long the ledger keeps what is over */
+    gid_t group;           /* whose members may read table and ledger; (gid_t)-1: rsyslogd's own */
+    gid_t command_group;   /* whose members may command; likewise */
     uint64_t ledger_size;  /* bytes */
     /* of an action; in the module they are what its actions begin with */
     struct jail jail;
