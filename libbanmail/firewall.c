@@ -295,7 +295,7 @@ static const char *
 set_name(const struct firewall_policy *policy, unsigned set, char name[SET_NAME_SIZE])
 {
     const struct ports *ports = ports_of(policy, set), mail = ports_mail();
-    char bits[8] = "", numbers[PORTS_TEXT_SIZE] = "";
+    char bits[12] = "", numbers[PORTS_TEXT_SIZE] = "";
     const char *which = "";
 
     if (!is_of_addresses(set))

@@ -89,7 +89,7 @@ static struct {
     struct table *table;
     struct keeper *keeper;
     struct scribe *scribe;
-    struct backend *backend; /* may be NULL: then every failure is its client's */
+    struct backend *backend;    /* may be NULL: then every failure is its client's */
     const struct allow *allow;  /* the module's: for every action, and for banmailctl */
     struct stamp_watch *stamps; /* of every host that sends */
     struct stamp_bounds stamp_bounds;
@@ -395,8 +395,8 @@ count_failure(smsg_t *message, instanceData *instance, const struct offence *off
         return;
     }
     keep_evidence(message, instance, offence, failure, attempts);
-    verdict = table_count(engine.table, instance->jail_index, jail, failure, attempts,
-                          line->now_ms);
+    verdict =
+        table_count(engine.table, instance->jail_index, jail, failure, attempts, line->now_ms);
     remember(instance, jail, offence, line, failure, attempts, verdict == TABLE_BANNED);
     if (verdict == TABLE_FULL)
         STATSCOUNTER_INC(counter_full, mutex_full);
@@ -838,8 +838,9 @@ BEGINactivateCnfPrePrivDrop
     const gid_t group = globals->gidDropPriv == 0 ? (gid_t)-1 : (gid_t)globals->gidDropPriv;
     const gid_t readers =
         pModConf->parameters.group == (gid_t)-1 ? group : pModConf->parameters.group;
-    const gid_t commanders =
-        pModConf->parameters.command_group == (gid_t)-1 ? group : pModConf->parameters.command_group;
+    const gid_t commanders = pModConf->parameters.command_group == (gid_t)-1
+                                 ? group
+                                 : pModConf->parameters.command_group;
     CODESTARTactivateCnfPrePrivDrop
     if (pModConf->instances == NULL)
         FINALIZE; /* loaded, but no action: nothing to do */
