@@ -38,7 +38,7 @@
 #define SET_V4        32
 #define SET_V6        (V4_SETS + 128)
 #define SET_V6_64     (V4_SETS + 64)
-#define SET_NAME_SIZE (PORTS_TEXT_SIZE + 16)
+#define SET_NAME_SIZE (PORTS_TEXT_SIZE + 24)
 
 /* The parser takes eight digits in each unit of a time, and the kernel some 584 years. What is
  * longer than a century is cut to that. */
