@@ -48,6 +48,7 @@ static const char *const schema_steps[] = {
 
     "ALTER TABLE ban ADD COLUMN threshold INTEGER;"
     "ALTER TABLE ban ADD COLUMN findtime_s INTEGER;"
+    "ALTER TABLE ban ADD COLUMN ports TEXT;"
     "CREATE INDEX ban_ended ON ban (ended_ms) WHERE ended_ms IS NOT NULL;"
     "CREATE TABLE line ("
     " table_id TEXT NOT NULL, id INTEGER NOT NULL, stamp_ms INTEGER NOT NULL,"
@@ -390,7 +391,7 @@ bind_number_or_null(sqlite3_stmt *statement, int parameter, bool known, int64_t 
 static int
 write_ban(sqlite3_stmt *statement, const struct ban *ban, const struct jail *jail)
 {
-    char table[17], source[SOURCE_TEXT_SIZE];
+    char table[17], source[SOURCE_TEXT_SIZE], ports[PORTS_TEXT_SIZE];
     bool ended = ban->end != BAN_RUNNING, by_jail = ban->origin == BAN_BY_JAIL;
     snprintf(table, sizeof(table), "%016" PRIx64, ban->table_id);
     source_print(&ban->source, source);
@@ -413,6 +414,9 @@ write_ban(sqlite3_stmt *statement, const struct ban *ban, const struct jail *jai
     bind_number_or_null(statement, 14, ban->end == BAN_LIFTED_BY_HAND, ban->lifted_by);
     bind_number_or_null(statement, 15, by_jail && jail->classes != 0, jail->maxretry);
     bind_number_or_null(statement, 16, by_jail && jail->classes != 0, jail->findtime_s);
+    ports_print(&jail->ports, ",", ports);
+    sqlite3_bind_text(statement, 17, ports_are_all(&jail->ports) ? "all" : ports, -1,
+                      SQLITE_STATIC);
 
     int code = sqlite3_step(statement);
     sqlite3_reset(statement);
@@ -464,7 +468,7 @@ write_bans(sqlite3 *sqlite, const struct ban *bans, size_t count,
            const struct jail *(*jail_of)(void *context, unsigned jail), void *context)
 {
     static const char upsert[] =
-        "INSERT INTO ban VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO ban VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (table_id, id) DO UPDATE SET failures = excluded.failures,"
         " until_ms = excluded.until_ms, ended_ms = excluded.ended_ms,"
         " end_reason = excluded.end_reason, lifted_by = excluded.lifted_by";
@@ -806,7 +810,7 @@ read_end(sqlite3_stmt *statement, struct ledger_row *row)
     const char *reason = column_text(statement, 12);
     int64_t number;
     if (column_number(statement, 11, 0, INT64_MAX, &row->ban.ended_ms) && reason != NULL)
-        row->ban.end = strcmp(reason, "lifted") == 0 ? BAN_LIFTED_BY_HAND : BAN_EXPIRED;
+        row->ban.end = table_end_parse(reason);
     if (column_number(statement, 13, 0, UINT32_MAX, &number))
         row->ban.lifted_by = (uint32_t)number;
     if (column_number(statement, 14, 1, JAIL_MAXRETRY_MAX, &number))

@@ -23,6 +23,7 @@
  *   lifted_by   INTEGER  user id; NULL unless lifted
  *   threshold   INTEGER  maxretry of the jail at that time; NULL by hand
  *   findtime_s  INTEGER  likewise
+ *   ports       TEXT     that it closed, as 25,110,143; all
  *
  * The lines that led to it stand in `line`, as the parameter evidence let them be kept:
  *

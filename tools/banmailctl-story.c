@@ -184,12 +184,8 @@ story_earlier(struct ledger *ledger, const struct source *source, struct earlier
 const char *
 story_end(const struct ban *ban, char text[64])
 {
-    if (ban->end == BAN_RUNNING)
-        snprintf(text, 64, "running");
-    else if (ban->end == BAN_EXPIRED)
-        snprintf(text, 64, "expired");
-    else if (ban->lifted_by == UINT32_MAX)
-        snprintf(text, 64, "lifted");
+    if (ban->end != BAN_LIFTED_BY_HAND || ban->lifted_by == UINT32_MAX)
+        snprintf(text, 64, "%s", table_end_name(ban->end));
     else
         snprintf(text, 64, "lifted by user id %u", (unsigned)ban->lifted_by);
     return text;
@@ -216,10 +212,7 @@ story_row_json(const struct ledger_row *row)
     words_add_time(object, "first", ban->first_ms);
     words_add_time(object, "since", ban->since_ms);
     words_add_time(object, "until", ban->until_ms);
-    words_add_string(object, "end",
-                     ban->end == BAN_RUNNING   ? "running"
-                     : ban->end == BAN_EXPIRED ? "expired"
-                                               : "lifted");
+    words_add_string(object, "end", table_end_name(ban->end));
     if (ban->end == BAN_RUNNING)
         fjson_object_object_add(object, "ended", NULL);
     else

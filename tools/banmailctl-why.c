@@ -89,8 +89,9 @@ static void
 print_ban(struct why *why, const struct ban *ban)
 {
     char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], span[WORDS_SPAN_SIZE];
-    char stamp[WORDS_STAMP_SIZE];
+    char stamp[WORDS_STAMP_SIZE], ports[PORTS_TEXT_SIZE];
     struct lines lines;
+    struct jail of;
 
     printf("%s%s: BANNED%s by jail %s", words_colour(WORDS_BAD), source_print(&ban->source, source),
            words_colour(WORDS_PLAIN), bans_jail_name(why->table, ban, jail));
@@ -99,8 +100,11 @@ print_ban(struct why *why, const struct ban *ban)
     else
         printf(", %s left, until %s\n", words_span(ban->until_ms - why->now_ms, span),
                words_stamp(ban->until_ms, stamp));
-    printf("  since %s (%s), on the mail ports\n", words_span(why->now_ms - ban->since_ms, span),
+    printf("  since %s (%s)\n", words_span(why->now_ms - ban->since_ms, span),
            words_stamp(ban->since_ms, stamp));
+    if (table_read_jail(why->table, ban->jail, &of))
+        printf("  closed: %s\n",
+               ports_are_all(&of.ports) ? "all ports" : ports_print(&of.ports, ", ", ports));
     print_cause(why, ban);
     if (why->is_paused)
         printf("  NOT IN FORCE: ombanmail is paused (banmailctl resume)\n");
