@@ -137,11 +137,16 @@ secret_from(const char *message, size_t length)
 {
     static const char *const words[] = {"AUTH PLAIN ", "AUTH LOGIN ", "PASS "};
 
-    for (size_t at = 0; at < length; at++)
+    for (size_t at = 0; at < length; at++) {
+        char letter = message[at] | ('a' - 'A');
+
+        if (letter != 'a' && letter != 'p') /* nearly all end here */
+            continue;
         for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
             if (length - at > strlen(words[i]) &&
                 strncasecmp(message + at, words[i], strlen(words[i])) == 0)
                 return at + strlen(words[i]);
+    }
     return length;
 }
 
