@@ -32,7 +32,7 @@
 
 #define SECONDS_MAX   (INT64_C(100) * 366 * 24 * 3600) /* a hundred years */
 
-#define COMMANDS      "ban, unban, pause, resume, allowed and forget"
+#define COMMANDS      "ban, unban, pause, resume, allowed, repair and forget"
 
 /* ---- answers ---- */
 
@@ -287,6 +287,15 @@ run_forget(const struct command_context *context, const struct request *request,
     return 0;
 }
 
+/* At least one changed, so that the keeper is woken. */
+static int
+run_repair(const struct command_context *context, const struct request *request, char *answer)
+{
+    (void)request;
+    table_want_rebuild(context->table);
+    return answer_done(answer, (unsigned)table_want_all(context->table) + 1);
+}
+
 static const struct {
     const char *name;
     unsigned takes;
@@ -297,6 +306,7 @@ static const struct {
     {"pause", TAKES_SECONDS, run_pause},
     {"resume", 0, run_resume},
     {"allowed", TAKES_SOURCE | NEEDS_SOURCE, run_allowed},
+    {"repair", 0, run_repair},
     {"forget", TAKES_SOURCE | TAKES_USER, run_forget},
 };
 

@@ -8,6 +8,7 @@
  *   → {"done":true,"bans":0,"entry":"203.0.113.0/24"}
  *   {"command":"forget","source":"203.0.113.9"}   → {"done":true,"bans":0,"erased":17}
  *   {"command":"forget","user":"anna@example.org"}
+ *   {"command":"repair"}    the kernel's sets are made anew
  *   → {"done":true,"bans":1}    → {"done":false,"error":"…"}
  *
  * While rsyslogd runs they go over a Unix stream socket to the scribe; while it does not,

@@ -642,6 +642,117 @@ find_sets(struct firewall *firewall, bool sets[SETS])
     }
 }
 
+/* "1d2h3m4s5ms" as nft prints it. */
+static int64_t
+parse_time(const char *text)
+{
+    static const struct {
+        const char *unit;
+        int64_t ms;
+    } units[] = {{"ms", 1}, {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}};
+    int64_t sum = 0;
+
+    while (*text >= '0' && *text <= '9') {
+        char *end;
+        long long number = strtoll(text, &end, 10);
+        unsigned unit = 0;
+
+        while (unit < 5 && strncmp(end, units[unit].unit, strlen(units[unit].unit)) != 0)
+            unit++;
+        if (unit == 5)
+            break;
+        sum += number * units[unit].ms;
+        text = end + strlen(units[unit].unit);
+    }
+    return sum;
+}
+
+/* `203.0.113.9 timeout 1h expires 59m4s comment "…"`, NUL-terminated. */
+static bool
+parse_element(const char *text, unsigned bits, bool must_be_ours, struct firewall_change *element)
+{
+    const char *comment = strstr(text, "comment \"ombanmail "), *expires = strstr(text, "expires ");
+    size_t length = strcspn(text, " ");
+
+    if ((must_be_ours && comment == NULL) ||
+        source_parse_prefix(text, length, &element->source) < 0)
+        return false;
+    if (!must_be_ours)
+        element->source = source_mask(&element->source, bits, bits);
+    element->timeout_ms =
+        expires == NULL ? FIREWALL_FOREVER_MS : parse_time(expires + strlen("expires "));
+    return true;
+}
+
+/* Elements are told apart by commas outside of comments. */
+static void
+walk_elements(char *text, unsigned bits, bool must_be_ours, struct firewall_change *element,
+              void (*each)(void *context, const struct firewall_change *element), void *context)
+{
+    char *start = text;
+    bool quoted = false, ends = false;
+
+    for (char *at = text; !ends; at++) {
+        quoted = quoted != (*at == '"');
+        ends = *at == '\0' || (!quoted && *at == '}');
+        if (!ends && (quoted || *at != ','))
+            continue;
+        *at = '\0';
+        start += strspn(start, " \t\n");
+        if (parse_element(start, bits, must_be_ours, element))
+            each(context, element);
+        start = at + 1;
+    }
+}
+
+static int
+list_set(struct firewall *firewall, unsigned set,
+         void (*each)(void *context, const struct firewall_change *element), void *context,
+         char *reason)
+{
+    static const char begins[] = "elements = {";
+    char name[SET_NAME_SIZE], command[SET_NAME_SIZE + FIREWALL_SET_SIZE];
+    const char *own = own_set(&firewall->policy, set);
+    struct firewall_change element = {.list = (uint8_t)(set / LIST_SETS), .wanted = true};
+    char *text;
+    int error;
+
+    if (own[0] != '\0')
+        snprintf(command, sizeof(command), "list set %s", own);
+    else
+        snprintf(command, sizeof(command), "list set" IN_TABLE "%s",
+                 set_name(&firewall->policy, set, name));
+    error = run(firewall, command, reason);
+    if (error < 0)
+        return error;
+    text = strdup(nft_ctx_get_output_buffer(firewall->nft));
+    if (text == NULL)
+        return refuse(ENOMEM, "out of memory", reason);
+    if (strstr(text, begins) != NULL)
+        walk_elements(strstr(text, begins) + strlen(begins), bits_of(set), own[0] != '\0', &element,
+                      each, context);
+    free(text);
+    return 0;
+}
+
+int
+firewall_list(struct firewall *firewall,
+              void (*each)(void *context, const struct firewall_change *element), void *context,
+              char reason[FIREWALL_REASON_SIZE])
+{
+    bool sets[SETS] = {false};
+    int error = 0;
+
+    find_sets(firewall, sets);
+    sets[SET_V4] = sets[SET_V4] || firewall->policy.set[FIREWALL_V4][0] != '\0';
+    sets[SET_V6] = sets[SET_V6] || firewall->policy.set[FIREWALL_V6][0] != '\0';
+    for (unsigned set = 0; set < SETS && error == 0; set++) {
+        if (sets[set])
+            error = list_set(firewall, set, each, context, reason);
+    }
+    return error;
+}
+
 static void
 want_usual_sets(const struct firewall_policy *policy, bool sets[SETS])
 {

@@ -99,6 +99,13 @@ int firewall_check_sets(struct firewall *firewall, char warning[FIREWALL_REASON_
  * it does not hold must not be given to firewall_apply. */
 bool firewall_holds(const struct firewall *firewall, const struct firewall_change *change);
 
+/* Calls `each` for every element of our sets: source, list and in timeout_ms the time that is left;
+ * of the administrator's sets for those whose comment says that they are ours. 0.7 s for 100,000.
+ * Returns as firewall_apply. */
+int firewall_list(struct firewall *firewall,
+                  void (*each)(void *context, const struct firewall_change *element), void *context,
+                  char reason[FIREWALL_REASON_SIZE]);
+
 /* Somebody has damaged our table: the next firewall_apply deletes it and makes it anew, in one
  * transaction with its elements. All else has to be applied again after it. */
 void firewall_rebuild(struct firewall *firewall);

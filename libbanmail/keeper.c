@@ -100,33 +100,42 @@ clock_ms(clockid_t clock)
 
 /* ---- one batch ---- */
 
-/* Of several jails with the same ports the first stands for all, as in a table_change. */
-static void
-set_policy(struct firewall *firewall, const struct table *table, struct firewall_policy policy)
+void
+keeper_policy(const struct table *table, struct firewall_policy *policy)
 {
     struct table_status status;
     struct jail jail;
 
     table_read_status(table, &status);
-    policy.most = status.max_bans;
-    policy.shortest[FIREWALL_V4] = 32;
-    policy.shortest[FIREWALL_V6] = 128;
-
+    policy->most = status.max_bans;
+    policy->shortest[FIREWALL_V4] = 32;
+    policy->shortest[FIREWALL_V6] = 128;
     for (unsigned i = 0; i < TABLE_JAILS_MAX; i++) {
-        bool is_new = table_read_jail(table, i, &jail);
+        bool is_there = table_read_jail(table, i, &jail), is_new = is_there;
 
         for (unsigned before = 0; before < i && is_new; before++)
-            is_new = !ports_are_same(&policy.lists[before], &jail.ports);
+            is_new = !ports_are_same(&policy->lists[before], &jail.ports);
         if (is_new)
-            policy.lists[i] = jail.ports;
-        if (i == TABLE_JAIL_MANUAL || !table_read_jail(table, i, &jail) || jail.classes == 0)
+            policy->lists[i] = jail.ports;
+        if (i == TABLE_JAIL_MANUAL || !is_there || jail.classes == 0)
             continue;
-        if (policy.shortest[FIREWALL_V4] > jail.v4_bits)
-            policy.shortest[FIREWALL_V4] = jail.v4_bits;
-        if (policy.shortest[FIREWALL_V6] > jail.v6_bits)
-            policy.shortest[FIREWALL_V6] = jail.v6_bits;
+        if (policy->shortest[FIREWALL_V4] > jail.v4_bits)
+            policy->shortest[FIREWALL_V4] = jail.v4_bits;
+        if (policy->shortest[FIREWALL_V6] > jail.v6_bits)
+            policy->shortest[FIREWALL_V6] = jail.v6_bits;
     }
+}
+
+/* Tells the firewall; where elements may lie that nobody looks for, all is to be made anew. */
+static void
+set_policy(struct firewall *firewall, struct table *table, const struct firewall_policy *fixed)
+{
+    struct firewall_policy policy = *fixed;
+
+    keeper_policy(table, &policy);
     firewall_set_policy(firewall, &policy);
+    if (table_take_rebuild(table))
+        firewall_rebuild(firewall);
 }
 
 /* Who wants it and why, for whoever lists the set. */
@@ -258,10 +267,11 @@ run_batch(struct batch *batch, int64_t now_ms)
 }
 
 int
-keeper_pass(struct firewall *firewall, struct table *table, int64_t now_ms, char *reason,
-            size_t reason_size)
+keeper_pass(struct firewall *firewall, struct table *table, const struct firewall_policy *fixed,
+            int64_t now_ms, char *reason, size_t reason_size)
 {
     struct batch *batch = calloc(1, sizeof(*batch));
+    char warning[FIREWALL_REASON_SIZE];
     int64_t next_ms;
     int result = -ENOMEM;
 
@@ -269,7 +279,9 @@ keeper_pass(struct firewall *firewall, struct table *table, int64_t now_ms, char
         goto done;
     batch->firewall = firewall;
     batch->table = table;
-    set_policy(firewall, table, (struct firewall_policy){.verdict = FIREWALL_DROP});
+    set_policy(firewall, table, fixed);
+    if (firewall_check_sets(firewall, warning, batch->set_reason) == 0)
+        batch->set_reason[0] = '\0';
     table_expire(table, now_ms, &next_ms);
     while (run_batch(batch, now_ms) > 0 && batch->error == 0) {
         if (batch->was_lost)
@@ -347,9 +359,7 @@ use_policy(struct keeper *keeper)
 {
     if (keeper->firewall == NULL || !keeper->knows_jails)
         return;
-    set_policy(keeper->firewall, keeper->table, keeper->policy);
-    if (table_has_other_ports(keeper->table))
-        firewall_rebuild(keeper->firewall);
+    set_policy(keeper->firewall, keeper->table, &keeper->policy);
 }
 
 static bool
@@ -454,6 +464,8 @@ work(struct keeper *keeper)
     keeper->deaf = !open_firewall(keeper);
     if (keeper->deaf)
         return false;
+    if (table_take_rebuild(keeper->table))
+        firewall_rebuild(keeper->firewall);
     usable = check_sets(keeper);
     while (run_batch(batch, clock_ms(CLOCK_REALTIME)) > 0) {
         count_batch(keeper);

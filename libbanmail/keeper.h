@@ -63,10 +63,15 @@ void keeper_read_statistics(const struct keeper *keeper, struct keeper_statistic
  * thread only. NULL is fine. */
 void keeper_stop(struct keeper *keeper);
 
+/* Fills in what of the policy comes from the table's jails; verdict and sets stay. Of several jails
+ * with the same ports the first stands for all, as in a table_change. Any thread or process. */
+void keeper_policy(const struct table *table, struct firewall_policy *policy);
+
 /* What the thread does, done once by the caller instead, for a process without the thread
- * (banmailctl while no rsyslogd runs): applies all that is pending. Returns 0, or a negative errno
+ * (banmailctl while no rsyslogd runs): applies all that is pending, with the verdict and sets of
+ * `fixed`. Returns 0, or a negative errno
  * with the reason. */
-int keeper_pass(struct firewall *firewall, struct table *table, int64_t now_ms, char *reason,
-                size_t reason_size);
+int keeper_pass(struct firewall *firewall, struct table *table, const struct firewall_policy *fixed,
+                int64_t now_ms, char *reason, size_t reason_size);
 
 #endif

@@ -115,7 +115,7 @@ struct table {
     pthread_mutex_t jails_lock;
     _Atomic int64_t findtime_s[TABLE_JAILS_MAX];
     _Atomic uint8_t same_ports[TABLE_JAILS_MAX]; /* the first jail with the same ports */
-    bool ports_changed;
+    atomic_bool rebuild;
     struct bans bans;
 };
 

@@ -164,7 +164,8 @@ enter_jail(struct table *table, unsigned index, const struct jail *jail)
 
     if (read_jail_cell(table, index, &known)) {
         const struct ports ports = ports_of(&known);
-        table->ports_changed = table->ports_changed || !ports_are_same(&ports, &jail->ports);
+        if (!ports_are_same(&ports, &jail->ports))
+            table_want_rebuild(table);
     }
     write_jail(table, index, jail);
     find_same_ports(table);
@@ -223,10 +224,16 @@ table_set_manual_ports(struct table *table, const struct ports *ports)
     pthread_mutex_unlock(&table->jails_lock);
 }
 
-bool
-table_has_other_ports(const struct table *table)
+void
+table_want_rebuild(struct table *table)
 {
-    return table->ports_changed;
+    atomic_store(&table->rebuild, true);
+}
+
+bool
+table_take_rebuild(struct table *table)
+{
+    return atomic_exchange(&table->rebuild, false);
 }
 
 /* ---- attaching ---- */

@@ -83,9 +83,12 @@ int table_jail(struct table *table, const struct jail *jail);
  * ports. */
 void table_set_manual_ports(struct table *table, const struct ports *ports);
 
-/* Whether the kernel may hold elements of an earlier life where nobody looks for them any more: a
- * jail has other ports than it had. */
-bool table_has_other_ports(const struct table *table);
+/* The kernel may hold elements that nobody looks for: its sets are to be made anew. A jail whose
+ * ports change asks for it as well. Whoever does so calls table_want_all too. */
+void table_want_rebuild(struct table *table);
+
+/* Whether that was asked for since the last call. Keeper only. */
+bool table_take_rebuild(struct table *table);
 
 /* The directory's entry; TABLE_JAIL_MANUAL is named JAIL_MANUAL. Returns false when there is none
  * at this index. */

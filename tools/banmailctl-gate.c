@@ -16,6 +16,7 @@
 #include "firewall.h"
 #include "keeper.h"
 #include "ledger.h"
+#include "policy.h"
 #include "scribe.h"
 #include "banmailctl.h"
 
@@ -148,9 +149,12 @@ update_kernel(struct gate *gate, char reason[PLACE_REASON_SIZE])
     char text[FIREWALL_REASON_SIZE] = "";
     struct firewall *firewall = NULL;
     int status = firewall_open(&firewall, text);
+    struct firewall_policy policy;
 
+    policy_read(gate->place->table, &policy);
     if (status == 0)
-        status = keeper_pass(firewall, gate->table, banmailctl_now_ms(), text, sizeof(text));
+        status =
+            keeper_pass(firewall, gate->table, &policy, banmailctl_now_ms(), text, sizeof(text));
     firewall_close(firewall);
     if (status < 0)
         snprintf(reason, PLACE_REASON_SIZE,

@@ -126,6 +126,18 @@ static const char forget_help[] =
     "  banmailctl forget 203.0.113.9\n"
     "  banmailctl forget anna@example.org\n";
 
+static const char check_help[] =
+    "Usage: banmailctl check [--repair] [--json] [--table FILE]\n"
+    "\n"
+    "Compares the table of bans with the kernel's sets and with the ledger. With --repair the\n"
+    "kernel's sets are made anew where they differ, and the answer is how things stand then.\n"
+    "\n"
+    "Exit status: 0 all agree, 1 they do not.\n"
+    "\n"
+    "Examples:\n"
+    "  banmailctl check\n"
+    "  banmailctl check --repair\n";
+
 static const char version_help[] = "Usage: banmailctl version [--json]\n";
 static const char help_help[] = "Usage: banmailctl help [COMMAND]\n";
 
@@ -146,6 +158,7 @@ static const struct command {
     {"pause", pause_main, 0, "enforce nothing for a while", pause_help},
     {"resume", resume_main, 0, "end a pause", pause_help},
     {"forget", forget_main, 1, "erase the lines kept of a client or a user", forget_help},
+    {"check", check_main, 0, "whether table, kernel and ledger agree", check_help},
     {"test", NULL, INT_MAX, "what the rulebases make of log files (test --help)", NULL},
     {"version", version_main, 0, "the version of this program", version_help},
     {"help", help_main, 1, "this, or the help of one command", help_help},
@@ -327,10 +340,15 @@ help_main(const struct invocation *invocation)
 /* ---- the words ---- */
 
 static const struct option options[] = {
-    {"json", no_argument, NULL, 'j'},      {"table", required_argument, NULL, 't'},
-    {"for", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},   {"jail", required_argument, NULL, 'J'},
-    {"all", no_argument, NULL, 'a'},       {0},
+    {"json", no_argument, NULL, 'j'},
+    {"table", required_argument, NULL, 't'},
+    {"for", required_argument, NULL, 'f'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"jail", required_argument, NULL, 'J'},
+    {"all", no_argument, NULL, 'a'},
+    {"repair", no_argument, NULL, 'r'},
+    {0},
 };
 
 static int
@@ -360,8 +378,8 @@ parse_limit(struct invocation *invocation, const struct command *command, char l
     char wrong[256];
     struct jail jail;
 
-    if (!command || (command->main != order_unban &&
-                     !(letter == 'J' && command->main == history_main)))
+    if (!command ||
+        (command->main != order_unban && !(letter == 'J' && command->main == history_main)))
         return banmailctl_fail(invocation, EXIT_USAGE, "%s",
                                letter == 'J' ? "--jail belongs to unban and history"
                                              : "--all belongs to unban");
@@ -407,6 +425,12 @@ parse_options(int argc, char **argv, const char *shorts, const struct command *c
             status = parse_limit(invocation, command, (char)letter);
             if (status != EXIT_FINE)
                 return status;
+            break;
+        case 'r':
+            if (command == NULL || command->main != check_main)
+                return banmailctl_fail(invocation, EXIT_USAGE,
+                                       "--repair belongs to check: banmailctl check --repair");
+            invocation->repair = true;
             break;
         case 'h':
             help = true;

@@ -26,11 +26,12 @@ struct table;
 struct invocation {
     const char *table; /* --table, or NULL */
     bool json;
+    bool repair;  /* --repair */
     bool forever; /* --for with a negative time, or no --for */
     int64_t for_s;
     const char *jail; /* --jail, or NULL */
     bool all;         /* --all */
-    char **words; /* what follows the command and its options */
+    char **words;     /* what follows the command and its options */
     int count;
 };
 
@@ -56,6 +57,7 @@ int pause_main(const struct invocation *invocation);
 int resume_main(const struct invocation *invocation);
 int forget_main(const struct invocation *invocation);
 int why_main(const struct invocation *invocation);
+int check_main(const struct invocation *invocation);
 int order_ban(const struct invocation *invocation);
 int order_unban(const struct invocation *invocation);
 

@@ -43,6 +43,7 @@
 #include "keeper.h"
 #include "offence.h"
 #include "parameters.h"
+#include "policy.h"
 #include "scribe.h"
 #include "stamp.h"
 #include "table.h"
@@ -566,15 +567,36 @@ allow_in_force(void)
     return engine.allow;
 }
 
+/* For banmailctl, which acts itself while no rsyslogd runs. */
 static void
-start_keeper(const struct parameters *parameters)
+write_policy(const struct parameters *parameters, uid_t owner, gid_t group)
+{
+    struct firewall_policy policy = {.verdict = parameters->verdict};
+    char path[FILE_PATH_SIZE];
+    int error;
+
+    if (parameters->set4 != NULL)
+        snprintf(policy.set[FIREWALL_V4], FIREWALL_SET_SIZE, "%s", parameters->set4);
+    if (parameters->set6 != NULL)
+        snprintf(policy.set[FIREWALL_V6], FIREWALL_SET_SIZE, "%s", parameters->set6);
+    engine_path(path, parameters->runtime_directory, "table");
+    error = policy_write(path, &policy, owner, group);
+    if (error != 0)
+        LogError(-error, RS_RET_ERR, "ombanmail: cannot write %s.policy", path);
+}
+
+static void
+start_keeper(const struct parameters *parameters, uid_t owner, gid_t group)
 {
     const struct keeper_options options = {.table = engine.table,
                                            .report = &report,
                                            .verdict = parameters->verdict,
                                            .set4 = parameters->set4,
                                            .set6 = parameters->set6};
-    const int error = keeper_start(&engine.keeper, &options);
+    int error;
+
+    write_policy(parameters, owner, group);
+    error = keeper_start(&engine.keeper, &options);
 
     if (error != 0)
         LogError(-error, RS_RET_ERR, "ombanmail: nobody will be banned: thread not started");
@@ -861,7 +883,7 @@ BEGINactivateCnfPrePrivDrop
     register_jails(pModConf->instances);
     table_set_manual_ports(engine.table, &pModConf->parameters.jail.ports);
     listen_for_commands(&pModConf->parameters, owner, commanders);
-    start_keeper(&pModConf->parameters);
+    start_keeper(&pModConf->parameters, owner, group);
 finalize_it:
 ENDactivateCnfPrePrivDrop
 

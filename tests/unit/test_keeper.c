@@ -417,13 +417,16 @@ test_pass_without_thread(void **state)
     ban(world, "203.0.113.9", now_ms() + HOUR_MS);
     ban(world, "203.0.113.10", now_ms() + 10);
     assert_int_equal(firewall_open(&firewall, reason), 0);
-    assert_int_equal(keeper_pass(firewall, world->table, now_ms() + 100, reason, sizeof(reason)),
+    assert_int_equal(keeper_pass(firewall, world->table, &(struct firewall_policy){0},
+                                 now_ms() + 100, reason, sizeof(reason)),
                      0);
     assert_true(in_kernel("v4", "203.0.113.9"));
     assert_false(in_kernel("v4", "203.0.113.10"));
     refused_word = "203.0.113.11";
     ban(world, "203.0.113.11", now_ms() + HOUR_MS);
-    assert_int_equal(keeper_pass(firewall, world->table, now_ms(), reason, sizeof(reason)), -EIO);
+    assert_int_equal(keeper_pass(firewall, world->table, &(struct firewall_policy){0}, now_ms(),
+                                 reason, sizeof(reason)),
+                     -EIO);
     assert_non_null(strstr(reason, "syntax error"));
     firewall_close(firewall);
 }
