@@ -306,6 +306,16 @@ rsyslog_stop() {
     return 0
 }
 
+# Holds all its threads where they are, until `kill -CONT`.
+rsyslog_freeze() {
+    kill -STOP "$rsyslogd_pid"
+    wait_for 5 stands_still
+}
+
+stands_still() {
+    [ -z "$(grep -L '^State:.*stopped' /proc/"$rsyslogd_pid"/task/*/status)" ]
+}
+
 # ---- lines ----
 
 # attack ADDRESS [COUNT [OFFSET]]: what Postfix writes when a client guesses COUNT (5) passwords,
