@@ -33,7 +33,6 @@
 #include "msg.h"
 #include "parserif.h"
 #include "rsconf.h"
-#include "statsobj.h"
 #include "syslogd-types.h"
 #include "template.h"
 #include "unicode-helper.h"
@@ -46,6 +45,7 @@
 #include "policy.h"
 #include "scribe.h"
 #include "stamp.h"
+#include "statistics.h"
 #include "table.h"
 #include "table-evidence.h"
 #include "table-health.h"
@@ -56,7 +56,6 @@ MODULE_TYPE_NOKEEP
 MODULE_CNFNAME("ombanmail")
 
 DEF_OMOD_STATIC_DATA
-DEFobjCurrIf(statsobj)
 
 /* a directory of at most 80 characters, and the name of a file of ours */
 #define FILE_PATH_SIZE 128
@@ -102,24 +101,6 @@ static struct {
 } engine = {.listen_socket = -1};
 
 static modConfData_t *load_configuration = NULL;
-static statsobj_t *statistics = NULL;
-STATSCOUNTER_DEF(counter_messages, mutex_messages)
-STATSCOUNTER_DEF(counter_failures, mutex_failures)
-STATSCOUNTER_DEF(counter_duplicates, mutex_duplicates)
-STATSCOUNTER_DEF(counter_ignored, mutex_ignored)
-STATSCOUNTER_DEF(counter_allowed, mutex_allowed)
-STATSCOUNTER_DEF(counter_old, mutex_old)
-STATSCOUNTER_DEF(counter_mismatches, mutex_mismatches)
-STATSCOUNTER_DEF(counter_bans, mutex_bans)
-STATSCOUNTER_DEF(counter_full, mutex_full)
-STATSCOUNTER_DEF(counter_held_back, mutex_held_back)
-STATSCOUNTER_DEF(counter_unmatched, mutex_unmatched)
-static intctr_t counter_enforced, counter_removed, counter_refused, counter_pending;
-static intctr_t counter_written, counter_ledger_errors;
-STATSCOUNTER_DEF(counter_logins, mutex_logins)
-STATSCOUNTER_DEF(counter_mails, mutex_mails)
-static intctr_t counter_faults, counter_held, counter_withdrawn, counter_withdrawn_bans;
-static intctr_t counter_unknown, counter_suspended;
 
 static void
 say(void *context, int severity, const char *text)
@@ -247,11 +228,11 @@ read_offence(smsg_t *message, struct fjson_object *fields, struct offence *offen
     getTAG(message, &tag, &tag_length, LOCK_MUTEX);
     offence_service_from_tag(offence, (const char *)tag, (size_t)tag_length);
     if (offence->flags & OFFENCE_SESSION_MISMATCH)
-        STATSCOUNTER_INC(counter_mismatches, mutex_mismatches);
+        statistics_count(STATISTIC_SESSION_MISMATCHES);
     if (offence->class == OFFENCE_LOGIN_OK)
-        STATSCOUNTER_INC(counter_logins, mutex_logins);
+        statistics_count(STATISTIC_LOGINS);
     if (offence->class == OFFENCE_MAIL_ACCEPTED)
-        STATSCOUNTER_INC(counter_mails, mutex_mails);
+        statistics_count(STATISTIC_MAILS_ACCEPTED);
     return true;
 }
 
@@ -378,21 +359,21 @@ count_failure(smsg_t *message, instanceData *instance, const struct offence *off
     enum table_verdict verdict;
     unsigned attempts;
 
-    STATSCOUNTER_INC(counter_failures, mutex_failures);
+    statistics_count(STATISTIC_FAILURES);
     if (allow_match(engine.allow, &failure->client, NULL) ||
         allow_match(instance->parameters.allow, &failure->client, NULL)) {
-        STATSCOUNTER_INC(counter_allowed, mutex_allowed);
+        statistics_count(STATISTIC_ALLOW_LISTED);
         return;
     }
     if (failure->stamp_ms < engine.count_from_ms && is_from_a_file(message)) {
-        STATSCOUNTER_INC(counter_old, mutex_old);
+        statistics_count(STATISTIC_OLD);
         return;
     }
     if (is_held(line, offence))
         return;
     attempts = table_attempts(engine.table, failure);
     if (attempts == 0) {
-        STATSCOUNTER_INC(counter_duplicates, mutex_duplicates);
+        statistics_count(STATISTIC_DUPLICATES);
         return;
     }
     keep_evidence(message, instance, offence, failure, attempts);
@@ -400,11 +381,11 @@ count_failure(smsg_t *message, instanceData *instance, const struct offence *off
         table_count(engine.table, instance->jail_index, jail, failure, attempts, line->now_ms);
     remember(instance, jail, offence, line, failure, attempts, verdict == TABLE_BANNED);
     if (verdict == TABLE_FULL)
-        STATSCOUNTER_INC(counter_full, mutex_full);
+        statistics_count(STATISTIC_BANS_FULL);
     if (verdict == TABLE_HELD_BACK)
-        STATSCOUNTER_INC(counter_held_back, mutex_held_back);
+        statistics_count(STATISTIC_BANS_HELD_BACK);
     if (verdict == TABLE_BANNED)
-        STATSCOUNTER_INC(counter_bans, mutex_bans);
+        statistics_count(STATISTIC_BANS);
     if (verdict == TABLE_BANNED || verdict == TABLE_PROLONGED)
         wake_threads();
 }
@@ -437,7 +418,7 @@ note_message(smsg_t *message, const void *worker, bool matched)
 
     if (!matched &&
         evidence_looks_like_login((const char *)getMSG(message), (size_t)getMSGLen(message))) {
-        STATSCOUNTER_INC(counter_unmatched, mutex_unmatched);
+        statistics_count(STATISTIC_UNMATCHED);
         sight = TABLE_UNMATCHED;
     }
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
@@ -450,7 +431,7 @@ BEGINdoAction_NoStrings
     struct json_object *fields = NULL;
     bool matched;
     CODESTARTdoAction
-    STATSCOUNTER_INC(counter_messages, mutex_messages);
+    statistics_count(STATISTIC_MESSAGES);
     if (engine.table == NULL || instance->jail_index == 0)
         FINALIZE;
     matched = has_class(message, instance);
@@ -461,7 +442,7 @@ BEGINdoAction_NoStrings
     if (msgGetJSONPropJSON(message, &instance->fields, &fields) != RS_RET_OK)
         FINALIZE;
     if (!take_line(message, instance, fields))
-        STATSCOUNTER_INC(counter_ignored, mutex_ignored);
+        statistics_count(STATISTIC_IGNORED);
 finalize_it:
     if (fields != NULL)
         json_object_put(fields);
@@ -929,97 +910,32 @@ BEGINisCompatibleWithFeature
         iRet = RS_RET_OK;
 ENDisCompatibleWithFeature
 
-/* Copies what the threads have counted
- * into the statistics object, before it
- * is read. */
+/* What the threads have counted. */
 static void
-read_thread_statistics(statsobj_t *object, void *context)
+read_thread_statistics(void)
 {
     struct keeper_statistics keeper = {0};
     struct scribe_statistics scribe = {0};
     struct backend_statistics backend = {0};
 
-    (void)object;
-    (void)context;
     if (engine.keeper != NULL)
         keeper_read_statistics(engine.keeper, &keeper);
     if (engine.scribe != NULL)
         scribe_read_statistics(engine.scribe, &scribe);
-    counter_enforced = keeper.enforced;
-    counter_removed = keeper.removed;
-    counter_refused = keeper.refused;
-    counter_pending = keeper.pending;
-    counter_written = scribe.written;
-    counter_ledger_errors = scribe.errors;
     if (engine.backend != NULL)
         backend_read_statistics(engine.backend, clock_now_ms(), &backend);
-    counter_faults = backend.faults;
-    counter_held = backend.held;
-    counter_withdrawn = backend.withdrawn;
-    counter_withdrawn_bans = backend.lifted;
-    counter_unknown = backend.unknown;
-    counter_suspended = backend.suspended;
-}
-
-#define COUNTER(name, counter)                                                                     \
-    CHKiRet(statsobj.AddCounter(statistics, UCHAR_CONSTANT(name), ctrType_IntCtr, CTR_FLAG_NONE,   \
-                                &(counter)))
-
-static rsRetVal
-add_statistics(void)
-{
-    DEFiRet;
-
-    CHKiRet(statsobj.Construct(&statistics));
-    CHKiRet(statsobj.SetName(statistics, UCHAR_CONSTANT("ombanmail")));
-    CHKiRet(statsobj.SetOrigin(statistics, UCHAR_CONSTANT("ombanmail")));
-    COUNTER("messages", counter_messages);
-    COUNTER("failures", counter_failures);
-    COUNTER("duplicates", counter_duplicates);
-    COUNTER("ignored", counter_ignored);
-    COUNTER("allow.listed", counter_allowed);
-    COUNTER("old", counter_old);
-    COUNTER("session.mismatches", counter_mismatches);
-    COUNTER("bans", counter_bans);
-    COUNTER("bans.full", counter_full);
-    COUNTER("bans.held.back", counter_held_back);
-    COUNTER("unmatched", counter_unmatched);
-    COUNTER("enforced", counter_enforced);
-    COUNTER("removed", counter_removed);
-    COUNTER("refused", counter_refused);
-    COUNTER("pending", counter_pending);
-    COUNTER("ledger.written", counter_written);
-    COUNTER("ledger.errors", counter_ledger_errors);
-    COUNTER("logins", counter_logins);
-    COUNTER("mails.accepted", counter_mails);
-    COUNTER("users.unknown", counter_unknown);
-    COUNTER("backend.faults", counter_faults);
-    COUNTER("backend.suspended", counter_suspended);
-    COUNTER("backend.held", counter_held);
-    COUNTER("backend.withdrawn", counter_withdrawn);
-    COUNTER("backend.bans.withdrawn", counter_withdrawn_bans);
-    CHKiRet(statsobj.SetReadNotifier(statistics, read_thread_statistics, NULL));
-    CHKiRet(statsobj.ConstructFinalize(statistics));
-finalize_it:
-    RETiRet;
-}
-
-static void
-init_counters(void)
-{
-    STATSCOUNTER_INIT(counter_messages, mutex_messages);
-    STATSCOUNTER_INIT(counter_failures, mutex_failures);
-    STATSCOUNTER_INIT(counter_duplicates, mutex_duplicates);
-    STATSCOUNTER_INIT(counter_ignored, mutex_ignored);
-    STATSCOUNTER_INIT(counter_allowed, mutex_allowed);
-    STATSCOUNTER_INIT(counter_old, mutex_old);
-    STATSCOUNTER_INIT(counter_mismatches, mutex_mismatches);
-    STATSCOUNTER_INIT(counter_bans, mutex_bans);
-    STATSCOUNTER_INIT(counter_full, mutex_full);
-    STATSCOUNTER_INIT(counter_logins, mutex_logins);
-    STATSCOUNTER_INIT(counter_mails, mutex_mails);
-    STATSCOUNTER_INIT(counter_held_back, mutex_held_back);
-    STATSCOUNTER_INIT(counter_unmatched, mutex_unmatched);
+    statistics_set(STATISTIC_ENFORCED, keeper.enforced);
+    statistics_set(STATISTIC_REMOVED, keeper.removed);
+    statistics_set(STATISTIC_REFUSED, keeper.refused);
+    statistics_set(STATISTIC_PENDING, keeper.pending);
+    statistics_set(STATISTIC_LEDGER_WRITTEN, scribe.written);
+    statistics_set(STATISTIC_LEDGER_ERRORS, scribe.errors);
+    statistics_set(STATISTIC_USERS_UNKNOWN, backend.unknown);
+    statistics_set(STATISTIC_BACKEND_FAULTS, backend.faults);
+    statistics_set(STATISTIC_BACKEND_SUSPENDED, backend.suspended);
+    statistics_set(STATISTIC_BACKEND_HELD, backend.held);
+    statistics_set(STATISTIC_BACKEND_WITHDRAWN, backend.withdrawn);
+    statistics_set(STATISTIC_BACKEND_BANS_WITHDRAWN, backend.lifted);
 }
 
 static rsRetVal
@@ -1030,21 +946,15 @@ check_version(void)
     if (version_running(running) == 0 && strcmp(running, RSYSLOG_BUILD_VERSION) == 0)
         return RS_RET_OK;
     LogError(0, RS_RET_MODULE_LOAD_ERR_INIT_FAILED,
-             "ombanmail: built for rsyslogd "
-             "%s, but this is rsyslogd %s: "
-             "not loaded; build it again "
-             "with the headers of the "
-             "running version (./quickstart "
-             "install)",
+             "ombanmail: built for rsyslogd %s, but this is rsyslogd %s: not loaded; build it "
+             "again with the headers of the running version (./quickstart install)",
              RSYSLOG_BUILD_VERSION, version_running(running) == 0 ? running : "of unknown version");
     return RS_RET_MODULE_LOAD_ERR_INIT_FAILED;
 }
 
 BEGINmodExit
     CODESTARTmodExit
-    if (statistics != NULL)
-        statsobj.Destruct(&statistics);
-    objRelease(statsobj, CORE_COMPONENT);
+    statistics_close();
 ENDmodExit
 
 NO_LEGACY_CONF_parseSelectorAct
@@ -1063,7 +973,5 @@ BEGINmodInit()
     CODESTARTmodInit
     *ipIFVersProvided = CURR_MOD_IF_VERSION;
     CHKiRet(check_version());
-    CHKiRet(objUse(statsobj, CORE_COMPONENT));
-    init_counters();
-    CHKiRet(add_statistics());
+    CHKiRet(statistics_open(read_thread_statistics));
 ENDmodInit
