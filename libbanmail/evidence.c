@@ -72,8 +72,8 @@ evidence_is_mailbox(const char *name, size_t length)
            is_domain(at + 1, length - (size_t)(at + 1 - name));
 }
 
-static void
-keep(char *to, size_t size, const char *bytes, size_t length)
+void
+evidence_copy(char *to, size_t size, const char *bytes, size_t length)
 {
     if (length > size - 1)
         length = size - 1;
@@ -96,7 +96,7 @@ evidence_user(enum evidence_mode mode, const char *name, size_t length,
     if (mode == EVIDENCE_NONE || length == 0)
         return;
     if (is_kept_whole(mode, name, length)) {
-        keep(user, EVIDENCE_USER_SIZE, name, length);
+        evidence_copy(user, EVIDENCE_USER_SIZE, name, length);
     } else {
         user[0] = name[0];
         strcpy(user + 1, SHORT_TAIL);

@@ -62,4 +62,7 @@ void evidence_line(enum evidence_mode mode, const char *message, size_t message_
  * rule for it. Any thread; some ten nanoseconds. */
 bool evidence_looks_like_login(const char *message, size_t length);
 
+/* Copies `length` bytes into to[size] as text, cut where it is full. Pure; any thread. */
+void evidence_copy(char *to, size_t size, const char *bytes, size_t length);
+
 #endif

@@ -62,7 +62,7 @@ DEF_OMOD_STATIC_DATA
 #define TABLE_NAME     "table"
 #define LEDGER_NAME    "ledger.db"
 
-    typedef struct _instanceData {
+typedef struct _instanceData {
     struct parameters parameters;
     msgPropDescr_t fields;       /* the object that mmnormalize made */
     msgPropDescr_t class_field;  /* its member `class` */
@@ -285,15 +285,6 @@ jail_of(const instanceData *instance, const struct source *client)
     return jail;
 }
 
-static void
-copy_text(char *to, size_t size, const char *bytes, size_t length)
-{
-    if (length > size - 1)
-        length = size - 1;
-    memcpy(to, bytes, length);
-    to[length] = '\0';
-}
-
 /* Before the failure counts: the scribe, woken by a ban, finds its last line as well. */
 static void
 keep_evidence(smsg_t *message, const instanceData *instance, const struct offence *offence,
@@ -310,9 +301,9 @@ keep_evidence(smsg_t *message, const instanceData *instance, const struct offenc
     evidence.jail = (uint8_t)instance->jail_index;
     evidence.attempts = (uint8_t)attempts;
     evidence.stamp_ms = failure->stamp_ms;
-    copy_text(evidence.host, sizeof(evidence.host), host, strlen(host));
-    copy_text(evidence.service, sizeof(evidence.service), offence->service,
-              offence->service_length);
+    evidence_copy(evidence.host, sizeof(evidence.host), host, strlen(host));
+    evidence_copy(evidence.service, sizeof(evidence.service), offence->service,
+                  offence->service_length);
     evidence_user(mode, offence->user, offence->user_length, evidence.user);
     evidence_line(mode, (const char *)getMSG(message), (size_t)getMSGLen(message), offence->user,
                   offence->user_length, evidence.line);
@@ -356,12 +347,14 @@ count_failure(smsg_t *message, instanceData *instance, const struct offence *off
               const struct backend_line *line, const struct table_failure *failure)
 {
     const struct jail *const jail = jail_of(instance, &failure->client);
+    const bool has_allowed_neighbours = jail == &instance->single;
     enum table_verdict verdict;
     unsigned attempts;
 
     statistics_count(STATISTIC_FAILURES);
-    if (allow_match(engine.allow, &failure->client, NULL) ||
-        allow_match(instance->parameters.allow, &failure->client, NULL)) {
+    if (has_allowed_neighbours && /* else none of the lists has an entry in its network */
+        (allow_match(engine.allow, &failure->client, NULL) ||
+         allow_match(instance->parameters.allow, &failure->client, NULL))) {
         statistics_count(STATISTIC_ALLOW_LISTED);
         return;
     }
@@ -560,7 +553,7 @@ write_policy(const struct parameters *parameters, uid_t owner, gid_t group)
         snprintf(policy.set[FIREWALL_V4], FIREWALL_SET_SIZE, "%s", parameters->set4);
     if (parameters->set6 != NULL)
         snprintf(policy.set[FIREWALL_V6], FIREWALL_SET_SIZE, "%s", parameters->set6);
-    engine_path(path, parameters->runtime_directory, "table");
+    engine_path(path, parameters->runtime_directory, TABLE_NAME);
     error = policy_write(path, &policy, owner, group);
     if (error != 0)
         LogError(-error, RS_RET_ERR, "ombanmail: cannot write %s.policy", path);
@@ -578,7 +571,6 @@ start_keeper(const struct parameters *parameters, uid_t owner, gid_t group)
 
     write_policy(parameters, owner, group);
     error = keeper_start(&engine.keeper, &options);
-
     if (error != 0)
         LogError(-error, RS_RET_ERR, "ombanmail: nobody will be banned: thread not started");
 }
