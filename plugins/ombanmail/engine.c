@@ -1,0 +1,375 @@
+/* engine: its life, from the start as root to the end.
+ *
+ * What has to be opened is opened while the process is still root, and given to the user that it
+ * becomes; what decides anything begins only after that, when the bans of an earlier table are back
+ * and before the first message is counted.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "rsyslog.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "errmsg.h"
+#include "msg.h"
+#include "rsconf.h"
+#include "syslogd-types.h"
+#include "unicode-helper.h"
+
+#include "command.h"
+#include "engine.h"
+#include "policy.h"
+#include "stamp.h"
+#include "table-health.h"
+
+/* a directory of at most 80 characters, and the name of a file of ours */
+#define FILE_PATH_SIZE 128
+#define TABLE_NAME     "table"
+#define LEDGER_NAME    "ledger.db"
+
+struct engine engine = {.listen_socket = -1};
+
+static void
+say(void *context, int severity, const char *text)
+{
+    (void)context;
+    LogMsg(0, severity <= LOG_ERR ? RS_RET_ERR : RS_RET_OK, severity, "ombanmail: %s", text);
+}
+
+const struct report engine_report = {.say = say};
+
+int64_t
+engine_now_ms(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void
+engine_wake(void)
+{
+    if (engine.keeper != NULL)
+        keeper_wake(engine.keeper);
+    if (engine.scribe != NULL)
+        scribe_wake(engine.scribe);
+}
+
+static void
+engine_path(char path[FILE_PATH_SIZE], const char *directory, const char *name)
+{
+    snprintf(path, FILE_PATH_SIZE, "%s/%s", directory, name);
+}
+
+static rsRetVal
+make_directory(const char *path, mode_t mode, uid_t owner, gid_t group)
+{
+    if (mkdir(path, mode) != 0 && errno != EEXIST) {
+        LogError(errno, RS_RET_ERR, "ombanmail: cannot create directory %s", path);
+        return RS_RET_ERR;
+    }
+    if ((owner != (uid_t)-1 || group != (gid_t)-1) && chown(path, owner, group) != 0) {
+        LogError(errno, RS_RET_ERR, "ombanmail: cannot give directory %s to user %d, group %d",
+                 path, (int)owner, (int)group);
+        return RS_RET_ERR;
+    }
+    return RS_RET_OK;
+}
+
+/* What an earlier run as another user has left there is this run's to write as well. */
+static void
+give_ledger(const struct parameters *parameters, uid_t owner, gid_t group)
+{
+    static const char *const names[] = {LEDGER_NAME, LEDGER_NAME "-wal", LEDGER_NAME "-shm"};
+    char path[FILE_PATH_SIZE];
+
+    if (owner == (uid_t)-1 && group == (gid_t)-1)
+        return;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        engine_path(path, parameters->state_directory, names[i]);
+        if (lchown(path, owner, group) != 0 && errno != ENOENT)
+            LogError(errno, RS_RET_ERR, "ombanmail: cannot give %s to user %d, group %d", path,
+                     (int)owner, (int)group);
+    }
+}
+
+static rsRetVal
+open_table(const struct parameters *parameters, uid_t owner, gid_t group)
+{
+    char path[FILE_PATH_SIZE], ledger_path[FILE_PATH_SIZE];
+    struct table_options options = {.path = path,
+                                    .ledger_path = ledger_path,
+                                    .capacity = parameters->capacity,
+                                    .max_bans = parameters->max_bans,
+                                    .owner = owner,
+                                    .group = group,
+                                    .now_ms = engine_now_ms(),
+                                    .report = &engine_report};
+    int error;
+
+    engine_path(path, parameters->runtime_directory, TABLE_NAME);
+    engine_path(ledger_path, parameters->state_directory, LEDGER_NAME);
+    error = table_open(&options, &engine.table, &engine.table_is_new);
+    if (error == -EBUSY)
+        LogError(0, RS_RET_ERR,
+                 "ombanmail: the table %s is in use by another process (a second rsyslogd?): "
+                 "nothing is counted here; give each its own runtimeDirectory",
+                 path);
+    else if (error != 0)
+        LogError(-error, RS_RET_ERR, "ombanmail: cannot open the table %s: nothing is counted",
+                 path);
+    return error == 0 ? RS_RET_OK : RS_RET_ERR;
+}
+
+static void
+register_jails(instanceData *instances)
+{
+    for (instanceData *instance = instances; instance != NULL; instance = instance->next) {
+        const int index = table_jail(engine.table, &instance->parameters.jail);
+        if (index >= 0)
+            instance->jail_index = (unsigned)index;
+        else
+            LogError(-index, RS_RET_ERR,
+                     "ombanmail: no room for jail %s: its failures are not counted",
+                     instance->parameters.jail.name);
+    }
+}
+
+/* Own addresses are known only now. */
+static void
+seal_allow_lists(modConfData_t *configuration)
+{
+    for (instanceData *instance = configuration->instances; instance != NULL;
+         instance = instance->next)
+        allow_seal(instance->parameters.allow);
+    allow_add_own(configuration->parameters.allow);
+    allow_seal(configuration->parameters.allow);
+    engine.allow = configuration->parameters.allow;
+}
+
+static const struct allow *
+allow_in_force(void)
+{
+    return engine.allow;
+}
+
+/* For banmailctl, which acts itself while no rsyslogd runs. */
+static void
+write_policy(const struct parameters *parameters, uid_t owner, gid_t group)
+{
+    struct firewall_policy policy = {.verdict = parameters->verdict};
+    char path[FILE_PATH_SIZE];
+    int error;
+
+    if (parameters->set4 != NULL)
+        snprintf(policy.set[FIREWALL_V4], FIREWALL_SET_SIZE, "%s", parameters->set4);
+    if (parameters->set6 != NULL)
+        snprintf(policy.set[FIREWALL_V6], FIREWALL_SET_SIZE, "%s", parameters->set6);
+    engine_path(path, parameters->runtime_directory, TABLE_NAME);
+    error = policy_write(path, &policy, owner, group);
+    if (error != 0)
+        LogError(-error, RS_RET_ERR, "ombanmail: cannot write %s.policy", path);
+}
+
+static void
+start_keeper(const struct parameters *parameters, uid_t owner, gid_t group)
+{
+    const struct keeper_options options = {.table = engine.table,
+                                           .report = &engine_report,
+                                           .verdict = parameters->verdict,
+                                           .set4 = parameters->set4,
+                                           .set6 = parameters->set6};
+    int error;
+
+    write_policy(parameters, owner, group);
+    error = keeper_start(&engine.keeper, &options);
+    if (error != 0)
+        LogError(-error, RS_RET_ERR, "ombanmail: nobody will be banned: thread not started");
+}
+
+static void
+listen_for_commands(const struct parameters *parameters, uid_t owner, gid_t group)
+{
+    char path[FILE_PATH_SIZE];
+
+    engine_path(path, parameters->runtime_directory, COMMAND_SOCKET_NAME);
+    engine.listen_socket = scribe_listen(path, owner, group);
+    if (engine.listen_socket < 0)
+        LogError(-engine.listen_socket, RS_RET_ERR,
+                 "ombanmail: cannot listen on %s: banmailctl cannot ban or unban", path);
+}
+
+/* Bans of an earlier table come back before anything is counted. */
+static void
+restore_bans(const struct parameters *parameters)
+{
+    char path[FILE_PATH_SIZE];
+    bool first_run = false;
+
+    if (!engine.table_is_new)
+        return;
+    engine_path(path, parameters->state_directory, LEDGER_NAME);
+    scribe_restore(engine.table, path, engine_now_ms(), &engine_report, &first_run);
+    if (first_run)
+        engine.count_from_ms = engine_now_ms() / 1000 * 1000; /* stamps have whole seconds */
+}
+
+/* On the scribe's thread, so that no worker has to. */
+static void
+say_what_stamps_are_like(void)
+{
+    char text[STAMP_TEXT_SIZE];
+
+    if (stamp_notice(engine.stamps, text))
+        say(NULL, LOG_WARNING, text);
+}
+
+static rsRetVal
+watch_stamps(const struct parameters *parameters)
+{
+    uint64_t key[2];
+
+    if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
+        return RS_RET_ERR;
+    engine.stamps = stamp_new(key);
+    engine.stamp_bounds = (struct stamp_bounds){.age_ms = parameters->max_stamp_age_s * 1000,
+                                                .ahead_ms = parameters->max_stamp_ahead_s * 1000};
+    if (engine.stamps == NULL)
+        return RS_RET_OUT_OF_MEMORY;
+    return msgPropDescrFill(&engine.received_field, UCHAR_CONSTANT("timegenerated"), 13);
+}
+
+static bool
+is_allowed(const modConfData_t *configuration, const struct ban *ban)
+{
+    if (allow_overlaps(configuration->parameters.allow, &ban->source))
+        return true;
+    for (const instanceData *instance = configuration->instances; instance != NULL;
+         instance = instance->next)
+        if (instance->jail_index == ban->jail &&
+            allow_overlaps(instance->parameters.allow, &ban->source))
+            return true;
+    return false;
+}
+
+/* Who has been put on the list since the last start is free now. */
+static void
+lift_allowed_bans(const modConfData_t *configuration)
+{
+    char text[SOURCE_TEXT_SIZE];
+    struct table_status status;
+    struct ban ban;
+
+    table_read_status(engine.table, &status);
+    for (uint32_t i = 0; i < status.max_bans; i++) {
+        if (!table_read_ban(engine.table, i, &ban) ||
+            (ban.state != BAN_WANTED && ban.state != BAN_ENFORCED) ||
+            !is_allowed(configuration, &ban))
+            continue;
+        table_unban(engine.table, &ban.source, 0, engine_now_ms());
+        LogMsg(0, RS_RET_OK, LOG_NOTICE, "ombanmail: the ban of %s is lifted: it is allow-listed",
+               source_print(&ban.source, text));
+    }
+}
+
+/* On the scribe's thread: workers say nothing. */
+static void
+say_news(void)
+{
+    char text[BACKEND_TEXT_SIZE];
+
+    say_what_stamps_are_like();
+    while (engine.backend != NULL && backend_news(engine.backend, engine_now_ms(), text))
+        report_say(&engine_report, LOG_WARNING, "%s", text);
+}
+
+static void
+start_scribe(const struct parameters *parameters)
+{
+    char ledger_path[FILE_PATH_SIZE], socket_path[FILE_PATH_SIZE];
+    const struct scribe_options options = {.table = engine.table,
+                                           .keeper = engine.keeper,
+                                           .ledger_path = ledger_path,
+                                           .socket_path = socket_path,
+                                           .allow = allow_in_force,
+                                           .look = say_news,
+                                           .retention_s = parameters->retention_s,
+                                           .command_group = parameters->command_group,
+                                           .ledger_size = parameters->ledger_size,
+                                           .report = &engine_report};
+
+    engine_path(ledger_path, parameters->state_directory, LEDGER_NAME);
+    engine_path(socket_path, parameters->runtime_directory, COMMAND_SOCKET_NAME);
+    const int error = scribe_start(&engine.scribe, &options, engine.listen_socket);
+    if (error != 0)
+        LogError(-error, RS_RET_ERR, "ombanmail: no ledger and no commands: thread not started");
+}
+
+rsRetVal
+engine_prepare(modConfData_t *configuration)
+{
+    const struct parameters *const parameters = &configuration->parameters;
+    const globals_t *const globals = &configuration->pConf->globals;
+    const uid_t owner = globals->uidDropPriv == 0 ? (uid_t)-1 : (uid_t)globals->uidDropPriv;
+    const gid_t group = globals->gidDropPriv == 0 ? (gid_t)-1 : (gid_t)globals->gidDropPriv;
+    const gid_t readers = parameters->group == (gid_t)-1 ? group : parameters->group;
+    const gid_t commanders =
+        parameters->command_group == (gid_t)-1 ? group : parameters->command_group;
+    DEFiRet;
+
+    CHKiRet(make_directory(parameters->runtime_directory, 0755, owner, group));
+    CHKiRet(make_directory(parameters->state_directory, 0750, owner, readers));
+    /* set-group-ID: what a dropped rsyslogd makes there belongs to the readers too */
+    if (parameters->group != (gid_t)-1 && chmod(parameters->state_directory, 02750) != 0)
+        LogError(errno, RS_RET_ERR, "ombanmail: the group cannot read %s",
+                 parameters->state_directory);
+    give_ledger(parameters, owner, readers);
+    CHKiRet(open_table(parameters, owner, readers));
+    configuration->active = true;
+    CHKiRet(watch_stamps(parameters));
+    engine.backend = backend_new(engine.table);
+    engine.evidence = parameters->evidence;
+    table_set_ban_rate(engine.table, parameters->max_ban_rate);
+    register_jails(configuration->instances);
+    table_set_manual_ports(engine.table, &parameters->jail.ports);
+    listen_for_commands(parameters, owner, commanders);
+    start_keeper(parameters, owner, group);
+finalize_it:
+    RETiRet;
+}
+
+void
+engine_begin(modConfData_t *configuration)
+{
+    seal_allow_lists(configuration);
+    restore_bans(&configuration->parameters);
+    lift_allowed_bans(configuration);
+    if (engine.keeper != NULL)
+        keeper_release(engine.keeper);
+    start_scribe(&configuration->parameters);
+}
+
+void
+engine_end(void)
+{
+    scribe_stop(engine.scribe); /* first: it wakes the keeper */
+    keeper_stop(engine.keeper);
+    backend_free(engine.backend);
+    table_close(engine.table);
+    stamp_free(engine.stamps);
+    msgPropDescrDestruct(&engine.received_field);
+    engine.backend = NULL;
+    engine.keeper = NULL;
+    engine.scribe = NULL;
+    engine.table = NULL;
+    engine.allow = NULL;
+    engine.stamps = NULL;
+}

@@ -1,0 +1,76 @@
+/* engine: libbanmail within rsyslogd, of which a process has one, and the configuration that it
+ * was started with.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef OMBANMAIL_ENGINE_H
+#define OMBANMAIL_ENGINE_H
+
+#include "backend.h"
+#include "keeper.h"
+#include "parameters.h"
+#include "report.h"
+#include "scribe.h"
+#include "stamp.h"
+#include "table.h"
+
+/* rsyslog's headers are included by the .c files: they must come first there. */
+
+/* One action. The name is rsyslog's. */
+typedef struct _instanceData {
+    struct parameters parameters;
+    msgPropDescr_t fields;       /* the object that mmnormalize made */
+    msgPropDescr_t class_field;  /* its member `class` */
+    struct jail single;          /* the same jail, but by single address: see message.c */
+    unsigned jail_index;         /* in the table, from engine_prepare on; 0: has none */
+    struct _instanceData *next;  /* of the configuration's instances … */
+    struct _instanceData **link; /* … and what points to this one */
+} instanceData;
+
+/* The module. The name is rsyslog's. */
+struct modConfData_s {
+    rsconf_t *pConf;
+    struct parameters parameters;
+    instanceData *instances;
+    bool active;
+};
+
+/* All NULL until engine_prepare, and again from engine_end on; written while no worker runs. */
+struct engine {
+    struct table *table;
+    struct keeper *keeper;
+    struct scribe *scribe;
+    struct backend *backend;    /* may be NULL: then every failure is its client's */
+    const struct allow *allow;  /* the module's: for every action, and for banmailctl */
+    struct stamp_watch *stamps; /* of every host that sends */
+    struct stamp_bounds stamp_bounds;
+    msgPropDescr_t received_field; /* when rsyslogd took the message in */
+    enum evidence_mode evidence;
+    bool table_is_new;
+    int listen_socket;
+    int64_t count_from_ms; /* lines of files that are older are history, not an attack */
+};
+
+extern struct engine engine;
+
+/* Says what the engine has to say as rsyslogd's own message. Any thread. */
+extern const struct report engine_report;
+
+/* Milliseconds since 1970. Any thread. */
+int64_t engine_now_ms(void);
+
+/* Wakes keeper and scribe, if they are there. Any thread; never blocks. */
+void engine_wake(void);
+
+/* While the process is still root: directories, table, jails, command socket, keeper's thread.
+ * Whatever fails is said; with RS_RET_OK, or when configuration->active is set, engine_end is owed.
+ * Main thread. */
+rsRetVal engine_prepare(struct modConfData_s *configuration);
+
+/* As the user that it runs as, before any queue runs: brings back the bans of an earlier table,
+ * releases the keeper, starts the scribe. Main thread. */
+void engine_begin(struct modConfData_s *configuration);
+
+/* Ends the threads and closes the table; no worker runs any more. Main thread. */
+void engine_end(void);
+
+#endif

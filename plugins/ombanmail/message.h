@@ -1,0 +1,16 @@
+/* message: what becomes of a message that comes to an action.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef OMBANMAIL_MESSAGE_H
+#define OMBANMAIL_MESSAGE_H
+
+#include "engine.h"
+
+/* rsyslog's headers are included by the .c files: they must come first there. */
+
+/* Counts the failure that the message tells of, if it does. The message is only read. `worker`
+ * tells one worker from another; it is not read. Any worker, which may be cancelled meanwhile;
+ * never blocks. */
+void message_take(smsg_t *message, instanceData *instance, const void *worker);
+
+#endif
