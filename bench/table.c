@@ -2,11 +2,10 @@
  *
  *   bench/table            ns a call, with 1 and 2 threads, 10,000 and 1,000,000 clients
  *   bench/table flood      10,000,000 clients in a row through a table for 1,000,000
- *   bench/table count N    N calls of table_count for 1,000,000 clients, for callgrind:
+ *   bench/table count N    N calls of table_count for 1,000,000 clients, which instructions.sh
+ * counts bench/table count6 N   likewise, of IPv6
  *
- *     valgrind --tool=callgrind --toggle-collect=counted_calls bench/table count 100000
- *
- * The file lies in /dev/shm, as the live table lies on tmpfs.
+ * The file lies in /dev/shm, as the live table lies on tmpfs, and loses its name at once.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <pthread.h>
@@ -22,8 +21,8 @@
 #define CALLS    4000000
 #define CAPACITY 1000000
 
-static const char path[] = "/dev/shm/ombanmail-bench-table";
 static struct jail jail;
+static bool is_v6;
 static unsigned jail_index;
 
 static double
@@ -42,7 +41,9 @@ client(uint64_t number)
     struct source source = {.address = {[10] = 0xff, [11] = 0xff}, .prefix = SOURCE_HOST_PREFIX};
     uint32_t mixed = (uint32_t)(number * UINT64_C(2654435761));
 
-    memcpy(source.address + 12, &mixed, sizeof mixed);
+    if (is_v6) /* a network each, and a host in it */
+        source = (struct source){{0x20, 0x01, [15] = 1}, SOURCE_HOST_PREFIX};
+    memcpy(source.address + (is_v6 ? 4 : 12), &mixed, sizeof mixed);
     return source;
 }
 
@@ -63,6 +64,7 @@ failure_of(struct source source, int64_t stamp_ms)
 static struct table *
 open_table(uint32_t capacity)
 {
+    char path[64];
     struct table_options options = {
         .path = path,
         .capacity = capacity,
@@ -75,24 +77,18 @@ open_table(uint32_t capacity)
     bool is_new;
     int index;
 
-    unlink(path);
+    snprintf(path, sizeof path, "/dev/shm/ombanmail-bench-%d", (int)getpid());
     if (table_open(&options, &table, &is_new)) {
         fprintf(stderr, "no table can be opened at %s\n", path);
         exit(1);
     }
+    unlink(path);
     jail_defaults(&jail);
     index = table_jail(table, &jail);
     if (index < 0)
         exit(1);
     jail_index = (unsigned)index;
     return table;
-}
-
-static void
-close_table(struct table *table)
-{
-    table_close(table);
-    unlink(path);
 }
 
 struct run {
@@ -138,7 +134,7 @@ measure(unsigned threads, uint32_t clients, bool with_attempts)
            with_attempts ? "table_attempts+table_count" : "table_count", threads, clients,
            (seconds_now() - began) / CALLS * 1e9,
            threads * (CALLS / 1e6) / (seconds_now() - began));
-    close_table(table);
+    table_close(table);
 }
 
 static size_t
@@ -185,7 +181,7 @@ flood(void)
     }
     printf("a client that fails every 10 s among them: banned on its fifth failure in %u of %u\n",
            banned, stubborn);
-    close_table(table);
+    table_close(table);
 }
 
 /* All clients have a record already. */
@@ -211,7 +207,7 @@ count(uint32_t calls)
         table_count(table, jail_index, &jail, &failure, 1, NOON_MS + i / 100);
     }
     counted_calls(table, calls);
-    close_table(table);
+    table_close(table);
 }
 
 int
@@ -219,7 +215,8 @@ main(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "flood") == 0) {
         flood();
-    } else if (argc == 3 && strcmp(argv[1], "count") == 0) {
+    } else if (argc == 3 && (strcmp(argv[1], "count") == 0 || strcmp(argv[1], "count6") == 0)) {
+        is_v6 = argv[1][5] == '6';
         count((uint32_t)strtoul(argv[2], NULL, 10));
     } else if (argc == 1) {
         printf("%-28s %7s  %9s  %9s  %10s\n", "", "threads", "clients", "a call", "together");
@@ -228,7 +225,7 @@ main(int argc, char **argv)
                 for (uint32_t clients = 10000; clients <= 1000000; clients *= 100)
                     measure(threads, clients, with_attempts);
     } else {
-        fprintf(stderr, "usage: %s [flood | count N]\n", argv[0]);
+        fprintf(stderr, "usage: %s [flood | count N | count6 N]\n", argv[0]);
         return 2;
     }
     return 0;

@@ -80,18 +80,20 @@ siphash_absorb(struct siphash_state s, uint64_t word)
     return s;
 }
 
-/* SipHash-1-3 of an address and up to seven bytes more, without a loop: on the way of every line.
- */
+/* SipHash-1-3 of an address, without a loop: on the way of every line. `s` is what siphash_begin
+ * made of the key. What else tells one client from another, `more`, is taken for a part of the key
+ * (its second word, by exclusive or), as it is no attacker's to choose; and as all messages are of
+ * one length, none has it at its end. */
 static inline uint64_t
-siphash_address(const uint64_t key[2], const uint8_t address[16], uint64_t last)
+siphash_address(struct siphash_state s, const uint8_t address[16], uint64_t more)
 {
-    struct siphash_state s = siphash_begin(key);
     uint64_t words[2];
 
     memcpy(words, address, sizeof words);
+    s.v1 ^= more;
+    s.v3 ^= more;
     s = siphash_absorb(s, words[0]);
     s = siphash_absorb(s, words[1]);
-    s = siphash_absorb(s, last);
     s.v2 ^= 0xff;
     s = siphash_round(siphash_round(siphash_round(s)));
     return s.v0 ^ s.v1 ^ s.v2 ^ s.v3;

@@ -7,6 +7,7 @@
 #include "source.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -16,15 +17,22 @@ static const uint8_t v4_mapped[12] = {[10] = 0xff, [11] = 0xff};
 /* Postfix writes IPv6 addresses with this in front wherever SMTP's address literals do. */
 static const char literal_tag[] = "IPv6:";
 
-static void
+/* The leading ones of 64 bits, as they lie in memory. */
+static inline uint64_t
+mask_word(unsigned bits)
+{
+    return bits >= 64 ? UINT64_MAX : htobe64(~(UINT64_MAX >> bits));
+}
+
+static inline void
 mask_address(uint8_t address[16], unsigned prefix)
 {
-    unsigned whole = prefix / 8;
+    uint64_t words[2];
 
-    if (whole >= 16)
-        return;
-    address[whole] &= (uint8_t)(0xff00 >> (prefix % 8));
-    memset(address + whole + 1, 0, 16 - whole - 1);
+    memcpy(words, address, sizeof words);
+    words[0] &= mask_word(prefix);
+    words[1] &= mask_word(prefix > 64 ? prefix - 64 : 0);
+    memcpy(address, words, sizeof words);
 }
 
 /* The address alone; *is_v4 tells how it was written, which says what a /BITS behind it means. */
@@ -99,24 +107,29 @@ source_parse_prefix(const char *text, size_t length, struct source *source)
     return 0;
 }
 
-bool
-source_is_v4(const struct source *source)
+static inline bool
+is_v4(const struct source *source)
 {
     return source->prefix >= SOURCE_V4_OFFSET &&
            memcmp(source->address, v4_mapped, sizeof v4_mapped) == 0;
 }
 
+bool
+source_is_v4(const struct source *source)
+{
+    return is_v4(source);
+}
+
 struct source
 source_mask(const struct source *source, unsigned v4_bits, unsigned v6_bits)
 {
-    unsigned prefix = source_is_v4(source) ? SOURCE_V4_OFFSET + v4_bits : v6_bits;
-    struct source masked;
+    unsigned prefix = is_v4(source) ? SOURCE_V4_OFFSET + v4_bits : v6_bits;
+    struct source masked = *source;
 
-    if (prefix >= source->prefix)
-        return *source;
-    masked = *source;
-    masked.prefix = (uint8_t)prefix;
-    mask_address(masked.address, prefix);
+    if (prefix < masked.prefix) {
+        masked.prefix = (uint8_t)prefix;
+        mask_address(masked.address, prefix);
+    }
     return masked;
 }
 

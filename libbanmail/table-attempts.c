@@ -42,10 +42,10 @@ static uint8_t family_of(enum offence_class class)
 static struct place
 place_of(const struct table *table, const struct attempt *key)
 {
-    uint64_t last = (uint64_t)23 << 56 | (uint64_t)key->head.own << 48 |
+    uint64_t more = (uint64_t)23 << 56 | (uint64_t)key->head.own << 48 |
                     (uint64_t)key->scope << 32 | key->service_hash;
     uint64_t user = key->is_sum ? ~key->user_hash : key->user_hash;
-    struct place place = table_place(table, key->address, last, table->attempt_bucket_count);
+    struct place place = table_place(table, key->address, more, table->attempt_bucket_count);
 
     place.tag = (uint16_t)(place.tag ^ (user ^ user >> 16 ^ user >> 32) * 0x9e37U);
     if (place.tag == 0)

@@ -175,7 +175,7 @@ store(struct table *table, uint32_t slot, const struct ban_cell *cell)
 static uint32_t *
 chain_of(const struct table *table, const uint8_t address[16], uint8_t prefix)
 {
-    uint64_t hash = siphash_address(table->seed, address, (uint64_t)17 << 56 | prefix);
+    uint64_t hash = siphash_address(table->hash, address, (uint64_t)17 << 56 | prefix);
 
     return &table->bans.chains[hash & table->bans.chain_mask];
 }

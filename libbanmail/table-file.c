@@ -128,7 +128,7 @@ map(struct table *table, int file, size_t size, bool is_writer)
     table->max_bans = fixed->max_bans;
     table->record_bucket_count = fixed->capacity / BUCKET_WAYS;
     table->attempt_bucket_count = fixed->capacity / ATTEMPTS_SHARE / BUCKET_WAYS;
-    memcpy(table->seed, fixed->seed, sizeof table->seed);
+    table->hash = siphash_begin(fixed->seed);
     return 0;
 }
 

@@ -106,7 +106,7 @@ struct table {
     uint32_t max_bans;
     uint32_t record_bucket_count;
     uint32_t attempt_bucket_count;
-    uint64_t seed[2];
+    struct siphash_state hash; /* of the seed */
     /* the writer's only: */
     struct record_bucket *record_buckets;
     struct glimpses *glimpses;
@@ -120,9 +120,9 @@ struct table {
 };
 
 static inline struct place
-table_place(const struct table *table, const uint8_t address[16], uint64_t last, uint32_t buckets)
+table_place(const struct table *table, const uint8_t address[16], uint64_t more, uint32_t buckets)
 {
-    uint64_t hash = siphash_address(table->seed, address, last);
+    uint64_t hash = siphash_address(table->hash, address, more);
     uint16_t tag = (uint16_t)hash;
 
     return (struct place){(uint32_t)((hash >> 32) * buckets >> 32), (uint32_t)hash, tag ? tag : 1};

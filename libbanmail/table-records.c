@@ -13,10 +13,10 @@
 static inline struct place
 place_of(const struct table *table, const struct record_key *key)
 {
-    uint64_t last =
+    uint64_t more =
         (uint64_t)20 << 56 | (uint64_t)key->scope << 16 | (uint64_t)key->jail << 8 | key->prefix;
 
-    return table_place(table, key->address, last, table->record_bucket_count);
+    return table_place(table, key->address, more, table->record_bucket_count);
 }
 
 static struct cell *
@@ -147,7 +147,7 @@ struct counting {
     struct table *table;
     const struct jail *jail;
     const struct table_failure *failure;
-    int64_t now_ms, now_s;
+    int64_t now_ms;
     int64_t stamp_ms;
     uint32_t stamp_s;
     struct record_key key;
@@ -205,6 +205,12 @@ insert_stamp(struct record *record, uint32_t stamp_s, uint16_t attempted, uint32
     record->attempted[at] = attempted;
 }
 
+static inline uint32_t
+newest_stamp(const struct record *record)
+{
+    return record->head.own > 0 ? record->stamps[record->head.own - 1] : 0;
+}
+
 static void
 clear_stamps(struct counting *counting)
 {
@@ -221,15 +227,13 @@ static void
 drop_future(struct counting *counting)
 {
     struct record *record = &counting->record;
-    unsigned count = record->head.own;
 
-    while (count > 0 && record->stamps[count - 1] > counting->now_s + TABLE_LIVE_MS / 1000) {
-        count--;
-        record->stamps[count] = 0;
-        record->attempted[count] = 0;
+    while (newest_stamp(record) * INT64_C(1000) > counting->now_ms + TABLE_LIVE_MS) {
+        record->head.own--;
+        record->stamps[record->head.own] = 0;
+        record->attempted[record->head.own] = 0;
         counting->changed = CELL_ALL;
     }
-    record->head.own = (uint8_t)count;
 }
 
 /* The first window that holds maxretry failures; jail_decide has said that there is one. */
@@ -319,7 +323,8 @@ judge(struct counting *counting, unsigned attempts)
     uint16_t attempted = attempted_hash(counting->failure);
     unsigned within;
 
-    drop_future(counting);
+    if (newest_stamp(record) > counting->stamp_s)
+        drop_future(counting);
     for (unsigned i = 0; i < attempts && i < JAIL_MAXRETRY_MAX; i++)
         insert_stamp(record, counting->stamp_s, attempted, &counting->changed);
 
@@ -394,7 +399,6 @@ table_count(struct table *table, unsigned jail_index, const struct jail *jail,
     counting.jail = jail;
     counting.failure = failure;
     counting.now_ms = now_ms;
-    counting.now_s = (int64_t)((uint64_t)now_ms / 1000);
     counting.stamp_ms = believable_stamp(failure->stamp_ms, now_ms);
     counting.stamp_s = (uint32_t)((uint64_t)counting.stamp_ms / 1000);
     counting.key = key_of(jail_index, jail, failure);
@@ -410,7 +414,7 @@ table_count(struct table *table, unsigned jail_index, const struct jail *jail,
     verdict = judge(&counting, attempts);
     cell_store(cell_of(table, counting.place.bucket, way), &counting.record, counting.changed);
     bucket->left[way] = (uint8_t)counting.left;
-    if (bucket->newest_s[way] < counting.stamp_s || bucket->newest_s[way] > counting.now_s)
+    if (bucket->newest_s[way] < counting.stamp_s || bucket->newest_s[way] * INT64_C(1000) > now_ms)
         bucket->newest_s[way] = counting.stamp_s;
     pthread_mutex_unlock(lock);
 
