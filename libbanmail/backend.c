@@ -11,11 +11,13 @@
 
 #include "brake.h"
 #include "session.h"
+#include "table-health.h"
 
 #define STAMP_AHEAD_MS 60000
 #define NEWS           8 /* that wait to be said; more are not */
-#define HOST_SIZE      128
+#define HOST_SIZE      TABLE_HOST_SIZE
 #define TAKE           64
+#define NAMES          64 /* of hosts whose backend had faults */
 
 struct news {
     enum brake_news what;
@@ -30,6 +32,11 @@ struct backend {
     pthread_mutex_t news_lock;
     struct news news[NEWS];
     unsigned news_count;
+    struct {
+        uint64_t hash;
+        char host[HOST_SIZE];
+    } names[NAMES]; /* the latest; also under news_lock */
+    unsigned next_name;
     _Atomic uint64_t faults, held, withdrawn, lifted, unknown;
 };
 
@@ -100,23 +107,50 @@ stamp_of(const struct backend_line *line)
 /* ---- news ---- */
 
 static void
-add_news(struct backend *backend, const struct news *news)
+add_name(struct backend *backend, uint64_t hash, const char *host)
+{
+    for (unsigned i = 0; i < NAMES; i++)
+        if (backend->names[i].hash == hash)
+            return;
+    backend->names[backend->next_name].hash = hash;
+    memcpy(backend->names[backend->next_name].host, host, HOST_SIZE);
+    backend->next_name = (backend->next_name + 1) % NAMES;
+}
+
+static void
+add_news(struct backend *backend, const struct news *news, uint64_t host_hash)
 {
     pthread_mutex_lock(&backend->news_lock);
+    add_name(backend, host_hash, news->host);
     if (backend->news_count < NEWS)
         backend->news[backend->news_count++] = *news;
     pthread_mutex_unlock(&backend->news_lock);
+}
+
+static void
+note_outage(struct backend *backend, int64_t now_ms)
+{
+    struct brake_outage outage;
+    struct table_outage noted = {0};
+
+    brake_read_outage(backend->brake, now_ms, &outage);
+    noted.places = outage.places;
+    noted.since_ms = outage.since_ms;
+    noted.until_ms = outage.until_ms;
+    pthread_mutex_lock(&backend->news_lock);
+    for (unsigned i = 0; i < NAMES && outage.places > 0; i++)
+        if (backend->names[i].hash == outage.host)
+            memcpy(noted.host, backend->names[i].host, sizeof noted.host);
+    pthread_mutex_unlock(&backend->news_lock);
+    table_set_outage(backend->table, &noted);
 }
 
 bool
 backend_news(struct backend *backend, int64_t now_ms, char text[BACKEND_TEXT_SIZE])
 {
     struct news news = {.what = BRAKE_AS_BEFORE};
-    int64_t until_ms;
 
-    if (brake_suspended(backend->brake, now_ms, &until_ms) > 0)
-        table_set_suspended(backend->table, until_ms);
-
+    note_outage(backend, now_ms);
     pthread_mutex_lock(&backend->news_lock);
     if (backend->news_count > 0) {
         news = backend->news[0];
@@ -171,7 +205,7 @@ follow(struct backend *backend, enum brake_news what, const struct brake_place *
         news.host[i] = line->host[i] > ' ' && line->host[i] < 127 ? line->host[i] : '?';
     if (what == BRAKE_ON)
         withdraw(backend, place, line->now_ms, &news);
-    add_news(backend, &news);
+    add_news(backend, &news, place->host);
     return true;
 }
 
@@ -262,14 +296,15 @@ void
 backend_read_statistics(struct backend *backend, int64_t now_ms,
                         struct backend_statistics *statistics)
 {
-    int64_t until_ms;
+    struct brake_outage outage;
 
+    brake_read_outage(backend->brake, now_ms, &outage);
     *statistics = (struct backend_statistics){
         .faults = atomic_load(&backend->faults),
         .held = atomic_load(&backend->held),
         .withdrawn = atomic_load(&backend->withdrawn),
         .lifted = atomic_load(&backend->lifted),
         .unknown = atomic_load(&backend->unknown),
-        .suspended = brake_suspended(backend->brake, now_ms, &until_ms),
+        .suspended = outage.suspended,
     };
 }

@@ -326,22 +326,23 @@ brake_take(struct brake *brake, const struct brake_place *place, struct brake_fa
     return taken;
 }
 
-unsigned
-brake_suspended(struct brake *brake, int64_t now_ms, int64_t *until_ms)
+void
+brake_read_outage(struct brake *brake, int64_t now_ms, struct brake_outage *outage)
 {
-    unsigned count = 0;
-
+    *outage = (struct brake_outage){0};
     pthread_mutex_lock(&brake->lock);
-    *until_ms = 0;
     for (unsigned i = 0; i < SETS * WAYS; i++) {
         const struct stretch *stretch = &brake->stretches[i / WAYS][i % WAYS];
+        const bool is_suspended = covers(stretch, now_ms);
 
-        if (!covers(stretch, now_ms))
+        if (!is_suspended && !(stretch->is_spent && now_ms < stretch->latest_ms + BRAKE_HOLD_MS))
             continue;
-        count++;
-        if (stretch->until_ms > *until_ms)
-            *until_ms = stretch->until_ms;
+        outage->suspended += is_suspended;
+        if (outage->places++ == 0 || stretch->from_ms < outage->since_ms) {
+            outage->host = stretch->place.host;
+            outage->since_ms = stretch->from_ms;
+            outage->until_ms = is_suspended ? stretch->until_ms : 0;
+        }
     }
     pthread_mutex_unlock(&brake->lock);
-    return count;
 }

@@ -84,7 +84,15 @@ void brake_counted(struct brake *brake, const struct brake_failure *failure);
 size_t brake_take(struct brake *brake, const struct brake_place *place,
                   struct brake_failure *failures, size_t most);
 
-/* How many places are suspended at now_ms, and in *until_ms until when the last of them is. */
-unsigned brake_suspended(struct brake *brake, int64_t now_ms, int64_t *until_ms);
+struct brake_outage {
+    unsigned places;    /* that have faults now; 0: nothing of the rest is set */
+    unsigned suspended; /* how many of them: the others have spent their ten minutes */
+    uint64_t host;      /* of the one that has lasted longest */
+    int64_t since_ms;
+    int64_t until_ms; /* it is suspended until then, as far as is known; 0: it counts again */
+};
+
+/* What is out of order at now_ms. */
+void brake_read_outage(struct brake *brake, int64_t now_ms, struct brake_outage *outage);
 
 #endif

@@ -151,6 +151,40 @@ table_may_ban(struct table *table, int64_t now_ms)
 /* ---- the rest ---- */
 
 void
+table_note_lost(struct table *table, enum table_loss loss, uint64_t count, int64_t now_s)
+{
+    if (count == 0)
+        return;
+    table_add(&table->header->lost[loss], count);
+    atomic_store_explicit(&table->header->lost_s, now_s, RELAXED);
+}
+
+void
+table_set_outage(struct table *table, const struct table_outage *outage)
+{
+    struct outage_cell cell = {
+        .head.used = outage->places > 0,
+        .since_ms = outage->since_ms,
+        .until_ms = outage->until_ms,
+        .places = outage->places,
+    };
+
+    memcpy(cell.host, outage->host, sizeof cell.host);
+    cell_replace(&table->header->outage, &cell);
+}
+
+static void
+read_outage(const struct table *table, struct table_outage *outage)
+{
+    struct outage_cell cell;
+
+    if (!cell_read(&table->header->outage, &cell) || !cell_is_whole(&cell) || !cell.head.used)
+        return;
+    *outage = (struct table_outage){cell.places, cell.since_ms, cell.until_ms, ""};
+    memcpy(outage->host, cell.host, sizeof outage->host - 1);
+}
+
+void
 table_set_ledger_error(struct table *table, int error)
 {
     atomic_store_explicit(&table->header->ledger_error, error, RELAXED);
@@ -167,7 +201,11 @@ table_read_health(const struct table *table, int64_t now_ms, struct table_health
         .held_back = atomic_load(&header->held_back),
         .held_back_ms = atomic_load(&header->held_back_s) * 1000,
         .ledger_error = (int)atomic_load(&header->ledger_error),
+        .lost_ms = atomic_load(&header->lost_s) * 1000,
     };
+    for (unsigned i = 0; i < TABLE_LOSSES; i++)
+        health->lost[i] = atomic_load(&header->lost[i]);
+    read_outage(table, &health->outage);
     sum_tallies(table, health);
     read_recent(table, now_ms / 1000, health);
 }
@@ -184,6 +222,9 @@ table_adopt_health(struct table *table, const struct table *old)
     table_add(&table->header->tallies[0].unmatched, health.unmatched);
     table_add(&table->header->held_back, atomic_load(&old->header->held_back));
     atomic_store(&table->header->held_back_s, atomic_load(&old->header->held_back_s));
+    for (unsigned i = 0; i < TABLE_LOSSES; i++)
+        table_add(&table->header->lost[i], atomic_load(&old->header->lost[i]));
+    atomic_store(&table->header->lost_s, atomic_load(&old->header->lost_s));
     atomic_store(&table->header->last_message_s, atomic_load(&old->header->last_message_s));
     if (table_guarded_get(&old->header->paused_until_ms, &until_ms))
         table_guarded_set(&table->header->paused_until_ms, until_ms);

@@ -28,6 +28,31 @@ void table_sample(struct table *table, int64_t now_s);
 /* 0, or the negative errno with which the ledger cannot be written. One thread. */
 void table_set_ledger_error(struct table *table, int error);
 
+/* What rsyslogd has lost on the way to the action. */
+enum table_loss {
+    TABLE_LOST_JOURNAL, /* by imjournal's limit */
+    TABLE_LOST_INPUT,   /* by another input's limit */
+    TABLE_LOST_QUEUE,   /* by a queue that was full */
+    TABLE_LOSSES,
+};
+
+/* Adds `count` messages. Any thread. */
+void table_note_lost(struct table *table, enum table_loss loss, uint64_t count, int64_t now_s);
+
+#define TABLE_HOST_SIZE 96
+
+/* The authentication backend of some hosts has faults. */
+struct table_outage {
+    unsigned places;  /* 0: of none, and nothing of the rest is set */
+    int64_t since_ms; /* of the one that has lasted longest */
+    int64_t until_ms; /* auth_failed does not count there until then, as far as is known; 0: it
+                         counts again, because that may not be so for longer */
+    char host[TABLE_HOST_SIZE];
+};
+
+/* One thread. */
+void table_set_outage(struct table *table, const struct table_outage *outage);
+
 /* How many bans jails may make a minute; 0: no limit. Before anything is counted. */
 void table_set_ban_rate(struct table *table, unsigned most_a_minute);
 
@@ -42,12 +67,15 @@ int64_t table_end_pause(struct table *table, int64_t now_ms);
 struct table_health {
     uint64_t messages, matched, unmatched;                      /* since the table was created */
     uint64_t recent_messages, recent_matched, recent_unmatched; /* within recent_s */
-    int64_t recent_s;        /* at most a quarter of an hour; 0: not yet known */
-    int64_t last_message_ms; /* 0: none has come yet */
-    int64_t paused_until_ms; /* 0: not paused */
-    uint64_t held_back;      /* bans, by the limit on bans a minute */
-    int64_t held_back_ms;    /* the latest of them */
-    int ledger_error;        /* 0: it is written */
+    int64_t recent_s;            /* at most a quarter of an hour; 0: not yet known */
+    int64_t last_message_ms;     /* 0: none has come yet */
+    int64_t paused_until_ms;     /* 0: not paused */
+    uint64_t held_back;          /* bans, by the limit on bans a minute */
+    int64_t held_back_ms;        /* the latest of them */
+    int ledger_error;            /* 0: it is written */
+    uint64_t lost[TABLE_LOSSES]; /* messages, since the table was created */
+    int64_t lost_ms;             /* the latest of them */
+    struct table_outage outage;
 };
 
 /* Any thread, any process. */

@@ -45,6 +45,7 @@
 #include "siphash.h"
 #include "source.h"
 #include "table.h"
+#include "table-health.h"
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "words shared between processes need no lock");
 
@@ -459,6 +460,18 @@ struct table_sample {
     _Atomic uint64_t unmatched;
 };
 
+/* The password database of a host is out of order; used: 1 while it is. */
+struct outage_cell {
+    struct cell_head head;
+    int64_t since_ms;
+    int64_t until_ms;
+    uint32_t places;
+    uint32_t zero;
+    char host[TABLE_HOST_SIZE];
+};
+
+_Static_assert(sizeof(struct outage_cell) == CELL_SIZE, "layout");
+
 struct table_header {
     struct table_fixed fixed;
     _Atomic uint64_t generation;
@@ -466,7 +479,6 @@ struct table_header {
     _Atomic uint64_t unbans;
     _Atomic int64_t opened_ms;
     _Atomic int64_t writer;         /* process id */
-    _Atomic int64_t suspended_ms;   /* auth_failed does not count at some place until then */
     _Atomic uint64_t withdrawn;     /* failures */
     struct table_guarded last_id;   /* that was given to a ban */
     struct table_guarded latest_ms; /* the newest time that table_expire was told */
@@ -477,6 +489,9 @@ struct table_header {
     _Atomic int64_t held_back_s;          /* the latest of them */
     struct table_guarded paused_until_ms; /* 0: not paused */
     _Atomic int64_t ledger_error;         /* negative errno while it cannot be written */
+    _Atomic uint64_t lost[TABLE_LOSSES];  /* messages, before they came to the action */
+    _Atomic int64_t lost_s;               /* the latest of them */
+    struct cell outage;                   /* an outage_cell */
     struct table_sample samples[TABLE_SAMPLES];
     _Alignas(64) struct table_tally tallies[TABLE_TALLIES];
 };

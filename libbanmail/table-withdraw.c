@@ -51,13 +51,6 @@ withdraw(struct table *table, struct record *record, const struct table_counted 
     return lifted;
 }
 
-void
-table_set_suspended(struct table *table, int64_t until_ms)
-{
-    if (atomic_load(&table->header->suspended_ms) < until_ms)
-        atomic_store(&table->header->suspended_ms, until_ms);
-}
-
 bool
 table_withdraw(struct table *table, const struct table_counted *counted, int64_t now_ms)
 {

@@ -321,6 +321,7 @@ announce(struct table *table, const struct table_options *options)
     snprintf(text.ledger_path, sizeof text.ledger_path, "%s",
              options->ledger_path ? options->ledger_path : "");
     write_text(table->header, &text);
+    cell_clear(&table->header->outage);
     atomic_store(&table->header->opened_ms, options->now_ms);
     atomic_store(&table->header->writer, (int64_t)getpid());
 }
@@ -566,7 +567,6 @@ table_read_status(const struct table *table, struct table_status *status)
         .created_ms = header->fixed.created_ms,
         .opened_ms = atomic_load(&header->opened_ms),
         .withdrawn = atomic_load(&header->withdrawn),
-        .suspended_ms = atomic_load(&header->suspended_ms),
         .bans = atomic_load(&header->bans),
         .unbans = atomic_load(&header->unbans),
     };

@@ -149,9 +149,6 @@ struct table_counted {
  * whether it did: then wake the keeper and the scribe. */
 bool table_withdraw(struct table *table, const struct table_counted *counted, int64_t now_ms);
 
-/* Notes for the status that auth_failed does not count at some place until then. */
-void table_set_suspended(struct table *table, int64_t until_ms);
-
 /* ---- bans ---- */
 
 enum ban_state { BAN_FREE, BAN_WANTED, BAN_ENFORCED, BAN_LIFTED, BAN_OVER };
@@ -254,10 +251,7 @@ struct table_status {
     /* since created; evicted: clients forgotten for want of room before their failures were too
      * old; refused: bans for which there was no room */
     uint64_t counted, duplicates, bans, unbans, evicted, refused;
-    /* what the authentication backend's faults did: failures taken back, and until when auth_failed
-     * does not count at some place, as far as is known (0: it never was so) */
-    uint64_t withdrawn;
-    int64_t suspended_ms;
+    uint64_t withdrawn; /* failures taken back, because of the authentication backend's faults */
     char trouble[256]; /* what keeps the kernel from agreeing, in words; "" when nothing does */
 };
 

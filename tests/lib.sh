@@ -252,9 +252,11 @@ module(load="ombanmail" stateDirectory="$WORK/state" ${1:-})
 include(file="$WORK/inputs.conf")
 if \$syslogtag startswith "rsyslogd" then {
     action(type="omfile" file="$WORK/rsyslogd.log")
-    stop
 }
 include(file="$WORK/share/mail.conf")
+if \$syslogtag startswith "rsyslogd" then {
+    stop
+}
 include(file="$WORK/after.conf")
 END_OF_CONFIGURATION
 }

@@ -1,12 +1,11 @@
 /* status: first whether anything is wrong, then the rest.
  *
- * What is wrong is a list of sentences, each with its remedy, made in one place and shown as text,
- * as JSON and as the exit status.
+ * What is wrong is decided in libbanmail, for the module's statistics too; here each condition gets
+ * a sentence with its remedy, shown as text and as JSON, and the exit status.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -17,163 +16,193 @@
 #include "banmailctl-bans.h"
 #include "banmailctl-place.h"
 #include "banmailctl-words.h"
+#include "condition.h"
 #include "ledger.h"
-#include "table-health.h"
 
-#define TROUBLES_MAX    16
 #define TROUBLE_SIZE    768
 #define PENDING_WAIT_MS 500 /* a ban of this moment is no trouble yet */
 #define POLL_MS         5
-#define SILENT_MS       (60 * 60000) /* without any mail line: more than a quiet night has */
-#define UNMATCHED_LEAST 10           /* lines that look like a login, in a quarter of an hour */
-#define UNMATCHED_SHARE 20           /* one of so many lines that a rule knows */
-#define HELD_BACK_MS    (60 * 60000) /* how long a limit that was reached is worth saying */
 
 struct summary {
-    struct table_status table;
-    struct table_health health;
+    struct condition_facts facts;
+    uint32_t conditions;
     struct bans bans;
-    int64_t now_ms;
-    int64_t silent_ms; /* without a mail line, that is too long */
-    size_t tracked, pending, v4;
+    size_t tracked, v4;
     size_t by_jail[TABLE_JAILS_MAX]; /* the manual one: bans by hand */
-    char troubles[TROUBLES_MAX][TROUBLE_SIZE];
-    unsigned trouble_count;
 };
 
-__attribute__((format(printf, 2, 3))) static void
-add_trouble(struct summary *summary, const char *format, ...)
-{
-    va_list arguments;
-
-    if (summary->trouble_count == TROUBLES_MAX)
-        return;
-    va_start(arguments, format);
-    vsnprintf(summary->troubles[summary->trouble_count++], TROUBLE_SIZE, format, arguments);
-    va_end(arguments);
-}
-
-static size_t
+static void
 wait_for_pending(const struct table *table)
 {
     const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
-    size_t pending = table_pending(table);
 
-    for (int waited = 0; pending && waited < PENDING_WAIT_MS; waited += POLL_MS) {
+    for (int waited = 0; table_pending(table) > 0 && waited < PENDING_WAIT_MS; waited += POLL_MS)
         nanosleep(&pause, NULL);
-        pending = table_pending(table);
-    }
-    return pending;
+}
+
+/* ---- a sentence for each condition, with its remedy ---- */
+
+static void
+tell_stopped(const struct condition_facts *facts, char text[TROUBLE_SIZE])
+{
+    (void)facts;
+    snprintf(text, TROUBLE_SIZE,
+             "rsyslogd does not run, or runs without ombanmail: nothing is counted, bans stand "
+             "until they run out; start it, and look for ombanmail in its messages");
 }
 
 static void
-find_rsyslogd_troubles(struct summary *summary, const struct table *table)
+tell_no_jail(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 {
-    struct jail jail;
-    unsigned jails = 0;
+    (void)facts;
+    snprintf(text, TROUBLE_SIZE,
+             "rsyslogd has loaded ombanmail but has no jail: nothing is counted; its configuration "
+             "lacks action(type=\"ombanmail\")");
+}
+
+static void
+tell_version(const struct condition_facts *facts, char text[TROUBLE_SIZE])
+{
     char clean[64];
 
-    if (!summary->table.writer) {
-        add_trouble(summary, "rsyslogd does not run, or runs without ombanmail: nothing is "
-                             "counted, bans stand until they run out; start it, and look for "
-                             "ombanmail in its messages");
-        return;
-    }
-    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
-        jails += table_read_jail(table, i, &jail);
-    if (jails == 0)
-        add_trouble(summary, "rsyslogd has loaded ombanmail but has no jail: nothing is counted; "
-                             "its configuration lacks action(type=\"ombanmail\")");
-    if (strcmp(summary->table.version, PACKAGE_VERSION) != 0)
-        add_trouble(summary, "rsyslogd runs ombanmail %s, this is banmailctl %s: restart rsyslogd",
-                    words_clean(summary->table.version, clean, sizeof(clean)), PACKAGE_VERSION);
-}
-
-/* A module that runs and sees nothing is the commonest fault of all. */
-static void
-find_blindness(struct summary *summary)
-{
-    const struct table_health *health = &summary->health;
-    int64_t since_ms = health->last_message_ms > summary->table.opened_ms
-                           ? health->last_message_ms
-                           : summary->table.opened_ms;
-    char span[WORDS_SPAN_SIZE];
-
-    if (!summary->table.writer)
-        return;
-    if (summary->now_ms - since_ms >= summary->silent_ms)
-        add_trouble(
-            summary,
-            "no line of a mail server has come for %s: nothing can be counted; look whether "
-            "rsyslogd gets Postfix's and Dovecot's lines, and whether its configuration "
-            "includes mail.conf",
-            words_span(summary->now_ms - since_ms, span));
-    if (health->recent_unmatched >= UNMATCHED_LEAST &&
-        health->recent_unmatched * UNMATCHED_SHARE > health->recent_matched)
-        add_trouble(summary,
-                    "%" PRIu64 " lines of the last %s look like failed logins, but no rule knows "
-                    "them (%" PRIu64 " were known): the rulebases do not fit this mail server; see "
-                    "banmailctl test /var/log/mail.log",
-                    health->recent_unmatched, words_span(health->recent_s * 1000, span),
-                    health->recent_matched);
+    snprintf(text, TROUBLE_SIZE,
+             "rsyslogd runs ombanmail %s, this is banmailctl %s: restart rsyslogd",
+             words_clean(facts->status.version, clean, sizeof(clean)), PACKAGE_VERSION);
 }
 
 static void
-find_brakes(struct summary *summary)
+tell_paused(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 {
-    const struct table_health *health = &summary->health;
     char stamp[WORDS_STAMP_SIZE];
 
-    if (health->paused_until_ms == TABLE_FOREVER_MS)
-        add_trouble(summary, "PAUSED: nobody is kept out until banmailctl resume");
-    else if (health->paused_until_ms > summary->now_ms)
-        add_trouble(summary, "PAUSED: nobody is kept out until %s, or banmailctl resume",
-                    words_stamp(health->paused_until_ms, stamp));
-    if (health->held_back && summary->now_ms - health->held_back_ms < HELD_BACK_MS)
-        add_trouble(summary,
-                    "maxBanRate held bans back %" PRIu64 " times, last at %s: is a rule or a jail "
-                    "wrong (banmailctl list), or is it an attack by that many (raise maxBanRate)?",
-                    health->held_back, words_stamp(health->held_back_ms, stamp));
-    if (health->ledger_error && summary->table.writer)
-        add_trouble(summary,
-                    "the ledger cannot be written: %s; bans are enforced all the same, but would "
-                    "not outlive a reboot",
-                    ledger_error(health->ledger_error));
+    if (facts->health.paused_until_ms == TABLE_FOREVER_MS)
+        snprintf(text, TROUBLE_SIZE, "PAUSED: nobody is kept out until banmailctl resume");
+    else
+        snprintf(text, TROUBLE_SIZE, "PAUSED: nobody is kept out until %s, or banmailctl resume",
+                 words_stamp(facts->health.paused_until_ms, stamp));
 }
 
 static void
-find_troubles(struct summary *summary, const struct table *table)
+tell_held_back(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 {
-    char clean[512];
+    char stamp[WORDS_STAMP_SIZE];
 
-    find_rsyslogd_troubles(summary, table);
-    find_brakes(summary);
-    find_blindness(summary);
-    if (summary->table.trouble[0] && summary->table.writer)
-        add_trouble(summary, "%s", words_clean(summary->table.trouble, clean, sizeof(clean)));
-    if (summary->pending && summary->table.writer)
-        add_trouble(summary, "%zu address%s for the kernel: the bans are not in force as wanted",
-                    summary->pending, summary->pending == 1 ? " waits" : "es wait");
-    if (summary->table.suspended_ms > summary->now_ms && summary->table.writer)
-        add_trouble(summary, "the authentication backend of a host has faults: failed logins do "
-                             "not count there meanwhile, at most 10 minutes in an hour; rsyslogd's "
-                             "messages name the host, Dovecot's the fault");
-    if (summary->bans.count >= summary->table.max_bans)
-        add_trouble(summary,
-                    "all %" PRIu32 " places for bans are taken, nobody else is banned; "
-                    "raise maxBans",
-                    summary->table.max_bans);
+    snprintf(text, TROUBLE_SIZE,
+             "maxBanRate held bans back %" PRIu64 " times, last at %s: is a rule or a jail wrong "
+             "(banmailctl list --held-back shows whom it spared), or is it an attack by that many "
+             "(raise maxBanRate)?",
+             facts->health.held_back, words_stamp(facts->health.held_back_ms, stamp));
 }
 
-static int
-summarize(const struct table *table, struct summary *summary)
+static void
+tell_ledger(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 {
-    summary->pending = wait_for_pending(table);
-    summary->now_ms = banmailctl_now_ms();
-    table_read_status(table, &summary->table);
-    table_read_health(table, summary->now_ms, &summary->health);
+    snprintf(text, TROUBLE_SIZE,
+             "the ledger cannot be written: %s; bans are enforced all the same, but would not "
+             "outlive a reboot",
+             ledger_error(facts->health.ledger_error));
+}
+
+static void
+tell_silent(const struct condition_facts *facts, char text[TROUBLE_SIZE])
+{
+    const int64_t message_ms = facts->health.last_message_ms, opened_ms = facts->status.opened_ms;
+    char span[WORDS_SPAN_SIZE];
+
+    snprintf(text, TROUBLE_SIZE,
+             "no line of a mail server has come for %s: nothing can be counted; look whether "
+             "rsyslogd gets Postfix's and Dovecot's lines, and whether its configuration includes "
+             "mail.conf",
+             words_span(facts->now_ms - (message_ms > opened_ms ? message_ms : opened_ms), span));
+}
+
+static void
+tell_unmatched(const struct condition_facts *facts, char text[TROUBLE_SIZE])
+{
+    const struct table_health *health = &facts->health;
+    char span[WORDS_SPAN_SIZE];
+
+    snprintf(text, TROUBLE_SIZE,
+             "%" PRIu64 " lines of the last %s look like failed logins, but no rule knows them "
+             "(%" PRIu64 " were known): the rulebases do not fit this mail server; see banmailctl "
+             "test /var/log/mail.log",
+             health->recent_unmatched, words_span(health->recent_s * 1000, span),
+             health->recent_matched);
+}
+
+static void
+tell_lost(const struct condition_facts *facts, char text[TROUBLE_SIZE])
+{
+    const uint64_t *lost = facts->health.lost;
+    char stamp[WORDS_STAMP_SIZE];
+
+    snprintf(text, TROUBLE_SIZE,
+             "rsyslogd has lost messages before ombanmail could see them, last at %s: %" PRIu64
+             " by imjournal's rate limit (raise its ratelimit.burst), %" PRIu64
+             " or more by the limits of other inputs (rsyslogd's messages name them), %" PRIu64
+             " by queues that were full (raise queue.size, or find what holds them up)",
+             words_stamp(facts->health.lost_ms, stamp), lost[TABLE_LOST_JOURNAL],
+             lost[TABLE_LOST_INPUT], lost[TABLE_LOST_QUEUE]);
+}
+
+static void
+tell_kernel(const struct condition_facts *facts, char text[TROUBLE_SIZE])
+{
+    words_clean(facts->status.trouble, text, TROUBLE_SIZE);
+}
+
+static void
+tell_waiting(const struct condition_facts *facts, char text[TROUBLE_SIZE])
+{
+    snprintf(text, TROUBLE_SIZE,
+             "%zu address%s for the kernel: the bans are not in force as wanted", facts->pending,
+             facts->pending == 1 ? " waits" : "es wait");
+}
+
+static void
+tell_backend(const struct condition_facts *facts, char text[TROUBLE_SIZE])
+{
+    const struct table_outage *outage = &facts->health.outage;
+    char host[TABLE_HOST_SIZE * 4], stamp[WORDS_STAMP_SIZE], others[48] = "";
+
+    if (outage->places > 1)
+        snprintf(others, sizeof(others), " (and of %u more)", outage->places - 1);
+    snprintf(text, TROUBLE_SIZE,
+             "the authentication backend of %s%s has faults since %s: failed logins %s; Dovecot's "
+             "messages there name the fault",
+             words_clean(outage->host, host, sizeof(host)), others,
+             words_stamp(outage->since_ms, stamp),
+             outage->until_ms != 0 ? "do not count there meanwhile, at most 10 minutes in an hour"
+                                   : "count there again, as it takes longer than 10 minutes");
+}
+
+static void
+tell_full(const struct condition_facts *facts, char text[TROUBLE_SIZE])
+{
+    snprintf(text, TROUBLE_SIZE,
+             "all %" PRIu32 " places for bans are taken, nobody else is banned; raise maxBans",
+             facts->status.max_bans);
+}
+
+static void (*const tell[CONDITIONS])(const struct condition_facts *facts,
+                                      char text[TROUBLE_SIZE]) = {
+    [CONDITION_STOPPED] = tell_stopped,     [CONDITION_NO_JAIL] = tell_no_jail,
+    [CONDITION_VERSION] = tell_version,     [CONDITION_PAUSED] = tell_paused,
+    [CONDITION_HELD_BACK] = tell_held_back, [CONDITION_LEDGER] = tell_ledger,
+    [CONDITION_SILENT] = tell_silent,       [CONDITION_UNMATCHED] = tell_unmatched,
+    [CONDITION_LOST] = tell_lost,           [CONDITION_KERNEL] = tell_kernel,
+    [CONDITION_WAITING] = tell_waiting,     [CONDITION_BACKEND] = tell_backend,
+    [CONDITION_FULL] = tell_full,
+};
+
+static int
+summarize(const struct table *table, int64_t silent_ms, struct summary *summary)
+{
+    wait_for_pending(table);
+    condition_read(table, banmailctl_now_ms(), &summary->facts);
+    summary->conditions = condition_find(&summary->facts, silent_ms);
     summary->tracked = table_tracked(table);
-    if (bans_read(table, summary->now_ms, &summary->bans) < 0)
+    if (bans_read(table, summary->facts.now_ms, &summary->bans) < 0)
         return -ENOMEM;
     for (size_t i = 0; i < summary->bans.count; i++) {
         const struct ban *ban = &summary->bans.ban[i];
@@ -182,7 +211,6 @@ summarize(const struct table *table, struct summary *summary)
         if (ban->jail < TABLE_JAILS_MAX)
             summary->by_jail[ban->jail]++;
     }
-    find_troubles(summary, table);
     return 0;
 }
 
@@ -191,12 +219,17 @@ summarize(const struct table *table, struct summary *summary)
 static void
 print_verdict(const struct summary *summary)
 {
-    if (summary->trouble_count == 0)
+    char text[TROUBLE_SIZE];
+
+    if (summary->conditions == 0)
         printf("%sfine%s: ombanmail counts and its bans are in force\n", words_colour(WORDS_GOOD),
                words_colour(WORDS_PLAIN));
-    for (unsigned i = 0; i < summary->trouble_count; i++)
-        printf("%sTROUBLE%s: %s\n", words_colour(WORDS_BAD), words_colour(WORDS_PLAIN),
-               summary->troubles[i]);
+    for (unsigned i = 0; i < CONDITIONS; i++) {
+        if (!(summary->conditions & CONDITION_BIT(i)))
+            continue;
+        tell[i](&summary->facts, text);
+        printf("%sTROUBLE%s: %s\n", words_colour(WORDS_BAD), words_colour(WORDS_PLAIN), text);
+    }
 }
 
 static void
@@ -204,15 +237,15 @@ print_rsyslogd(const struct place *place, const struct summary *summary)
 {
     char span[WORDS_SPAN_SIZE], stamp[WORDS_STAMP_SIZE], clean[TABLE_PATH_SIZE * 4];
 
-    if (summary->table.writer)
-        printf("rsyslogd  process %ld, since %s (%s)\n", (long)summary->table.writer,
-               words_span(summary->now_ms - summary->table.opened_ms, span),
-               words_stamp(summary->table.opened_ms, stamp));
+    if (summary->facts.status.writer)
+        printf("rsyslogd  process %ld, since %s (%s)\n", (long)summary->facts.status.writer,
+               words_span(summary->facts.now_ms - summary->facts.status.opened_ms, span),
+               words_stamp(summary->facts.status.opened_ms, stamp));
     else
         printf("rsyslogd  does not have the table open; last opened %s\n",
-               words_stamp(summary->table.opened_ms, stamp));
+               words_stamp(summary->facts.status.opened_ms, stamp));
     printf("table     %s\n", words_clean(place->table, clean, sizeof(clean)));
-    printf("ledger    %s\n", words_clean(summary->table.ledger_path, clean, sizeof(clean)));
+    printf("ledger    %s\n", words_clean(summary->facts.status.ledger_path, clean, sizeof(clean)));
 }
 
 static void
@@ -244,20 +277,21 @@ print_jails(const struct table *table, const struct summary *summary)
 static void
 print_numbers(const struct summary *summary)
 {
-    const struct table_status *table = &summary->table;
-    const struct table_health *health = &summary->health;
+    const struct table_status *table = &summary->facts.status;
+    const struct table_health *health = &summary->facts.health;
     char stamp[WORDS_STAMP_SIZE], span[WORDS_SPAN_SIZE];
 
     printf("\nlines     %" PRIu64 " of mail servers, %" PRIu64 " known to a rule, %" PRIu64
            " unknown that look like a login;\n          the latest %s%s\n",
            health->messages, health->matched, health->unmatched,
-           health->last_message_ms ? words_span(summary->now_ms - health->last_message_ms, span)
-                                   : "has not come yet",
+           health->last_message_ms
+               ? words_span(summary->facts.now_ms - health->last_message_ms, span)
+               : "has not come yet",
            health->last_message_ms ? " ago" : "");
     printf("tracked   %zu clients, room for %" PRIu32 "\n", summary->tracked, table->capacity);
     printf("banned    %zu (%zu IPv4, %zu IPv6), room for %" PRIu32 "; %zu waiting for the kernel\n",
            summary->bans.count, summary->v4, summary->bans.count - summary->v4, table->max_bans,
-           summary->pending);
+           summary->facts.pending);
     printf("totals    since %s:\n"
            "          %" PRIu64 " failures counted, %" PRIu64 " duplicates merged, %" PRIu64
            " withdrawn,\n"
@@ -317,10 +351,10 @@ rsyslogd_json(const struct summary *summary)
 {
     struct fjson_object *object = fjson_object_new_object();
 
-    words_add_bool(object, "running", summary->table.writer != 0);
-    words_add_number(object, "pid", (uint64_t)summary->table.writer);
-    words_add_time(object, "opened", summary->table.opened_ms);
-    words_add_string(object, "version", summary->table.version);
+    words_add_bool(object, "running", summary->facts.status.writer != 0);
+    words_add_number(object, "pid", (uint64_t)summary->facts.status.writer);
+    words_add_time(object, "opened", summary->facts.status.opened_ms);
+    words_add_string(object, "version", summary->facts.status.version);
     return object;
 }
 
@@ -350,7 +384,7 @@ numbers_json(const struct summary *summary)
     words_add_number(object, "banned4", summary->v4);
     words_add_number(object, "banned6", summary->bans.count - summary->v4);
     words_add_number(object, "bannedByHand", summary->by_jail[TABLE_JAIL_MANUAL]);
-    words_add_number(object, "pending", summary->pending);
+    words_add_number(object, "pending", summary->facts.pending);
     return object;
 }
 
@@ -370,9 +404,25 @@ totals_json(const struct table_status *table)
 }
 
 static struct fjson_object *
+outage_json(const struct table_outage *outage)
+{
+    struct fjson_object *object;
+    char host[TABLE_HOST_SIZE * 4];
+
+    if (outage->places == 0)
+        return NULL;
+    object = fjson_object_new_object();
+    words_add_string(object, "host", words_clean(outage->host, host, sizeof(host)));
+    words_add_number(object, "places", outage->places);
+    words_add_time(object, "since", outage->since_ms);
+    words_add_bool(object, "suspended", outage->until_ms != 0);
+    return object;
+}
+
+static struct fjson_object *
 health_json(const struct summary *summary)
 {
-    const struct table_health *health = &summary->health;
+    const struct table_health *health = &summary->facts.health;
     struct fjson_object *object = fjson_object_new_object();
 
     words_add_number(object, "messages", health->messages);
@@ -386,9 +436,13 @@ health_json(const struct summary *summary)
         words_add_time(object, "lastMessage", health->last_message_ms);
     else
         fjson_object_object_add(object, "lastMessage", NULL);
-    words_add_bool(object, "paused", health->paused_until_ms > summary->now_ms);
+    words_add_bool(object, "paused", health->paused_until_ms > summary->facts.now_ms);
     words_add_number(object, "heldBack", health->held_back);
     words_add_bool(object, "ledgerFine", health->ledger_error == 0);
+    words_add_number(object, "lostJournal", health->lost[TABLE_LOST_JOURNAL]);
+    words_add_number(object, "lostInput", health->lost[TABLE_LOST_INPUT]);
+    words_add_number(object, "lostQueue", health->lost[TABLE_LOST_QUEUE]);
+    fjson_object_object_add(object, "outage", outage_json(&health->outage));
     return object;
 }
 
@@ -396,36 +450,44 @@ static void
 print_json(const struct place *place, const struct table *table, const struct summary *summary)
 {
     struct fjson_object *object = fjson_object_new_object(), *troubles = fjson_object_new_array();
+    struct fjson_object *conditions = fjson_object_new_array();
+    char text[TROUBLE_SIZE];
 
-    for (unsigned i = 0; i < summary->trouble_count; i++)
-        fjson_object_array_add(troubles, fjson_object_new_string(summary->troubles[i]));
-    words_add_bool(object, "fine", summary->trouble_count == 0);
+    for (unsigned i = 0; i < CONDITIONS; i++) {
+        if (!(summary->conditions & CONDITION_BIT(i)))
+            continue;
+        tell[i](&summary->facts, text);
+        fjson_object_array_add(troubles, fjson_object_new_string(text));
+        fjson_object_array_add(conditions, fjson_object_new_string(condition_name(i)));
+    }
+    words_add_bool(object, "fine", summary->conditions == 0);
+    fjson_object_object_add(object, "conditions", conditions);
     fjson_object_object_add(object, "troubles", troubles);
     fjson_object_object_add(object, "rsyslogd", rsyslogd_json(summary));
-    fjson_object_object_add(object, "table", table_json(place, &summary->table));
+    fjson_object_object_add(object, "table", table_json(place, &summary->facts.status));
     fjson_object_object_add(object, "jails", jails_json(table, summary));
     fjson_object_object_add(object, "now", numbers_json(summary));
     fjson_object_object_add(object, "health", health_json(summary));
-    fjson_object_object_add(object, "totals", totals_json(&summary->table));
+    fjson_object_object_add(object, "totals", totals_json(&summary->facts.status));
     words_print_json(object);
 }
 
 int
 status_main(const struct invocation *invocation)
 {
-    struct summary summary = {.silent_ms =
-                                  invocation->forever ? SILENT_MS : invocation->for_s * 1000};
+    const int64_t silent_ms = invocation->forever ? CONDITION_SILENT_MS : invocation->for_s * 1000;
+    struct summary summary = {0};
     struct place place;
     struct table *table;
     int status;
 
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
         return status;
-    if (summarize(table, &summary) < 0)
+    if (summarize(table, silent_ms, &summary) < 0)
         status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     else {
         (invocation->json ? print_json : print_text)(&place, table, &summary);
-        status = summary.trouble_count ? EXIT_NO : EXIT_FINE;
+        status = summary.conditions ? EXIT_NO : EXIT_FINE;
     }
     bans_free(&summary.bans);
     table_close(table);

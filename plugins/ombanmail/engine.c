@@ -24,15 +24,18 @@
 #include "unicode-helper.h"
 
 #include "command.h"
+#include "condition.h"
 #include "engine.h"
 #include "policy.h"
 #include "stamp.h"
+#include "statistics.h"
 #include "table-health.h"
 
 /* a directory of at most 80 characters, and the name of a file of ours */
 #define FILE_PATH_SIZE 128
 #define TABLE_NAME     "table"
 #define LEDGER_NAME    "ledger.db"
+#define LOOK_MS        5000 /* at what is wrong */
 
 struct engine engine = {.listen_socket = -1};
 
@@ -280,12 +283,79 @@ lift_allowed_bans(const modConfData_t *configuration)
     }
 }
 
+/* The conditions that rsyslogd itself can tell, as statistics. */
+static void
+count_conditions(const struct condition_facts *facts)
+{
+    static const enum statistic statistics[CONDITIONS] = {
+        [CONDITION_NO_JAIL] = STATISTIC_TROUBLE_JAIL,
+        [CONDITION_PAUSED] = STATISTIC_TROUBLE_PAUSED,
+        [CONDITION_HELD_BACK] = STATISTIC_TROUBLE_HELD_BACK,
+        [CONDITION_LEDGER] = STATISTIC_TROUBLE_LEDGER,
+        [CONDITION_SILENT] = STATISTIC_TROUBLE_SILENT,
+        [CONDITION_UNMATCHED] = STATISTIC_TROUBLE_UNMATCHED,
+        [CONDITION_LOST] = STATISTIC_TROUBLE_LOST,
+        [CONDITION_KERNEL] = STATISTIC_TROUBLE_KERNEL,
+        [CONDITION_WAITING] = STATISTIC_TROUBLE_WAITING,
+        [CONDITION_BACKEND] = STATISTIC_TROUBLE_BACKEND,
+        [CONDITION_FULL] = STATISTIC_TROUBLE_FULL,
+    };
+    const uint32_t found = condition_find(facts, CONDITION_SILENT_MS);
+
+    for (int i = 0; i < CONDITIONS; i++)
+        if (statistics[i] != 0)
+            statistics_set(statistics[i], (found & CONDITION_BIT(i)) != 0);
+    statistics_set(STATISTIC_TROUBLE, (uint64_t)__builtin_popcount(found));
+}
+
+/* Said when it begins; for as long as it goes on banmailctl status shows it. */
+static void
+note_losses(const struct condition_facts *facts)
+{
+    uint64_t lost[TABLE_LOSSES], all = 0;
+
+    statistics_take_losses(lost);
+    for (int i = 0; i < TABLE_LOSSES; i++) {
+        table_note_lost(engine.table, (enum table_loss)i, lost[i], facts->now_ms / 1000);
+        statistics_set((enum statistic)(STATISTIC_LOST_JOURNAL + i),
+                       facts->health.lost[i] + lost[i]);
+        all += lost[i];
+    }
+    if (all > 0 && facts->now_ms - facts->health.lost_ms >= CONDITION_SHOWN_MS)
+        report_say(&engine_report, LOG_WARNING,
+                   "rsyslogd loses messages before ombanmail can see them: failures are missed; "
+                   "see banmailctl status");
+}
+
+/* Now and then: reading the facts takes milliseconds where there are many bans. A ban waits for the
+ * kernel when it did so at the last look as well. */
+static void
+look_at_conditions(void)
+{
+    static int64_t next_ms;
+    static size_t pending;
+    const int64_t now_ms = engine_now_ms();
+    struct condition_facts facts;
+
+    if (now_ms < next_ms && next_ms <= now_ms + LOOK_MS)
+        return;
+    next_ms = now_ms + LOOK_MS;
+    condition_read(engine.table, now_ms, &facts);
+    note_losses(&facts);
+    const size_t pending_now = facts.pending;
+    if (pending < pending_now)
+        facts.pending = pending;
+    pending = pending_now;
+    count_conditions(&facts);
+}
+
 /* On the scribe's thread: workers say nothing. */
 static void
 say_news(void)
 {
     char text[BACKEND_TEXT_SIZE];
 
+    look_at_conditions();
     say_what_stamps_are_like();
     while (engine.backend != NULL && backend_news(engine.backend, engine_now_ms(), text))
         report_say(&engine_report, LOG_WARNING, "%s", text);
@@ -349,6 +419,7 @@ finalize_it:
 void
 engine_begin(modConfData_t *configuration)
 {
+    statistics_enable();
     seal_allow_lists(configuration);
     restore_bans(&configuration->parameters);
     lift_allowed_bans(configuration);

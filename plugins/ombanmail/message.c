@@ -314,6 +314,29 @@ note_message(smsg_t *message, const void *worker, bool matched)
     clock_gettime(CLOCK_REALTIME_COARSE, &now);
     table_note_message(engine.table, (unsigned)((uintptr_t)worker >> 5), sight, now.tv_sec);
 }
+
+/* What an rsyslogd says when an input's rate limit drops: at the first message of some time, and
+ * some time later how many they were. imjournal's are known from its counter. */
+static void
+note_rate_limit(const char *text, size_t length)
+{
+    static const char begin[] = ": begin to drop messages due to rate-limiting",
+                      end[] = " messages lost due to rate-limiting";
+    const char *found;
+    uint64_t lost = 0;
+
+    if (length > 10 && memcmp(text, " imjournal", 10) == 0)
+        return;
+    if (memmem(text, length, begin, sizeof(begin) - 1) != NULL)
+        lost = 1;
+    else if ((found = memmem(text, length, end, sizeof(end) - 1)) != NULL) {
+        while (found > text && found[-1] >= '0' && found[-1] <= '9')
+            found--;
+        lost = strtoull(found, NULL, 10);
+        lost -= lost > 0;
+    }
+    table_note_lost(engine.table, TABLE_LOST_INPUT, lost, engine_now_ms() / 1000);
+}
 void
 message_take(smsg_t *message, instanceData *instance, const void *worker)
 {
@@ -324,6 +347,10 @@ message_take(smsg_t *message, instanceData *instance, const void *worker)
     if (engine.table == NULL || instance->jail_index == 0)
         return;
     matched = has_class(message, instance);
+    if (!matched && strcmp((const char *)getProgramName(message, LOCK_MUTEX), "rsyslogd") == 0) {
+        note_rate_limit((const char *)getMSG(message), (size_t)getMSGLen(message));
+        return;
+    }
     note_message(message, worker, matched);
     if (!matched)
         return;

@@ -1,9 +1,17 @@
 /* statistics: rsyslog's "dual counters", which are ours to change: one table, changed atomically.
  *
+ * Those of others are read where they are: our object stands in one list with all of them.
+ * GetAllStatsLines would reset the counters of dyn_stats() that its user wants to read himself, and
+ * call everybody's notifier. The objects that are looked for live until rsyslogd ends, which the
+ * global input state tells beforehand.
+ *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
 #include "rsyslog.h"
 
+#include <string.h>
+
+#include "glbl.h"
 #include "obj.h"
 #include "statsobj.h"
 #include "unicode-helper.h"
@@ -36,12 +44,26 @@ static const char *const names[STATISTICS] = {
     [STATISTIC_BACKEND_HELD] = "backend.held",
     [STATISTIC_BACKEND_WITHDRAWN] = "backend.withdrawn",
     [STATISTIC_BACKEND_BANS_WITHDRAWN] = "backend.bans.withdrawn",
+    [STATISTIC_LOST_JOURNAL] = "lost.journal",
+    [STATISTIC_LOST_INPUT] = "lost.input",
+    [STATISTIC_LOST_QUEUE] = "lost.queue",
+    [STATISTIC_TROUBLE] = "trouble",
+    [STATISTIC_TROUBLE_JAIL] = "trouble.jail",
+    [STATISTIC_TROUBLE_PAUSED] = "trouble.paused",
+    [STATISTIC_TROUBLE_HELD_BACK] = "trouble.heldback",
+    [STATISTIC_TROUBLE_LEDGER] = "trouble.ledger",
+    [STATISTIC_TROUBLE_SILENT] = "trouble.silent",
+    [STATISTIC_TROUBLE_UNMATCHED] = "trouble.unmatched",
+    [STATISTIC_TROUBLE_LOST] = "trouble.lost",
+    [STATISTIC_TROUBLE_KERNEL] = "trouble.kernel",
+    [STATISTIC_TROUBLE_WAITING] = "trouble.waiting",
+    [STATISTIC_TROUBLE_BACKEND] = "trouble.backend",
+    [STATISTIC_TROUBLE_FULL] = "trouble.full",
 };
 
-DEFobjStaticHelpers
-DEFobjCurrIf(statsobj)
+DEFobjStaticHelpers DEFobjCurrIf(statsobj) DEFobjCurrIf(glbl)
 
-static intctr_t counters[STATISTICS];
+    static intctr_t counters[STATISTICS];
 static statsobj_t *object = NULL;
 static void (*refresh_ours)(void) = NULL;
 
@@ -62,6 +84,7 @@ statistics_open(void (*refresh_before_reading)(void))
     refresh_ours = refresh_before_reading;
     CHKiRet(objGetObjInterface(&obj));
     CHKiRet(objUse(statsobj, CORE_COMPONENT));
+    CHKiRet(objUse(glbl, CORE_COMPONENT));
     CHKiRet(statsobj.Construct(&object));
     CHKiRet(statsobj.SetName(object, UCHAR_CONSTANT("ombanmail")));
     CHKiRet(statsobj.SetOrigin(object, UCHAR_CONSTANT("ombanmail")));
@@ -81,6 +104,7 @@ statistics_close(void)
 {
     if (object != NULL)
         statsobj.Destruct(&object);
+    objRelease(glbl, CORE_COMPONENT);
     objRelease(statsobj, CORE_COMPONENT);
 }
 
@@ -94,4 +118,56 @@ void
 statistics_set(enum statistic which, uint64_t value)
 {
     __atomic_store_n(&counters[which], value, __ATOMIC_RELAXED);
+}
+
+/* ---- what others have counted ---- */
+
+void
+statistics_enable(void)
+{
+    statsobj.EnableStats();
+}
+
+static const struct {
+    const char *origin, *counter;
+    enum table_loss loss;
+} losses[] = {
+    {"imjournal", "discarded", TABLE_LOST_JOURNAL},
+    {"core.queue", "discarded.full", TABLE_LOST_QUEUE},
+    {"core.queue", "discarded.nf", TABLE_LOST_QUEUE},
+};
+
+static void
+add_losses(const statsobj_t *other, uint64_t sums[TABLE_LOSSES])
+{
+    if (other->origin == NULL)
+        return;
+    for (size_t i = 0; i < sizeof(losses) / sizeof(losses[0]); i++) {
+        if (strcmp((const char *)other->origin, losses[i].origin) != 0)
+            continue;
+        for (const ctr_t *counter = other->ctrRoot; counter != NULL; counter = counter->next)
+            if (counter->ctrType == ctrType_IntCtr &&
+                strcmp((const char *)counter->name, losses[i].counter) == 0)
+                sums[losses[i].loss] += __atomic_load_n(counter->val.pIntCtr, __ATOMIC_RELAXED);
+    }
+}
+
+/* impstats may reset what it has printed: then all of it is new. */
+void
+statistics_take_losses(uint64_t lost[TABLE_LOSSES])
+{
+    static uint64_t before[TABLE_LOSSES];
+    uint64_t sums[TABLE_LOSSES] = {0};
+
+    memset(lost, 0, TABLE_LOSSES * sizeof(lost[0]));
+    if (object == NULL || glbl.GetGlobalInputTermState())
+        return;
+    for (const statsobj_t *other = object->prev; other != NULL; other = other->prev)
+        add_losses(other, sums);
+    for (const statsobj_t *other = object->next; other != NULL; other = other->next)
+        add_losses(other, sums);
+    for (int i = 0; i < TABLE_LOSSES; i++) {
+        lost[i] = sums[i] >= before[i] ? sums[i] - before[i] : sums[i];
+        before[i] = sums[i];
+    }
 }

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "table-health.h"
+
 /* rsyslog's headers are included by the .c files: they must come first there. The names that
  * impstats prints, and what each counts: docs/parameters.md. */
 enum statistic {
@@ -34,6 +36,21 @@ enum statistic {
     STATISTIC_BACKEND_HELD,
     STATISTIC_BACKEND_WITHDRAWN,
     STATISTIC_BACKEND_BANS_WITHDRAWN,
+    STATISTIC_LOST_JOURNAL,
+    STATISTIC_LOST_INPUT,
+    STATISTIC_LOST_QUEUE,
+    STATISTIC_TROUBLE, /* how many conditions hold; then 0 or 1 for each that can */
+    STATISTIC_TROUBLE_JAIL,
+    STATISTIC_TROUBLE_PAUSED,
+    STATISTIC_TROUBLE_HELD_BACK,
+    STATISTIC_TROUBLE_LEDGER,
+    STATISTIC_TROUBLE_SILENT,
+    STATISTIC_TROUBLE_UNMATCHED,
+    STATISTIC_TROUBLE_LOST,
+    STATISTIC_TROUBLE_KERNEL,
+    STATISTIC_TROUBLE_WAITING,
+    STATISTIC_TROUBLE_BACKEND,
+    STATISTIC_TROUBLE_FULL,
     STATISTICS
 };
 
@@ -49,5 +66,13 @@ void statistics_count(enum statistic which);
 
 /* Sets one that somebody else counts. Any thread. */
 void statistics_set(enum statistic which, uint64_t value);
+
+/* Has rsyslog count at all, which it does not unless somebody asks for it: a few atomic additions a
+ * message. Main thread, at activation. */
+void statistics_enable(void);
+
+/* What imjournal and the queues have lost since the last call, by their own counters.
+ * Nothing while rsyslogd ends. One thread; a microsecond. */
+void statistics_take_losses(uint64_t lost[TABLE_LOSSES]);
 
 #endif

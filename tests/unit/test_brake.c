@@ -37,11 +37,11 @@ holds(struct brake *brake, const struct brake_place *place, uint64_t client, int
 static unsigned
 suspended(struct brake *brake, int64_t now_ms)
 {
-    int64_t until_ms;
-    const unsigned count = brake_suspended(brake, now_ms, &until_ms);
+    struct brake_outage outage;
 
-    assert_true(count == 0 ? until_ms == 0 : until_ms > now_ms);
-    return count;
+    brake_read_outage(brake, now_ms, &outage);
+    assert_true(outage.suspended == 0 ? outage.until_ms == 0 : outage.until_ms > now_ms);
+    return outage.suspended;
 }
 
 static int64_t
