@@ -486,6 +486,13 @@ table_lift_ban(struct table *table, uint32_t slot, const struct record_key *key,
 
 #define ANY_JAIL TABLE_JAILS_MAX
 
+static bool
+is_meant(const struct ban_cell *cell, const struct source *source, unsigned jail)
+{
+    return is_live_state(cell->head.used) && table_overlaps(source, cell->address, cell->prefix) &&
+           (jail == ANY_JAIL || cell->jail == jail);
+}
+
 static unsigned
 unban(struct table *table, const struct source *source, unsigned jail, uint32_t lifted_by,
       int64_t now_ms)
@@ -496,13 +503,12 @@ unban(struct table *table, const struct source *source, unsigned jail, uint32_t 
     for (uint32_t slot = 0; slot < table->max_bans; slot++) {
         /* A look without the lock: what is banned at this very moment counts as later. */
         load(table, slot, &cell);
-        if (!is_live_state(cell.head.used) || !table_overlaps(source, cell.address, cell.prefix) ||
-            (jail != ANY_JAIL && cell.jail != jail))
+        if (!is_meant(&cell, source, jail))
             continue;
         pthread_mutex_lock(&table->bans.lock);
         load(table, slot, &cell);
         cell.lifted_by = lifted_by;
-        if (table_overlaps(source, cell.address, cell.prefix))
+        if (is_meant(&cell, source, jail))
             lifted += lift(table, slot, &cell, BAN_LIFTED_BY_HAND, now_ms);
         pthread_mutex_unlock(&table->bans.lock);
     }

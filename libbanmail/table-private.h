@@ -54,6 +54,13 @@ struct place {
     uint16_t tag;
 };
 
+/* Which keys the records may have: what has to be looked up to find all of an address. */
+struct key_kinds {
+    _Atomic uint64_t jails;          /* as bits */
+    _Atomic uint64_t prefixes[2][3]; /* likewise; of IPv6, and of IPv4 */
+    atomic_bool has_scopes;          /* others than 0 */
+};
+
 struct stripe {
     _Alignas(64) pthread_mutex_t lock;
 };
@@ -111,6 +118,7 @@ struct table {
     struct record_bucket *record_buckets;
     struct glimpses *glimpses;
     struct attempt_bucket *attempt_buckets;
+    struct key_kinds kinds;
     struct stripe *stripes;
     pthread_mutex_t jails_lock;
     _Atomic int64_t findtime_s[TABLE_JAILS_MAX];

@@ -54,6 +54,42 @@ table_find_record(const struct table *table, const struct record_key *key, struc
     return find_way(table, place_of(table, key), key, record);
 }
 
+/* ---- the kinds of keys ---- */
+
+static void
+note_bit(_Atomic uint64_t *words, unsigned bit)
+{
+    if (!(atomic_load_explicit(&words[bit / 64], memory_order_relaxed) >> bit % 64 & 1))
+        atomic_fetch_or_explicit(&words[bit / 64], UINT64_C(1) << bit % 64, memory_order_relaxed);
+}
+
+static bool
+has_bit(const _Atomic uint64_t *words, unsigned bit)
+{
+    return atomic_load_explicit(&words[bit / 64], memory_order_relaxed) >> bit % 64 & 1;
+}
+
+static struct source
+source_of(const struct record_key *key)
+{
+    struct source source = {.prefix = key->prefix};
+
+    memcpy(source.address, key->address, sizeof source.address);
+    return source;
+}
+
+/* Before a record of the key is there. */
+static void
+note_kind(struct table *table, const struct record_key *key)
+{
+    struct source source = source_of(key);
+
+    note_bit(&table->kinds.jails, key->jail);
+    note_bit(table->kinds.prefixes[source_is_v4(&source)], key->prefix);
+    if (key->scope != 0)
+        atomic_store_explicit(&table->kinds.has_scopes, true, memory_order_relaxed);
+}
+
 /* ---- eviction ---- */
 
 /* How gladly a record is given up: expired before all others, then those farthest from their
@@ -375,6 +411,7 @@ begin_record(struct counting *counting)
     uint32_t stamp_s = take_glimpse(table, counting->place);
     unsigned way = choose_way(table, counting->place.bucket, counting->now_ms);
 
+    note_kind(table, &counting->key);
     counting->record = (struct record){.head.used = 1, .key = counting->key};
     counting->changed = CELL_ALL;
     if (stamp_s != 0)
@@ -443,10 +480,72 @@ forget_glimpses(struct table *table)
     }
 }
 
-void
-table_reset_records(struct table *table, const struct source *source)
+/* The lock of its bucket is held. */
+static void
+forget_record(struct table *table, uint32_t bucket, unsigned way)
 {
     static const struct record nobody;
+
+    cell_replace(cell_of(table, bucket, way), &nobody);
+    table->record_buckets[bucket].tags[way] = 0;
+}
+
+/* The record of this key, and its glimpse. */
+static void
+forget_key(struct table *table, const struct record_key *key)
+{
+    struct place place = place_of(table, key);
+    struct record record;
+    unsigned way;
+
+    pthread_mutex_lock(table_stripe(table, place.bucket));
+    way = find_way(table, place, key, &record);
+    if (way < BUCKET_WAYS)
+        forget_record(table, place.bucket, way);
+    while (take_glimpse(table, place) != 0)
+        continue;
+    pthread_mutex_unlock(table_stripe(table, place.bucket));
+}
+
+/* Whether a record may be within `source` without being the whole of it, or of a host. */
+static bool
+may_be_divided(const struct table *table, const struct source *source)
+{
+    static const struct source all_v4 = {{[10] = 0xff, [11] = 0xff}, SOURCE_V4_OFFSET};
+    const _Atomic uint64_t *prefixes = table->kinds.prefixes[source_is_v4(source)];
+
+    for (unsigned prefix = source->prefix + 1U; prefix <= SOURCE_HOST_PREFIX; prefix++) {
+        if (has_bit(prefixes, prefix))
+            return true;
+    }
+    return source_contains(source, &all_v4) ||
+           atomic_load_explicit(&table->kinds.has_scopes, memory_order_relaxed);
+}
+
+/* Each key that a record may have of which `source` is a part, or all. */
+static void
+forget_keys(struct table *table, const struct source *source)
+{
+    const _Atomic uint64_t *prefixes = table->kinds.prefixes[source_is_v4(source)];
+
+    for (unsigned prefix = 0; prefix <= source->prefix; prefix++) {
+        struct record_key key = {.prefix = (uint8_t)prefix};
+        struct source network = *source;
+
+        if (!has_bit(prefixes, prefix))
+            continue;
+        network = source_mask(source, prefix - SOURCE_V4_OFFSET, prefix);
+        memcpy(key.address, network.address, sizeof key.address);
+        for (key.jail = 0; key.jail < TABLE_JAILS_MAX; key.jail++) {
+            if (has_bit(&table->kinds.jails, key.jail))
+                forget_key(table, &key);
+        }
+    }
+}
+
+static void
+forget_by_scan(struct table *table, const struct source *source)
+{
     struct record record;
 
     forget_glimpses(table);
@@ -460,12 +559,21 @@ table_reset_records(struct table *table, const struct source *source)
             continue;
         pthread_mutex_lock(table_stripe(table, bucket));
         cell_load(cell, &record);
-        if (is_of(&record, source)) {
-            cell_replace(cell, &nobody);
-            table->record_buckets[bucket].tags[i % BUCKET_WAYS] = 0;
-        }
+        if (is_of(&record, source))
+            forget_record(table, bucket, i % BUCKET_WAYS);
         pthread_mutex_unlock(table_stripe(table, bucket));
     }
+}
+
+/* A scan of 1,000,000 records takes some 40 ms, and the keeper may have to forget many addresses:
+ * one is looked up. */
+void
+table_reset_records(struct table *table, const struct source *source)
+{
+    if (may_be_divided(table, source))
+        forget_by_scan(table, source);
+    else
+        forget_keys(table, source);
 }
 
 size_t
@@ -508,6 +616,7 @@ enter_way(struct table *table, struct place place, unsigned way, const struct re
     struct jail jail;
     unsigned within;
 
+    note_kind(table, &record->key);
     bucket->tags[way] = place.tag;
     bucket->jails[way] = record->key.jail;
     bucket->newest_s[way] = count > 0 ? record->stamps[count - 1] : 0;

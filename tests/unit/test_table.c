@@ -617,6 +617,129 @@ an_unban_lifts_all_that_overlaps_and_forgets_the_failures(void **state)
     fixture_end(&f);
 }
 
+/* One of few, so that they overlap often. */
+static struct source
+random_client(void)
+{
+    bool is_v4 = random() % 2;
+    struct source source = source_of(is_v4 ? "192.0.2.0" : "2001:db8::");
+
+    source.address[is_v4 ? 14 : 7] = (uint8_t)(random() % 2);
+    source.address[15] = (uint8_t)(random() % 3);
+    return source;
+}
+
+struct unbanned_client {
+    struct jail jail;
+    struct table_failure failure;
+    struct source counted; /* as the jail masks it */
+};
+
+static enum table_verdict
+count_for(struct fixture *f, const struct unbanned_client *client, unsigned attempts)
+{
+    int index = table_jail(f->table, &client->jail);
+
+    assert_true(index > 0);
+    return table_count(f->table, (unsigned)index, &client->jail, &client->failure, attempts,
+                       NOON_MS);
+}
+
+static bool
+is_known(const struct unbanned_client *clients, unsigned count)
+{
+    const struct unbanned_client *new = &clients[count];
+
+    for (unsigned i = 0; i < count; i++) {
+        if (source_compare(&clients[i].counted, &new->counted) == 0 &&
+            strcmp(clients[i].jail.name, new->jail.name) == 0 &&
+            clients[i].failure.scope == new->failure.scope)
+            return true;
+    }
+    return false;
+}
+
+/* Clients that lack one failure, counted by jails with several prefixes; an unban; the failure that
+ * was lacking: just those are banned of whose network nothing was unbanned. */
+static unsigned
+differences_after_unban(struct fixture *f, unsigned seed)
+{
+    static const unsigned bits[][2] = {{32, 64}, {24, 128}, {32, 56}, {24, 64}};
+    struct unbanned_client clients[16];
+    unsigned count = 0, differences = 0;
+    struct source source;
+
+    srandom(seed);
+    for (unsigned i = 0; i < 16; i++) {
+        unsigned jail = (unsigned)random() % (seed % 4 + 1);
+        struct unbanned_client *client = &clients[count];
+
+        client->jail = f->jail;
+        snprintf(client->jail.name, sizeof client->jail.name, "jail-%u-of-%u", jail, seed);
+        client->jail.v4_bits = bits[jail][0];
+        client->jail.v6_bits = bits[jail][1];
+        client->failure = failure_of(random_client(), NOON_MS);
+        client->failure.scope = seed % 8 == 1 ? (uint16_t)(random() % 2) : 0;
+        client->counted =
+            source_mask(&client->failure.client, client->jail.v4_bits, client->jail.v6_bits);
+        if (is_known(clients, count))
+            continue;
+        count_for(f, client, client->jail.maxretry - 1);
+        count++;
+    }
+    if (seed % 3 == 0)
+        fixture_reopen(f);
+    source = random_client();
+    source = source_mask(&source, seed % 2 ? 32 : 24, seed % 2 ? 128 : 56);
+    table_unban(f->table, &source, 0, NOON_MS);
+    for (unsigned i = 0; i < count; i++) {
+        bool overlaps = source_contains(&source, &clients[i].counted) ||
+                        source_contains(&clients[i].counted, &source);
+
+        differences += count_for(f, &clients[i], 1) != (overlaps ? TABLE_COUNTED : TABLE_BANNED);
+    }
+    return differences;
+}
+
+static void
+an_unban_forgets_just_the_failures_that_it_means(void **state)
+{
+    unsigned differences = 0, seeds = shortened(300, 10000);
+    struct fixture f;
+
+    (void)state;
+    for (unsigned seed = 1; seed <= seeds; seed++) {
+        fixture_begin(&f, 1024, 64);
+        differences += differences_after_unban(&f, seed);
+        fixture_end(&f);
+    }
+    print_message("# unbans %u, differences %u\n", seeds, differences);
+    assert_int_equal(differences, 0);
+}
+
+/* A flood has pushed one client out of its bucket; it fails on after another one's unban. */
+static void
+an_unban_leaves_what_is_known_of_others(void **state)
+{
+    struct source unbanned = numbered_source(7), other = numbered_source(8);
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    count_at(&f, unbanned, NOON_MS, NOON_MS);
+    count_at(&f, other, NOON_MS, NOON_MS);
+    for (uint32_t i = 0; i < 2000; i++)
+        count_at(&f, numbered_source(1000 + i), NOON_MS + 1000, NOON_MS + 1000);
+    table_unban(f.table, &unbanned, 0, NOON_MS + 2000);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(count_at(&f, unbanned, NOON_MS + 3000, NOON_MS + 3000), TABLE_COUNTED);
+        assert_int_equal(count_at(&f, other, NOON_MS + 3000, NOON_MS + 3000), TABLE_COUNTED);
+    }
+    assert_int_equal(count_at(&f, unbanned, NOON_MS + 3000, NOON_MS + 3000), TABLE_COUNTED);
+    assert_int_equal(count_at(&f, other, NOON_MS + 3000, NOON_MS + 3000), TABLE_BANNED);
+    fixture_end(&f);
+}
+
 static void
 a_full_table_refuses_and_goes_on_counting(void **state)
 {
@@ -976,6 +1099,8 @@ main(void)
         cmocka_unit_test(the_kernel_gets_the_latest_end_of_all_jails),
         cmocka_unit_test(a_ban_is_prolonged_never_shortened),
         cmocka_unit_test(an_unban_lifts_all_that_overlaps_and_forgets_the_failures),
+        cmocka_unit_test(an_unban_forgets_just_the_failures_that_it_means),
+        cmocka_unit_test(an_unban_leaves_what_is_known_of_others),
         cmocka_unit_test(a_full_table_refuses_and_goes_on_counting),
         cmocka_unit_test(a_restored_ban_keeps_its_identity),
         cmocka_unit_test(a_random_history_ends_right),
