@@ -34,11 +34,11 @@ struct fixture {
     char last_said[512]; /* the latest of them */
 };
 
-/* How often: with CHECK_LONG in the environment in full. */
+/* How often: with LONG in the environment in full. */
 static inline unsigned
 shortened(unsigned some, unsigned all)
 {
-    return getenv("CHECK_LONG") ? all : some;
+    return getenv("LONG") ? all : some;
 }
 
 static inline void
