@@ -1,7 +1,7 @@
 /* table: what counting costs.
  *
  *   bench/table            ns a call, with 1 and 2 threads, 10,000 and 1,000,000 clients
- *   bench/table flood      10,000,000 clients in a row through a table for 1,000,000
+ *   bench/table flood [N]  ten times N (1,000,000) clients in a row through a table for N
  *   bench/table count N    N calls of table_count for 1,000,000 clients, which instructions.sh
  * counts bench/table count6 N   likewise, of IPv6
  *
@@ -18,6 +18,7 @@
 #include "table.h"
 
 #define NOON_MS  INT64_C(1795262400000)
+#define HOUR_MS  INT64_C(3600000)
 #define CALLS    4000000
 #define CAPACITY 1000000
 
@@ -150,37 +151,68 @@ resident_kibibytes(void)
     return pages * (size_t)sysconf(_SC_PAGESIZE) / 1024;
 }
 
-/* New clients in a row, over 50 s; one client fails every 10 s among them, in 100 runs. */
-static void
-flood(void)
+static double
+processor_seconds(void)
 {
-    const uint32_t all = 10 * CAPACITY, spans = 5, stubborn = 100;
-    struct table *table = open_table(CAPACITY);
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* Counts `count` clients from number `first` on, over 10 s. Returns the ns that a call takes. */
+static double
+count_clients(struct table *table, uint64_t first, uint32_t count, int64_t from_ms)
+{
+    double began = processor_seconds();
+
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t now_ms = from_ms + INT64_C(10000) * i / count;
+        struct table_failure failure = failure_of(client(first + i), now_ms);
+
+        table_count(table, jail_index, &jail, &failure, 1, now_ms);
+    }
+    return (processor_seconds() - began) / count * 1e9;
+}
+
+/* Ten times the capacity of new clients in a row, over 50 s; clients that fail every 10 s among
+ * them, each of which stands for a run. Before that half the capacity, twice: what a call costs
+ * while there is room. */
+static void
+flood(uint32_t capacity)
+{
+    const uint32_t each = 2 * capacity, spans = 5, stubborn = 100;
+    struct table *table = open_table(capacity);
     struct table_status status;
     unsigned banned = 0;
+    double with_room, most = 0;
+    size_t resident, grown = 0;
 
+    count_clients(table, UINT64_C(3000000000), capacity / 2, NOON_MS - HOUR_MS);
+    with_room = count_clients(table, UINT64_C(3000000000), capacity / 2, NOON_MS - HOUR_MS);
+    printf("%9u clients  %4.0f ns a call, with room\n", capacity / 2, with_room);
+    resident = resident_kibibytes();
     for (uint32_t span = 0; span < spans; span++) {
         int64_t now_ms = NOON_MS + span * 10000;
         struct table_failure failure;
-        double began;
+        double ns;
 
         for (uint32_t k = 0; k < stubborn; k++) {
             failure = failure_of(client(UINT64_C(4000000000) + k), now_ms);
             banned += table_count(table, jail_index, &jail, &failure, 1, now_ms) == TABLE_BANNED;
         }
-        began = seconds_now();
-        for (uint32_t i = 0; i < all / spans; i++) {
-            now_ms = NOON_MS + span * 10000 + i / (all / spans / 10000);
-            failure = failure_of(client(UINT64_C(1) + span * (all / spans) + i), now_ms);
-            table_count(table, jail_index, &jail, &failure, 1, now_ms);
-        }
+        ns = count_clients(table, UINT64_C(1) + (uint64_t)span * each, each, now_ms);
+        most = ns > most ? ns : most;
+        if (span == 0) /* the last pages of the file are in use from now on */
+            resident = resident_kibibytes();
+        grown = resident_kibibytes() - resident;
         table_read_status(table, &status);
         printf("%9u clients  %4.0f ns a call  %7zu KiB resident  %9llu evicted\n",
-               (span + 1) * (all / spans), (seconds_now() - began) / (all / spans) * 1e9,
-               resident_kibibytes(), (unsigned long long)status.evicted);
+               (span + 1) * each, ns, resident_kibibytes(), (unsigned long long)status.evicted);
     }
-    printf("a client that fails every 10 s among them: banned on its fifth failure in %u of %u\n",
-           banned, stubborn);
+    printf("clients %u, KiB grown %zu, cost %.2f times, stubborn banned on the fifth failure %u of"
+           " %u\n",
+           spans * each, grown, most / with_room, banned, stubborn);
     table_close(table);
 }
 
@@ -213,8 +245,8 @@ count(uint32_t calls)
 int
 main(int argc, char **argv)
 {
-    if (argc == 2 && strcmp(argv[1], "flood") == 0) {
-        flood();
+    if ((argc == 2 || argc == 3) && strcmp(argv[1], "flood") == 0) {
+        flood(argc == 3 ? (uint32_t)strtoul(argv[2], NULL, 10) : CAPACITY);
     } else if (argc == 3 && (strcmp(argv[1], "count") == 0 || strcmp(argv[1], "count6") == 0)) {
         is_v6 = argv[1][5] == '6';
         count((uint32_t)strtoul(argv[2], NULL, 10));
@@ -225,7 +257,7 @@ main(int argc, char **argv)
                 for (uint32_t clients = 10000; clients <= 1000000; clients *= 100)
                     measure(threads, clients, with_attempts);
     } else {
-        fprintf(stderr, "usage: %s [flood | count N | count6 N]\n", argv[0]);
+        fprintf(stderr, "usage: %s [flood [N] | count N | count6 N]\n", argv[0]);
         return 2;
     }
     return 0;
