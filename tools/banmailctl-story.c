@@ -166,9 +166,13 @@ take_ended(void *context, const struct ledger_row *row)
 {
     struct earlier *earlier = context;
 
-    if (row->ban.end != BAN_RUNNING && earlier->count < STORY_EARLIER)
+    if (row->ban.end == BAN_RUNNING)
+        return true;
+    earlier->all++;
+    earlier->total_ms += row->ban.ended_ms - row->ban.since_ms;
+    if (earlier->count < STORY_EARLIER)
         earlier->row[earlier->count++] = *row;
-    return earlier->count < STORY_EARLIER;
+    return true;
 }
 
 void
@@ -176,7 +180,7 @@ story_earlier(struct ledger *ledger, const struct source *source, struct earlier
 {
     const struct ledger_query query = {.source = source, .to_ms = INT64_MAX, .most = UINT32_MAX};
 
-    earlier->count = 0;
+    *earlier = (struct earlier){0};
     if (ledger)
         ledger_history(ledger, &query, take_ended, earlier);
 }

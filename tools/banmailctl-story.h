@@ -23,8 +23,10 @@ struct lines {
 };
 
 struct earlier {
-    struct ledger_row row[STORY_EARLIER]; /* newest first */
-    unsigned count;
+    struct ledger_row row[STORY_EARLIER]; /* the newest, newest first */
+    unsigned count;                       /* of these rows */
+    unsigned all;                         /* of all that the ledger has */
+    int64_t total_ms;                     /* that those have lasted together */
 };
 
 /* Opens the ledger of this table for reading; NULL when it cannot be read, with the reason. Close

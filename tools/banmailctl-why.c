@@ -209,13 +209,18 @@ static void
 print_earlier(const struct why *why, const struct earlier *earlier)
 {
     char source[SOURCE_TEXT_SIZE], since[WORDS_STAMP_SIZE], ended[WORDS_STAMP_SIZE], end[64];
-    char jail[JAIL_NAME_SIZE * 4];
+    char jail[JAIL_NAME_SIZE * 4], span[WORDS_SPAN_SIZE];
 
     if (!why->ledger) {
         printf("  earlier bans: the ledger cannot be read: %s\n", why->ledger_reason);
         return;
     }
-    printf("  earlier bans: %s\n", earlier->count ? "" : "none");
+    if (earlier->all == 0)
+        printf("  earlier bans: none\n");
+    else
+        printf("  earlier bans: %u, of %s together%s\n", earlier->all,
+               words_span(earlier->total_ms, span),
+               earlier->all > earlier->count ? "; the latest:" : "");
     for (unsigned i = 0; i < earlier->count; i++) {
         const struct ledger_row *row = &earlier->row[i];
 
@@ -302,6 +307,8 @@ found_json(struct why *why, const struct found *found)
     fjson_object_object_add(object, "bans", bans);
     fjson_object_object_add(object, "failures", story_lines_json(&found->lines));
     fjson_object_object_add(object, "earlier", earlier);
+    words_add_number(object, "earlierCount", found->earlier.all);
+    words_add_number(object, "earlierSeconds", (uint64_t)found->earlier.total_ms / 1000);
     if (found->allowed == ALLOWED_YES)
         words_add_string(object, "allowedBy", found->entry);
     else
