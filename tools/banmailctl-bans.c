@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "banmailctl-words.h"
+#include "table-health.h"
 
 static int
 compare(const void *a, const void *b)
@@ -19,32 +20,61 @@ compare(const void *a, const void *b)
     return source_compare(&left->source, &right->source);
 }
 
+static int
+add(struct bans *bans, size_t *room, const struct ban *ban)
+{
+    struct ban *grown;
+
+    if (bans->count == *room) {
+        *room = *room ? *room * 2 : 64;
+        grown = reallocarray(bans->ban, *room, sizeof(*grown));
+        if (!grown) {
+            bans_free(bans);
+            return -ENOMEM;
+        }
+        bans->ban = grown;
+    }
+    bans->ban[bans->count++] = *ban;
+    return 0;
+}
+
+static void
+sort(struct bans *bans)
+{
+    if (bans->count > 1)
+        qsort(bans->ban, bans->count, sizeof(*bans->ban), compare);
+}
+
 int
 bans_read(const struct table *table, int64_t now_ms, struct bans *bans)
 {
     struct table_status status;
-    struct ban ban, *grown;
     size_t room = 0;
+    struct ban ban;
 
     *bans = (struct bans){0};
     table_read_status(table, &status);
-    for (uint32_t i = 0; i < status.max_bans; i++) {
-        if (!table_read_ban(table, i, &ban) || ban.until_ms <= now_ms ||
-            (ban.state != BAN_WANTED && ban.state != BAN_ENFORCED))
-            continue;
-        if (bans->count == room) {
-            room = room ? room * 2 : 64;
-            grown = reallocarray(bans->ban, room, sizeof(*grown));
-            if (!grown) {
-                bans_free(bans);
-                return -ENOMEM;
-            }
-            bans->ban = grown;
-        }
-        bans->ban[bans->count++] = ban;
-    }
-    if (bans->count > 1)
-        qsort(bans->ban, bans->count, sizeof(*bans->ban), compare);
+    for (uint32_t i = 0; i < status.max_bans; i++)
+        if (table_read_ban(table, i, &ban) && ban.until_ms > now_ms &&
+            (ban.state == BAN_WANTED || ban.state == BAN_ENFORCED) && add(bans, &room, &ban) < 0)
+            return -ENOMEM;
+    sort(bans);
+    return 0;
+}
+
+int
+bans_read_spared(const struct table *table, int64_t now_ms, struct bans *bans)
+{
+    struct table_status status;
+    size_t room = 0;
+    struct ban ban;
+
+    *bans = (struct bans){0};
+    table_read_status(table, &status);
+    for (uint32_t i = 0; i < status.capacity; i++)
+        if (table_read_spared(table, i, now_ms, &ban) && add(bans, &room, &ban) < 0)
+            return -ENOMEM;
+    sort(bans);
     return 0;
 }
 

@@ -17,6 +17,9 @@ struct bans {
 /* Reads the bans that are in force or wanted at now_ms, oldest first. Returns 0 or -ENOMEM. */
 int bans_read(const struct table *table, int64_t now_ms, struct bans *bans);
 
+/* The same for those who would be banned, had maxBanRate or want of room not held it back. */
+int bans_read_spared(const struct table *table, int64_t now_ms, struct bans *bans);
+
 void bans_free(struct bans *bans);
 
 /* Whether one of the two contains the other: then lifting the one lifts the other. */

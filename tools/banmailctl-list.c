@@ -28,7 +28,10 @@ fill_row(const struct table *table, const struct ban *ban, int64_t now_ms, row c
 
     source_print(&ban->source, cells[ADDRESS]);
     bans_jail_name(table, ban, cells[JAIL]);
-    if (ban->origin == BAN_BY_HAND) {
+    if (ban->state == BAN_FREE) {
+        strcpy(cells[CLASS], "-");
+        snprintf(cells[FAILURES], CELL_SIZE, "%u", (unsigned)ban->failures);
+    } else if (ban->origin == BAN_BY_HAND) {
         strcpy(cells[CLASS], "-");
         strcpy(cells[FAILURES], "-");
     } else {
@@ -36,7 +39,10 @@ fill_row(const struct table *table, const struct ban *ban, int64_t now_ms, row c
         snprintf(cells[FAILURES], CELL_SIZE, "%u", (unsigned)ban->failures);
     }
     snprintf(cells[SINCE], CELL_SIZE, "%s", words_span(now_ms - ban->since_ms, text));
-    if (ban->until_ms == TABLE_FOREVER_MS) {
+    if (ban->state == BAN_FREE) {
+        strcpy(cells[LEFT], "-");
+        strcpy(cells[UNTIL], "held back: banned with the next failure");
+    } else if (ban->until_ms == TABLE_FOREVER_MS) {
         strcpy(cells[LEFT], "-");
         strcpy(cells[UNTIL], "lifted by hand");
     } else {
@@ -66,13 +72,13 @@ print_row(const int width[COLUMNS], const row cells)
 /* The rows are made twice, once to measure: they are cheap, and 50,000 of them are no small
  * memory. */
 static void
-print_text(const struct table *table, const struct bans *bans, int64_t now_ms)
+print_text(const struct table *table, const struct bans *bans, bool held_back, int64_t now_ms)
 {
     int width[COLUMNS] = {0};
     row cells;
 
     if (bans->count == 0) {
-        puts("nobody is banned");
+        puts(held_back ? "nobody is held back" : "nobody is banned");
         return;
     }
     for (int i = 0; i < COLUMNS; i++)
@@ -103,7 +109,7 @@ ban_json(const struct table *table, const struct ban *ban, int64_t now_ms)
     words_add_string(object, "source", source_print(&ban->source, source));
     words_add_string(object, "by", by_hand ? "hand" : "jail");
     words_add_string(object, "jail", bans_jail_name(table, ban, jail));
-    if (by_hand)
+    if (by_hand || ban->state == BAN_FREE)
         fjson_object_object_add(object, "class", NULL);
     else
         words_add_string(object, "class", offence_class_name(ban->class));
@@ -120,19 +126,20 @@ ban_json(const struct table *table, const struct ban *ban, int64_t now_ms)
 }
 
 static void
-print_json(const struct table *table, const struct bans *bans, int64_t now_ms)
+print_json(const struct table *table, const struct bans *bans, bool held_back, int64_t now_ms)
 {
     struct fjson_object *object = fjson_object_new_object(), *array = fjson_object_new_array();
 
     for (size_t i = 0; i < bans->count; i++)
         fjson_object_array_add(array, ban_json(table, &bans->ban[i], now_ms));
-    fjson_object_object_add(object, "bans", array);
+    fjson_object_object_add(object, held_back ? "heldBack" : "bans", array);
     words_print_json(object);
 }
 
 int
 list_main(const struct invocation *invocation)
 {
+    const bool held_back = invocation->held_back;
     int64_t now_ms = banmailctl_now_ms();
     struct place place;
     struct table *table;
@@ -141,11 +148,11 @@ list_main(const struct invocation *invocation)
 
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
         return status;
-    if (bans_read(table, now_ms, &bans) < 0) {
+    if ((held_back ? bans_read_spared : bans_read)(table, now_ms, &bans) < 0) {
         table_close(table);
         return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     }
-    (invocation->json ? print_json : print_text)(table, &bans, now_ms);
+    (invocation->json ? print_json : print_text)(table, &bans, held_back, now_ms);
     bans_free(&bans);
     table_close(table);
     return EXIT_FINE;

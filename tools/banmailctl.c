@@ -36,10 +36,11 @@ static const char status_help[] =
     "  banmailctl status --json | jq .now.banned\n";
 
 static const char list_help[] =
-    "Usage: banmailctl list [--json] [--table FILE]\n"
+    "Usage: banmailctl list [--held-back] [--json] [--table FILE]\n"
     "\n"
     "Lists who is banned, oldest first: by which jail, for what class of line, since when and\n"
-    "until when.\n"
+    "until when. --held-back: who has failed often enough, but is not banned, because maxBanRate\n"
+    "was reached or there was no room.\n"
     "\n"
     "Examples:\n"
     "  banmailctl list\n"
@@ -340,15 +341,11 @@ help_main(const struct invocation *invocation)
 /* ---- the words ---- */
 
 static const struct option options[] = {
-    {"json", no_argument, NULL, 'j'},
-    {"table", required_argument, NULL, 't'},
-    {"for", required_argument, NULL, 'f'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {"jail", required_argument, NULL, 'J'},
-    {"all", no_argument, NULL, 'a'},
-    {"repair", no_argument, NULL, 'r'},
-    {0},
+    {"json", no_argument, NULL, 'j'},      {"table", required_argument, NULL, 't'},
+    {"for", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},   {"jail", required_argument, NULL, 'J'},
+    {"all", no_argument, NULL, 'a'},       {"repair", no_argument, NULL, 'r'},
+    {"held-back", no_argument, NULL, 'H'}, {0},
 };
 
 static int
@@ -431,6 +428,12 @@ parse_options(int argc, char **argv, const char *shorts, const struct command *c
                 return banmailctl_fail(invocation, EXIT_USAGE,
                                        "--repair belongs to check: banmailctl check --repair");
             invocation->repair = true;
+            break;
+        case 'H':
+            if (command == NULL || command->main != list_main)
+                return banmailctl_fail(invocation, EXIT_USAGE,
+                                       "--held-back belongs to list: banmailctl list --held-back");
+            invocation->held_back = true;
             break;
         case 'h':
             help = true;

@@ -31,6 +31,7 @@ struct invocation {
     int64_t for_s;
     const char *jail; /* --jail, or NULL */
     bool all;         /* --all */
+    bool held_back;   /* --held-back */
     char **words;     /* what follows the command and its options */
     int count;
 };

@@ -35,7 +35,7 @@
 #define FILE_PATH_SIZE 128
 #define TABLE_NAME     "table"
 #define LEDGER_NAME    "ledger.db"
-#define LOOK_MS        5000 /* at what is wrong */
+#define LOOK_MS        2000 /* at what is wrong */
 
 struct engine engine = {.listen_socket = -1};
 
