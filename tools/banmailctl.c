@@ -139,6 +139,14 @@ static const char check_help[] =
     "  banmailctl check\n"
     "  banmailctl check --repair\n";
 
+static const char flush_help[] =
+    "Usage: banmailctl flush [--json] [--table FILE]\n"
+    "\n"
+    "Takes all that ombanmail has put into the kernel out again: its table, and its elements in "
+    "the\n"
+    "sets that set4 and set6 name. For when ombanmail is removed: refused while rsyslogd has it\n"
+    "loaded. To lift all bans for a while see pause.\n";
+
 static const char version_help[] = "Usage: banmailctl version [--json]\n";
 static const char help_help[] = "Usage: banmailctl help [COMMAND]\n";
 
@@ -160,6 +168,8 @@ static const struct command {
     {"resume", resume_main, 0, "end a pause", pause_help},
     {"forget", forget_main, 1, "erase the lines kept of a client or a user", forget_help},
     {"check", check_main, 0, "whether table, kernel and ledger agree", check_help},
+    {"flush", flush_main, 0, "take everything out of the kernel, when ombanmail is removed",
+     flush_help},
     {"test", NULL, INT_MAX, "what the rulebases make of log files (test --help)", NULL},
     {"version", version_main, 0, "the version of this program", version_help},
     {"help", help_main, 1, "this, or the help of one command", help_help},

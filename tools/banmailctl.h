@@ -58,6 +58,7 @@ int pause_main(const struct invocation *invocation);
 int resume_main(const struct invocation *invocation);
 int forget_main(const struct invocation *invocation);
 int why_main(const struct invocation *invocation);
+int flush_main(const struct invocation *invocation);
 int check_main(const struct invocation *invocation);
 int order_ban(const struct invocation *invocation);
 int order_unban(const struct invocation *invocation);
