@@ -253,17 +253,39 @@ run_resume(const struct command_context *context, const struct request *request,
     return answer_done(answer, 1);
 }
 
+/* Whether one jail alone allows it. */
+static bool
+is_allowed_in(const struct command_context *context, unsigned index, const struct source *source,
+              struct source *entry, struct jail *jail)
+{
+    const struct allow *allow =
+        context->allow_of_jail != NULL ? context->allow_of_jail(index) : NULL;
+    return allow != NULL && allow_match(allow, source, entry) &&
+           table_read_jail(context->table, index, jail);
+}
+
 /* The entry of the allow list that holds the source, or null. */
 static int
 run_allowed(const struct command_context *context, const struct request *request, char *answer)
 {
     char text[SOURCE_TEXT_SIZE];
     struct source entry;
+    struct jail jail;
+    unsigned index = 0;
     if (context->allow != NULL && allow_match(context->allow, &request->source, &entry))
         snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":0,\"entry\":\"%s\"}\n",
                  source_print(&entry, text));
-    else
-        snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":0,\"entry\":null}\n");
+    else {
+        while (index < TABLE_JAILS_MAX &&
+               !is_allowed_in(context, index, &request->source, &entry, &jail))
+            index++;
+        if (index < TABLE_JAILS_MAX)
+            snprintf(answer, COMMAND_SIZE,
+                     "{\"done\":true,\"bans\":0,\"entry\":\"%s\",\"jail\":\"%s\"}\n",
+                     source_print(&entry, text), jail.name);
+        else
+            snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":0,\"entry\":null}\n");
+    }
     return 0;
 }
 

@@ -5,7 +5,7 @@
  *   {"command":"unban","source":"203.0.113.9","jail":"mail"}
  *   {"command":"pause","seconds":600}    {"command":"resume"}
  *   {"command":"allowed","source":"203.0.113.9"}
- *   → {"done":true,"bans":0,"entry":"203.0.113.0/24"}
+ *   → {"done":true,"bans":0,"entry":"203.0.113.0/24"}    or null; with "jail" when only that has it
  *   {"command":"forget","source":"203.0.113.9"}   → {"done":true,"bans":0,"erased":17}
  *   {"command":"forget","user":"anna@example.org"}
  *   {"command":"repair"}    the kernel's sets are made anew
@@ -31,6 +31,8 @@
 struct command_context {
     struct table *table;
     const struct allow *allow; /* an allow-listed source is refused to be banned; may be NULL */
+    /* What a jail has allow-listed beside that, by its index, or NULL; may be NULL. */
+    const struct allow *(*allow_of_jail)(unsigned jail);
     uid_t caller;
     int64_t now_ms;
     /* Erases from the ledger, see ledger_forget; may be NULL. */

@@ -32,6 +32,7 @@ struct scribe_options {
     const char *ledger_path;
     const char *socket_path;            /* removed at the end; NULL when there is no socket */
     const struct allow *(*allow)(void); /* the list in force; may be NULL, and may return it */
+    const struct allow *(*allow_of_jail)(unsigned jail); /* and a jail's own; likewise */
     void (*look)(void); /* called about once a second, for what a caller has to say; may be NULL */
     const struct report *report;
     int64_t retention_s;  /* what ended longer ago is deleted from the ledger; 0: nothing is */

@@ -8,111 +8,25 @@
 #include "banmailctl-others.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <libfastjson/json.h>
 
 #include "firewall.h"
+#include "banmailctl-iptables.h"
+#include "banmailctl-program.h"
 #include "banmailctl-words.h"
 
-#define OUTPUT_MOST ((size_t)256 << 20) /* of a program; a million elements are 100 MB */
-#define DEPTH_MOST  16
-
-/* ---- programs ---- */
-
-static int64_t
-monotonic_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Reads all that comes from a descriptor until its end. Returns NULL on failure or too late. */
-static char *
-read_all(int fd, int64_t deadline_ms, size_t *length)
-{
-    size_t room = 1 << 16, used = 0;
-    char *text = malloc(room), *grown;
-
-    while (text) {
-        int64_t left_ms = deadline_ms - monotonic_ms();
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        ssize_t n;
-
-        if (used + 1 == room) {
-            grown = room < OUTPUT_MOST ? realloc(text, room *= 2) : NULL;
-            if (!grown)
-                break;
-            text = grown;
-        }
-        if (left_ms <= 0 || poll(&ready, 1, (int)left_ms) <= 0)
-            break;
-        n = read(fd, text + used, room - used - 1);
-        if (n < 0)
-            break;
-        used += (size_t)n;
-        text[used] = '\0';
-        *length = used;
-        if (n == 0)
-            return text;
-    }
-    free(text);
-    return NULL;
-}
-
-/* What a program writes to its standard output, without a shell and with a path of our own. Returns
- * 0 and the text (free it); -ENOENT when there is no such program, -ETIMEDOUT, -EIO when it failed.
- */
-static int
-run(char *const argv[], int64_t deadline_ms, char **text, size_t *length)
-{
-    static char path[] = "PATH=/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin",
-                locale[] = "LC_ALL=C";
-    char *const environment[] = {path, locale, NULL};
-    posix_spawn_file_actions_t actions;
-    int ends[2], error, status = 0;
-    pid_t child;
-
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return -errno;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    error = posix_spawnp(&child, argv[0], &actions, NULL, argv, environment);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    if (error) {
-        close(ends[0]);
-        return -error;
-    }
-    *text = read_all(ends[0], deadline_ms, length);
-    close(ends[0]);
-    if (!*text)
-        kill(child, SIGKILL);
-    waitpid(child, &status, 0);
-    if (*text && WIFEXITED(status) && WEXITSTATUS(status) == 0)
-        return 0;
-    error = *text ? (WIFEXITED(status) && WEXITSTATUS(status) == 127 ? -ENOENT : -EIO) : -ETIMEDOUT;
-    free(*text);
-    return error;
-}
+#define DEPTH_MOST 16
 
 /* ---- does this hold the address? ---- */
 
-static bool
-text_holds(const char *text, const struct source *source)
+bool
+others_text_holds(const char *text, const struct source *source)
 {
     struct source prefix;
 
@@ -131,23 +45,27 @@ prefix_holds(struct fjson_object *prefix, const struct source *source)
         return false;
     snprintf(text, sizeof(text), "%s/%d", fjson_object_get_string(address),
              fjson_object_get_int(length));
-    return text_holds(text, source);
+    return others_text_holds(text, source);
+}
+
+bool
+others_range_holds(const char *low, const char *high, const struct source *source)
+{
+    struct source first, last;
+
+    return low && high && source_parse(low, strlen(low), &first) == 0 &&
+           source_parse(high, strlen(high), &last) == 0 &&
+           memcmp(first.address, source->address, sizeof(first.address)) <= 0 &&
+           memcmp(source->address, last.address, sizeof(last.address)) <= 0;
 }
 
 static bool
 range_holds(struct fjson_object *range, const struct source *source)
 {
-    const char *low, *high;
-    struct source first, last;
-
-    if (fjson_object_array_length(range) != 2)
-        return false;
-    low = fjson_object_get_string(fjson_object_array_get_idx(range, 0));
-    high = fjson_object_get_string(fjson_object_array_get_idx(range, 1));
-    return low && high && source_parse(low, strlen(low), &first) == 0 &&
-           source_parse(high, strlen(high), &last) == 0 &&
-           memcmp(first.address, source->address, sizeof(first.address)) <= 0 &&
-           memcmp(source->address, last.address, sizeof(last.address)) <= 0;
+    return fjson_object_array_length(range) == 2 &&
+           others_range_holds(fjson_object_get_string(fjson_object_array_get_idx(range, 0)),
+                              fjson_object_get_string(fjson_object_array_get_idx(range, 1)),
+                              source);
 }
 
 static bool
@@ -160,7 +78,7 @@ holds(struct fjson_object *value, const struct source *source, int depth)
         return false;
     switch (fjson_object_get_type(value)) {
     case fjson_type_string:
-        return text_holds(fjson_object_get_string(value), source);
+        return others_text_holds(fjson_object_get_string(value), source);
     case fjson_type_array:
         for (int i = 0; i < fjson_object_array_length(value); i++)
             if (holds(fjson_object_array_get_idx(value, i), source, depth + 1))
@@ -196,8 +114,8 @@ member_text(struct fjson_object *object, const char *key)
     return fjson_object_object_get_ex(object, key, &member) ? fjson_object_get_string(member) : "";
 }
 
-static struct other *
-add_other(struct others *others)
+struct other *
+others_add(struct others *others)
 {
     return others->count < OTHERS_MOST ? &others->list[others->count++] : NULL;
 }
@@ -209,8 +127,8 @@ is_ours(struct fjson_object *object)
            strcmp(member_text(object, object ? "table" : ""), FIREWALL_TABLE) == 0;
 }
 
-__attribute__((format(printf, 2, 3))) static void
-print_clean(char text[OTHERS_TEXT_SIZE], const char *format, ...)
+void
+others_print(char text[OTHERS_TEXT_SIZE], const char *format, ...)
 {
     char raw[OTHERS_TEXT_SIZE];
     va_list arguments;
@@ -226,14 +144,16 @@ static const char *
 verdict_of(struct fjson_object *expressions)
 {
     static const char *const verdicts[] = {"drop", "reject", "accept", "jump",
-                                           "goto", "xt",     "return"};
+                                           "goto", "xt",     "return", "vmap"};
     struct fjson_object *ignored;
 
     for (int i = fjson_object_array_length(expressions) - 1; i >= 0; i--)
         for (size_t j = 0; j < sizeof(verdicts) / sizeof(*verdicts); j++)
             if (fjson_object_object_get_ex(fjson_object_array_get_idx(expressions, i), verdicts[j],
                                            &ignored))
-                return strcmp(verdicts[j], "xt") == 0 ? "a target of iptables" : verdicts[j];
+                return strcmp(verdicts[j], "xt") == 0     ? "a target of iptables"
+                       : strcmp(verdicts[j], "vmap") == 0 ? "a verdict map"
+                                                          : verdicts[j];
     return "no verdict";
 }
 
@@ -255,20 +175,32 @@ is_source_address(struct fjson_object *left, int depth)
         return false;
     if (fjson_object_object_get_ex(left, "payload", &member))
         return strcmp(member_text(member, "field"), "saddr") == 0;
+    if (fjson_object_object_get_ex(left, "ct", &member))
+        return strstr(member_text(member, "key"), "saddr") != NULL;
     if (fjson_object_object_get_ex(left, "&", &member) ||
         fjson_object_object_get_ex(left, "concat", &member))
         return is_source_address(member, depth + 1);
     return false;
 }
 
+/* What an expression compares the source address with, and how; NULL when it does not: a match, or
+ * a verdict map without a name. */
 static struct fjson_object *
-match_of(struct fjson_object *expression)
+compared_with(struct fjson_object *expression, bool *is_negated)
 {
-    struct fjson_object *match, *left;
+    struct fjson_object *what, *key, *value;
 
-    if (fjson_object_object_get_ex(expression, "match", &match) &&
-        fjson_object_object_get_ex(match, "left", &left) && is_source_address(left, 0))
-        return match;
+    *is_negated = false;
+    if (fjson_object_object_get_ex(expression, "match", &what) &&
+        fjson_object_object_get_ex(what, "left", &key) && is_source_address(key, 0) &&
+        fjson_object_object_get_ex(what, "right", &value)) {
+        *is_negated = strcmp(member_text(what, "op"), "!=") == 0;
+        return value;
+    }
+    if (fjson_object_object_get_ex(expression, "vmap", &what) &&
+        fjson_object_object_get_ex(what, "key", &key) && is_source_address(key, 0) &&
+        fjson_object_object_get_ex(what, "data", &value))
+        return value;
     return NULL;
 }
 
@@ -276,7 +208,7 @@ match_of(struct fjson_object *expression)
 static void
 look_at_rule(struct look *look, struct fjson_object *rule)
 {
-    struct fjson_object *expressions, *match, *right;
+    struct fjson_object *expressions, *right;
 
     if (is_ours(rule) || !fjson_object_object_get_ex(rule, "expr", &expressions))
         return;
@@ -284,24 +216,23 @@ look_at_rule(struct look *look, struct fjson_object *rule)
         bool is_negated, is_set;
         struct other *other;
 
-        match = match_of(fjson_object_array_get_idx(expressions, i));
-        if (!match || !fjson_object_object_get_ex(match, "right", &right))
+        right = compared_with(fjson_object_array_get_idx(expressions, i), &is_negated);
+        if (!right)
             continue;
-        is_negated = strcmp(member_text(match, "op"), "!=") == 0;
         is_set = fjson_object_is_type(right, fjson_type_string) &&
                  fjson_object_get_string(right)[0] == '@';
         if (is_set || holds(right, look->source, 0) == is_negated)
             continue;
-        other = add_other(look->others);
+        other = others_add(look->others);
         if (!other)
             return;
-        print_clean(other->place, "chain %s %s %s", member_text(rule, "family"),
-                    member_text(rule, "table"), member_text(rule, "chain"));
-        print_clean(other->detail, "a rule: %s%s", verdict_of(expressions),
-                    is_negated ? " all but others" : "");
-        print_clean(other->remedy, "nft delete rule %s %s %s handle %s",
-                    member_text(rule, "family"), member_text(rule, "table"),
-                    member_text(rule, "chain"), member_text(rule, "handle"));
+        others_print(other->place, "chain %s %s %s", member_text(rule, "family"),
+                     member_text(rule, "table"), member_text(rule, "chain"));
+        others_print(other->detail, "a rule: %s%s", verdict_of(expressions),
+                     is_negated ? " all but others" : "");
+        others_print(other->remedy, "nft delete rule %s %s %s handle %s",
+                     member_text(rule, "family"), member_text(rule, "table"),
+                     member_text(rule, "chain"), member_text(rule, "handle"));
     }
 }
 
@@ -334,12 +265,12 @@ tell_use(struct look *look, struct fjson_object *set, char detail[OTHERS_TEXT_SI
             !fjson_object_object_get_ex(rule, "expr", &expressions) ||
             !rule_uses(expressions, member_text(set, "name")))
             continue;
-        print_clean(detail + used, "%sused by chain %.40s: %s", used ? "; " : "",
-                    member_text(rule, "chain"), verdict_of(expressions));
+        others_print(detail + used, "%sused by chain %.40s: %s", used ? "; " : "",
+                     member_text(rule, "chain"), verdict_of(expressions));
         used = strlen(detail);
     }
     if (used == 0)
-        print_clean(detail, "no rule uses it");
+        others_print(detail, "no rule uses it");
 }
 
 static void
@@ -352,15 +283,15 @@ look_at_set(struct look *look, struct fjson_object *set, const char *kind)
     if (is_ours(set) || !fjson_object_object_get_ex(set, "elem", &elements) ||
         !holds(elements, look->source, 0))
         return;
-    other = add_other(look->others);
+    other = others_add(look->others);
     if (!other)
         return;
-    print_clean(other->place, "%s %s %s %s", kind, member_text(set, "family"),
-                member_text(set, "table"), member_text(set, "name"));
+    others_print(other->place, "%s %s %s %s", kind, member_text(set, "family"),
+                 member_text(set, "table"), member_text(set, "name"));
     tell_use(look, set, other->detail);
-    print_clean(other->remedy, "nft get element %s %s %s '{ %s }'", member_text(set, "family"),
-                member_text(set, "table"), member_text(set, "name"),
-                source_print_address(look->source, address));
+    others_print(other->remedy, "nft get element %s %s %s '{ %s }'", member_text(set, "family"),
+                 member_text(set, "table"), member_text(set, "name"),
+                 source_print_address(look->source, address));
 }
 
 /* Our own sets hold addresses, and prefixes by their base: v6_64 means /64. */
@@ -408,7 +339,7 @@ ask_nft(const struct source *source, int64_t deadline_ms, struct others *others)
     struct look look = {.source = source, .others = others};
     struct fjson_object *object;
     size_t length = 0;
-    int error = run(argv, deadline_ms, &text, &length);
+    int error = program_run(argv, deadline_ms, &text, &length);
 
     if (error) {
         snprintf(others->trouble, sizeof(others->trouble), "%s",
@@ -428,74 +359,12 @@ ask_nft(const struct source *source, int64_t deadline_ms, struct others *others)
     fjson_object_put(object);
 }
 
-/* ---- what the older iptables says ---- */
-
-/* -A INPUT -s 203.0.113.0/24 -j DROP, with ! in front of -s when all others are meant. */
-static void
-look_at_line(char *line, const char *program, const char *table, const struct source *source,
-             struct others *others)
-{
-    char *word, *state = NULL, chain[64] = "", target[64] = "";
-    char copy[OTHERS_TEXT_SIZE];
-    bool is_negated = false, was_bang = false, is_held = false;
-
-    snprintf(copy, sizeof(copy), "%s", line + strlen("-A "));
-    for (word = strtok_r(line, " ", &state); word; word = strtok_r(NULL, " ", &state)) {
-        bool is_source = strcmp(word, "-s") == 0, is_target = strcmp(word, "-j") == 0;
-
-        if (strcmp(word, "-A") == 0 || is_source || is_target) {
-            char *value = strtok_r(NULL, " ", &state);
-
-            if (!value)
-                break;
-            if (is_source) {
-                is_negated = was_bang;
-                is_held = text_holds(value, source) != is_negated;
-            } else {
-                snprintf(is_target ? target : chain, 64, "%s", value);
-            }
-        }
-        was_bang = strcmp(word, "!") == 0;
-    }
-    if (is_held) {
-        struct other *other = add_other(others);
-
-        if (!other)
-            return;
-        print_clean(other->place, "chain %s %s %s", program, table, chain);
-        print_clean(other->detail, "a rule: %s%s", target[0] ? target : "no verdict",
-                    is_negated ? " all but others" : "");
-        print_clean(other->remedy, "%s -t %s -D %s", program, table, copy);
-    }
-}
-
-static void
-ask_iptables(const char *program, const struct source *source, int64_t deadline_ms,
-             struct others *others)
-{
-    char save[64], table[64] = "", *text, *state = NULL;
-    char *const argv[] = {save, NULL};
-    size_t length;
-
-    snprintf(save, sizeof(save), "%s-save", program);
-    if (run(argv, deadline_ms, &text, &length) < 0)
-        return;
-    for (char *line = strtok_r(text, "\n", &state); line; line = strtok_r(NULL, "\n", &state)) {
-        if (line[0] == '*')
-            snprintf(table, sizeof(table), "%s", line + 1);
-        else if (strncmp(line, "-A ", 3) == 0)
-            look_at_line(line, program, table, source, others);
-    }
-    free(text);
-}
-
 void
 others_ask(const struct source *source, int timeout_ms, struct others *others)
 {
-    int64_t deadline_ms = monotonic_ms() + timeout_ms;
+    int64_t deadline_ms = program_now_ms() + timeout_ms;
 
     *others = (struct others){0};
     ask_nft(source, deadline_ms, others);
-    ask_iptables(source_is_v4(source) ? "iptables-legacy" : "ip6tables-legacy", source, deadline_ms,
-                 others);
+    iptables_ask(source, deadline_ms, others);
 }

@@ -1,8 +1,8 @@
 /* others: who else on this host blocks an address; every rule, set and map of nftables and every
  * chain of the older iptables that names it.
  *
- * They are asked through their own programs: nft -j, iptables-legacy-save, ip6tables-legacy-save
- * (what iptables-nft wrote is seen by nft).
+ * They are asked through their own programs: nft -j, and iptables-save in both forms and ipset, see
+ * banmailctl-iptables.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BANMAILCTL_OTHERS_H
@@ -34,5 +34,14 @@ struct others {
 /* Asks for a source: a single address, or a prefix (then what holds all of it). Runs programs; at
  * most timeout_ms altogether. */
 void others_ask(const struct source *source, int timeout_ms, struct others *others);
+
+/* For who fills the list: the next place in it, or NULL when it is full; a text of one of its
+ * members, without what a terminal would take for more than text; whether an address or prefix, or
+ * what lies from one address to another, holds the source. */
+struct other *others_add(struct others *others);
+void others_print(char text[OTHERS_TEXT_SIZE], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+bool others_text_holds(const char *text, const struct source *source);
+bool others_range_holds(const char *low, const char *high, const struct source *source);
 
 #endif

@@ -47,7 +47,8 @@ enum allowed { ALLOWED_NO, ALLOWED_YES, ALLOWED_UNKNOWN };
 
 /* The allow list is in rsyslogd's configuration, which only rsyslogd knows. */
 static enum allowed
-ask_allowed(const struct why *why, const struct source *source, char entry[SOURCE_TEXT_SIZE])
+ask_allowed(const struct why *why, const struct source *source, char entry[SOURCE_TEXT_SIZE],
+            char jail[JAIL_NAME_SIZE])
 {
     char request[COMMAND_SIZE], answer[COMMAND_SIZE], text[SOURCE_TEXT_SIZE];
     enum allowed allowed = ALLOWED_UNKNOWN;
@@ -62,6 +63,8 @@ ask_allowed(const struct why *why, const struct source *source, char entry[SOURC
         allowed = ALLOWED_NO;
     else if (object && object_text(object, "entry", entry, SOURCE_TEXT_SIZE) == 0)
         allowed = ALLOWED_YES;
+    if (allowed != ALLOWED_YES || object_text(object, "jail", jail, JAIL_NAME_SIZE) < 0)
+        jail[0] = '\0';
     fjson_object_put(object);
     return allowed;
 }
@@ -154,6 +157,7 @@ struct found {
     struct others others;
     enum allowed allowed;
     char entry[SOURCE_TEXT_SIZE];
+    char allowed_jail[JAIL_NAME_SIZE]; /* the only one that allows it; "": all do */
 };
 
 static void
@@ -166,7 +170,7 @@ look_up(struct why *why, const struct source *source, struct found *found)
     story_of_source(why->table, source, &found->lines);
     story_earlier(why->ledger, source, &found->earlier);
     others_ask(source, OTHERS_TIMEOUT_MS, &found->others);
-    found->allowed = ask_allowed(why, source, found->entry);
+    found->allowed = ask_allowed(why, source, found->entry, found->allowed_jail);
     why->any_banned |= found->ban_count > 0;
     why->any_known |= found->ban_count > 0 || found->lines.count > 0 || found->earlier.count > 0;
 }
@@ -255,14 +259,17 @@ print_not_banned(const struct found *found)
 static void
 print_found(struct why *why, const struct found *found)
 {
-    char source[SOURCE_TEXT_SIZE];
+    char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4];
 
     for (unsigned i = 0; i < found->ban_count; i++)
         print_ban(why, found->bans[i]);
     if (found->ban_count == 0)
         print_not_banned(found);
     print_earlier(why, &found->earlier);
-    if (found->allowed == ALLOWED_YES)
+    if (found->allowed == ALLOWED_YES && found->allowed_jail[0])
+        printf("  allow list: the entry %s of jail %s holds it, so that jail never bans it\n",
+               found->entry, words_clean(found->allowed_jail, jail, sizeof(jail)));
+    else if (found->allowed == ALLOWED_YES)
         printf("  allow list: its entry %s holds it, so it is never banned by a jail\n",
                found->entry);
     else
@@ -313,6 +320,10 @@ found_json(struct why *why, const struct found *found)
         words_add_string(object, "allowedBy", found->entry);
     else
         fjson_object_object_add(object, "allowedBy", NULL);
+    if (found->allowed_jail[0])
+        words_add_string(object, "allowedJail", found->allowed_jail);
+    else
+        fjson_object_object_add(object, "allowedJail", NULL);
     words_add_bool(object, "allowListKnown", found->allowed != ALLOWED_UNKNOWN);
     if (found->others.was_asked)
         words_add_bool(object, "inKernel", found->others.is_enforced);

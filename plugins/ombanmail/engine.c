@@ -38,6 +38,7 @@
 #define LOOK_MS        2000 /* at what is wrong */
 
 struct engine engine = {.listen_socket = -1};
+static const struct modConfData_s *configured; /* while the scribe runs */
 
 static void
 say(void *context, int severity, const char *text)
@@ -162,6 +163,17 @@ static const struct allow *
 allow_in_force(void)
 {
     return engine.allow;
+}
+
+/* What an action allows beside that, for banmailctl. */
+static const struct allow *
+allow_of_jail(unsigned jail_index)
+{
+    for (const instanceData *instance = configured != NULL ? configured->instances : NULL;
+         instance != NULL; instance = instance->next)
+        if (instance->jail_index == jail_index)
+            return instance->parameters.allow;
+    return NULL;
 }
 
 /* For banmailctl, which acts itself while no rsyslogd runs. */
@@ -370,6 +382,7 @@ start_scribe(const struct parameters *parameters)
                                            .ledger_path = ledger_path,
                                            .socket_path = socket_path,
                                            .allow = allow_in_force,
+                                           .allow_of_jail = allow_of_jail,
                                            .look = say_news,
                                            .retention_s = parameters->retention_s,
                                            .command_group = parameters->command_group,
@@ -419,6 +432,7 @@ finalize_it:
 void
 engine_begin(modConfData_t *configuration)
 {
+    configured = configuration;
     statistics_enable();
     seal_allow_lists(configuration);
     restore_bans(&configuration->parameters);
@@ -437,6 +451,7 @@ engine_end(void)
     table_close(engine.table);
     stamp_free(engine.stamps);
     msgPropDescrDestruct(&engine.received_field);
+    configured = NULL;
     engine.backend = NULL;
     engine.keeper = NULL;
     engine.scribe = NULL;
