@@ -11,6 +11,8 @@
  *       }
  *   }
  *
+ * and in each set one element of all ones, which is no ban (firewall_is_marker).
+ *
  * These are the sets of the mail ports. Each other list of ports has sets and rules of its own,
  * named for it: v4_all, v4_ports_25_465, v6_64_all.
  *
@@ -32,7 +34,8 @@
 #include "source.h"
 
 #define FIREWALL_TABLE        "ombanmail" /* family inet */
-#define FIREWALL_BATCH        1000        /* elements in one command at most */
+#define FIREWALL_BATCH        1000        /* elements in one command, usually */
+#define FIREWALL_BATCH_MOST   4000        /* and at most */
 #define FIREWALL_LISTS        64          /* lists of ports at once */
 #define FIREWALL_SET_SIZE     160
 #define FIREWALL_COMMENT_SIZE 128 /* the kernel takes more, the library no more */
@@ -77,11 +80,12 @@ int firewall_open(struct firewall **firewall, char reason[FIREWALL_REASON_SIZE])
 void firewall_set_policy(struct firewall *firewall, const struct firewall_policy *policy);
 
 /* Makes the elements so, in one transaction: all or none; creates table, sets, chain and rules
- * where they are missing. `count` ≤ FIREWALL_BATCH, each source and list at most once. An element
- * that is there already gets the new timeout, on every kernel; one that is not there is no error to
- * remove. Returns 0; FIREWALL_WAS_LOST when it is done as well, but somebody had deleted our table
- * meanwhile, and with it everything applied before; or a negative errno with cause and remedy in
- * reason: -EPERM without CAP_NET_ADMIN, -ENFILE when a set is full, -EIO else. */
+ * where they are missing. `count` ≤ FIREWALL_BATCH_MOST, each source and list at most once. An
+ * element that is there already gets the new timeout, on every kernel (but keeps its comment from
+ * Linux 6.12 on); one that is not there is no error to remove. Returns 0; FIREWALL_WAS_LOST when it
+ * is done as well, but somebody had deleted our table meanwhile, and with it everything applied
+ * before; or a negative errno with cause and remedy in reason: -EPERM without CAP_NET_ADMIN,
+ * -ENFILE when a set is full, -EIO else. */
 int firewall_apply(struct firewall *firewall, const struct firewall_change *changes, size_t count,
                    char reason[FIREWALL_REASON_SIZE]);
 
@@ -106,9 +110,17 @@ int firewall_list(struct firewall *firewall,
                   void (*each)(void *context, const struct firewall_change *element), void *context,
                   char reason[FIREWALL_REASON_SIZE]);
 
-/* Somebody has damaged our table: the next firewall_apply deletes it and makes it anew, in one
+/* Somebody may have damaged our table: the next firewall_apply adds what of it is missing and lays
+ * the rules anew; an element that is there stays. Those that are not have to be applied again. */
+void firewall_restore(struct firewall *firewall);
+
+/* Our table holds what it should not: the next firewall_apply deletes it and makes it anew, in one
  * transaction with its elements. All else has to be applied again after it. */
 void firewall_rebuild(struct firewall *firewall);
+
+/* Whether it is the element, no ban, that each set of ours holds so that the monitor can tell a
+ * flushed set from a deleted element. */
+bool firewall_is_marker(const struct source *source);
 
 /* The netlink port of our own changes, as the kernel's notifications have it. */
 uint32_t firewall_port(const struct firewall *firewall);

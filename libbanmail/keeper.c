@@ -33,7 +33,8 @@
 #define BACKOFF_LAST_MS  10000
 #define SLEEP_MOST_MS    60000 /* the clock may be set: look again at times what has run out */
 #define STOP_PATIENCE_S  5
-#define COMMANDS_A_BATCH 32   /* while narrowing down which element is refused */
+#define COMMANDS_A_BATCH 32 /* while narrowing down which element is refused */
+#define SLOW_COMMAND_MS  100
 #define CLOCK_STEP_MS    2000 /* more than this between two looks: the clock was set */
 
 enum mark { MARK_FREE, MARK_IN_COMMAND, MARK_ABANDONED };
@@ -50,8 +51,9 @@ struct batch {
     int error;
     char reason[FIREWALL_REASON_SIZE];
     char set_reason[FIREWALL_REASON_SIZE]; /* why an administrator's set is unusable; "": none is */
-    struct table_change taken[FIREWALL_BATCH];
-    struct firewall_change changes[FIREWALL_BATCH];
+    bool is_slow;                          /* the last command was */
+    struct table_change taken[FIREWALL_BATCH_MOST];
+    struct firewall_change changes[FIREWALL_BATCH_MOST];
 };
 
 struct keeper {
@@ -172,6 +174,7 @@ command(struct batch *batch, size_t from, size_t count)
 {
     struct keeper *keeper = batch->keeper;
     int expected = MARK_IN_COMMAND, result;
+    int64_t begin_ms = clock_ms(CLOCK_MONOTONIC);
 
     if (keeper != NULL)
         atomic_store(&keeper->mark, MARK_IN_COMMAND);
@@ -180,6 +183,7 @@ command(struct batch *batch, size_t from, size_t count)
         free_keeper(keeper);
         pthread_exit(NULL);
     }
+    batch->is_slow = clock_ms(CLOCK_MONOTONIC) - begin_ms > SLOW_COMMAND_MS;
     if (result == FIREWALL_WAS_LOST)
         batch->was_lost = true;
     return result;
@@ -246,10 +250,12 @@ set_apart(struct batch *batch, size_t count)
     return held;
 }
 
-/* Returns how many were taken. */
+/* Returns how many were taken. Beside somebody's big interval set a command takes long, however
+ * small it is: then fewer and larger ones. */
 static size_t
 run_batch(struct batch *batch, int64_t now_ms)
 {
+    size_t most = batch->is_slow ? FIREWALL_BATCH_MOST : FIREWALL_BATCH;
     size_t count, held;
 
     batch->now_ms = now_ms;
@@ -257,7 +263,7 @@ run_batch(struct batch *batch, int64_t now_ms)
     batch->enforced = batch->removed = batch->refused = 0;
     batch->was_lost = false;
     batch->error = 0;
-    count = table_take(batch->table, batch->taken, FIREWALL_BATCH, now_ms);
+    count = table_take(batch->table, batch->taken, most, now_ms);
     for (size_t i = 0; i < count; i++)
         batch->changes[i] = as_element(batch->table, &batch->taken[i], now_ms);
     held = set_apart(batch, count);
@@ -401,6 +407,23 @@ lift_by_hand(struct keeper *keeper, const struct source *deleted, const char *pr
                    source_print(deleted, text), process);
 }
 
+static void
+say_damaged(struct keeper *keeper, const char *process, size_t wanted)
+{
+    bool has_sets =
+        keeper->policy.set[FIREWALL_V4][0] != '\0' || keeper->policy.set[FIREWALL_V6][0] != '\0';
+
+    if (process == NULL)
+        report_say(keeper->report, LOG_WARNING,
+                   "so much was changed in the kernel's ruleset that notifications of it were"
+                   " lost; making sure of %zu bans",
+                   wanted);
+    else
+        report_say(keeper->report, LOG_WARNING,
+                   "%s was deleted or damaged by process %s; restoring %zu bans",
+                   has_sets ? "a set of bans" : "table inet " FIREWALL_TABLE, process, wanted);
+}
+
 /* Reads all notifications. One deleted element is an administrator's wish. All else is damage, and
  * is repaired: unless a command has found out before and has done so (`repaired`). */
 static void
@@ -409,24 +432,21 @@ watch_ruleset(struct keeper *keeper, bool repaired)
     char process[MONITOR_PROCESS_SIZE] = "?";
     struct source deleted;
     enum monitor_event event;
-    bool lost = repaired, has_sets = keeper->policy.set[FIREWALL_V4][0] != '\0' ||
-                                     keeper->policy.set[FIREWALL_V6][0] != '\0';
+    bool lost = false, damaged = repaired, missed = false;
 
     while (keeper->monitor != NULL &&
            (event = monitor_read(keeper->monitor, &deleted, process)) != MONITOR_NOTHING) {
-        if (event == MONITOR_DELETED && !lost)
-            lift_by_hand(keeper, &deleted, process);
+        damaged = damaged || event == MONITOR_LOST || event == MONITOR_DAMAGED;
         lost = lost || event == MONITOR_LOST;
+        missed = missed || event == MONITOR_MISSED;
+        if (event == MONITOR_DELETED && !damaged && !missed)
+            lift_by_hand(keeper, &deleted, process);
     }
-    if (!lost)
+    if (!damaged && !missed)
         return;
     if (!repaired && keeper->firewall != NULL)
-        firewall_rebuild(keeper->firewall);
-    report_say(keeper->report, LOG_WARNING,
-               "%s was deleted or damaged by process %s;"
-               " restoring %zu bans",
-               has_sets ? "a set of bans" : "table inet " FIREWALL_TABLE, process,
-               table_want_all(keeper->table));
+        (lost ? firewall_rebuild : firewall_restore)(keeper->firewall);
+    say_damaged(keeper, damaged ? process : NULL, table_want_all(keeper->table));
 }
 
 static void

@@ -1,10 +1,10 @@
 /* keeper: the thread that makes the kernel agree with the table.
  *
  * It owns the kernel and nothing else. It sleeps on an eventfd; woken, it takes what has gathered
- * in the table (≤ FIREWALL_BATCH sources a command), applies it, and settles. It never waits to
- * gather. What the kernel refuses stays wanted and is tried again, after 0.1 s, doubling to 10 s,
- * a refused batch is halved until the refused elements stand alone, so that one holds up no other;
- * a cause is said once, until it has changed or gone.
+ * in the table (≤ FIREWALL_BATCH elements a command; more where commands are slow), applies it, and
+ * settles. It never waits to gather. What the kernel refuses stays wanted and is tried again, after
+ * 0.1 s, doubling to 10 s, a refused batch is halved until the refused elements stand alone, so
+ * that one holds up no other; a cause is said once, until it has changed or gone.
  *
  * It also listens to what others do to our table in the kernel (monitor.h). One element that
  * somebody deletes is a ban lifted by hand; anything else, a flushed ruleset or set, a deleted

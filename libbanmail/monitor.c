@@ -1,6 +1,6 @@
 /* monitor: deletions are gathered until the notification that ends their transaction, which names
  * the process; only then it can be told whether one element was deleted or a whole set flushed,
- * for the kernel announces both element by element.
+ * for the kernel announces both element by element, a flushed set of ours with its marker.
  *
  * Our own changes, thousands of elements a second under attack, are dropped in the kernel by a
  * socket filter on the sender's port, so that they neither wake us nor fill the queue.
@@ -48,7 +48,8 @@ struct monitor {
     struct foreign_set sets[2];
     unsigned set_count;
     /* the transaction that is being read */
-    bool broken;           /* something other than an element was deleted */
+    bool lost;             /* the table or a set was deleted */
+    bool broken;           /* something other than a ban's element was deleted */
     unsigned elements;     /* deleted ones */
     struct source element; /* the last of them */
 };
@@ -223,17 +224,25 @@ note(struct monitor *monitor, const struct nlmsghdr *message)
         break;
     case NFT_MSG_DELTABLE:
     case NFT_MSG_DELSET:
-        monitor->broken = monitor->broken || watched;
+        monitor->lost = monitor->lost || watched;
         break;
     case NFT_MSG_DELSETELEM:
         if (!watched)
             break;
-        if (read_element(message, ours, &monitor->element))
+        if (read_element(message, ours, &monitor->element) &&
+            !(ours && firewall_is_marker(&monitor->element)))
             monitor->elements++;
         else
             monitor->broken = true;
         break;
     }
+}
+
+static void
+forget(struct monitor *monitor)
+{
+    monitor->lost = monitor->broken = false;
+    monitor->elements = 0;
 }
 
 /* The transaction is complete: what did it do to us? */
@@ -244,14 +253,15 @@ conclude(struct monitor *monitor, const struct nlmsghdr *message, struct source 
     const struct nlattr *name = find(message, NFTA_GEN_PROC_NAME);
     enum monitor_event event = MONITOR_NOTHING;
 
-    if (monitor->broken || monitor->elements > 1)
+    if (monitor->lost)
         event = MONITOR_LOST;
+    else if (monitor->broken || monitor->elements > 1)
+        event = MONITOR_DAMAGED;
     else if (monitor->elements == 1)
         event = MONITOR_DELETED;
     *deleted = monitor->element;
     snprintf(process, MONITOR_PROCESS_SIZE, "%s", name == NULL ? "?" : mnl_attr_get_str(name));
-    monitor->broken = false;
-    monitor->elements = 0;
+    forget(monitor);
     return event;
 }
 
@@ -285,10 +295,8 @@ monitor_read(struct monitor *monitor, struct source *deleted, char process[MONIT
         enum monitor_event event;
         ssize_t length = recv(monitor->descriptor, buffer, sizeof(buffer), 0);
         if (length < 0 && errno == ENOBUFS) {
-            monitor->broken = false;
-            monitor->elements = 0;
-            snprintf(process, MONITOR_PROCESS_SIZE, "?");
-            return MONITOR_LOST;
+            forget(monitor);
+            return MONITOR_MISSED;
         }
         if (length <= 0)
             return MONITOR_NOTHING;

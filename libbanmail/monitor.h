@@ -16,8 +16,10 @@ struct monitor;
 
 enum monitor_event {
     MONITOR_NOTHING, /* no more for now */
-    MONITOR_LOST,    /* our table, chain, a rule, a set or several elements were deleted */
+    MONITOR_LOST,    /* our table or a set was deleted; it may be there again, with old elements */
+    MONITOR_DAMAGED, /* our chain, a rule or several elements were deleted */
     MONITOR_DELETED, /* one single element was deleted from one of our sets */
+    MONITOR_MISSED, /* notifications did not fit in the socket's room: anything may have happened */
 };
 
 /* Listens to the network namespace's notifications, but for those of the netlink socket `port`,
@@ -31,8 +33,8 @@ void monitor_watch(struct monitor *monitor, const char *set);
 /* Readable when there may be an event: for poll(2). */
 int monitor_descriptor(const struct monitor *monitor);
 
-/* The next event. Names the process that did it; *deleted is set with MONITOR_DELETED. When
- * notifications were lost for want of room the answer is MONITOR_LOST, by process "?". */
+/* The next event. Names the process that did it, except for MONITOR_MISSED; *deleted is set with
+ * MONITOR_DELETED. */
 enum monitor_event monitor_read(struct monitor *monitor, struct source *deleted,
                                 char process[MONITOR_PROCESS_SIZE]);
 

@@ -412,9 +412,9 @@ banned() {
     [[ $1 = *:* ]] && nft get element inet ombanmail v6 "{ $1 }" | grep -q 'timeout'
 }
 
-# How many elements the sets hold.
+# How many bans the sets hold: each has an element that is none.
 ban_count() {
-    nft -j list table inet ombanmail | tr '{' '\n' | grep -c '"val"'
+    nft -j list table inet ombanmail | tr '{' '\n' | grep '"val"' | grep -vc 'no ban'
 }
 
 # seconds_left ADDRESS: of its element, whole; nft prints them as 1d2h3m4s5ms.
@@ -426,6 +426,89 @@ seconds_left() {
         sed -n 's/.* expires \([0-9dhms]*\).*/\1/p' |
         sed 's/[0-9]*ms$//; s/d/*86400+/; s/h/*3600+/; s/m/*60+/; s/s/+/')
     [ -n "$text" ] && echo $((${text}0))
+}
+
+# ---- what packets do ----
+
+# make_outside ADDRESS…: a host beside this one, 198.51.100.2, the network namespace "outside", that
+# has these addresses too.
+make_outside() {
+    local address
+
+    mkdir -p /run/netns
+    ip netns add outside
+    ip link add out type veth peer name eth0 netns outside
+    ip addr add 198.51.100.1/24 dev out
+    ip -6 addr add 2001:db8:100::1/64 dev out nodad
+    ip link set out up
+    ip -n outside link set lo up
+    ip -n outside link set eth0 up
+    ip -n outside addr add 198.51.100.2/24 dev eth0
+    ip -n outside -6 addr add 2001:db8:100::2/64 dev eth0 nodad
+    ip -n outside route add default via 198.51.100.1
+    ip -n outside -6 route add default via 2001:db8:100::1
+    for address; do
+        if [[ $address = *:* ]]; then
+            ip -n outside -6 addr add "$address/128" dev lo nodad
+            ip -6 route add "$address/128" via 2001:db8:100::2
+        else
+            ip -n outside addr add "$address/32" dev lo
+            ip route add "$address/32" via 198.51.100.2
+        fi
+    done
+}
+
+# greet PORT…: whoever connects there is greeted, over both families.
+greet() {
+    local port
+
+    for port; do
+        socat "TCP6-LISTEN:$port,fork,reuseaddr,ipv6only=0,backlog=64" 'SYSTEM:echo 220 hello' \
+            2>/dev/null &
+    done
+}
+
+# greeted ADDRESS PORT: whoever connects from that address of outside.
+greeted() {
+    local from=$1 to=198.51.100.1
+
+    [[ $from != *:* ]] || from="[$from]" to="[2001:db8:100::1]"
+    ip netns exec outside timeout 1 socat -T 1 -u "TCP:$to:$2,bind=$from,connect-timeout=0.5" \
+        STDOUT 2>/dev/null | grep -q '220 hello'
+}
+
+# besiege ADDRESS: a client there tries to connect to port 25 every five milliseconds, until
+# siege_was_in_vain, which fails when it got in.
+besiege() {
+    touch $WORK/besieging
+    ip netns exec outside python3 - "$1" $WORK/besieging >$WORK/besieged <<'END' &
+import os, select, socket, sys, time
+pending, tried, entered = [], 0, 0
+while os.path.exists(sys.argv[2]):
+    client = socket.socket()
+    client.setblocking(False)
+    client.bind((sys.argv[1], 0))
+    client.connect_ex(("198.51.100.1", 25))
+    pending.append(client)
+    tried += 1
+    time.sleep(0.005)
+    for client in select.select([], pending, [], 0)[1]:
+        entered += client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+        pending.remove(client)
+    del pending[:-200]
+print(tried, entered)
+END
+    besieger=$!
+}
+
+siege_was_in_vain() {
+    local tried entered
+
+    rm $WORK/besieging
+    wait $besieger
+    read -r tried entered <$WORK/besieged
+    echo "it tried $tried times and got in $entered times"
+    [ "$tried" -gt 100 ] && [ "$entered" = 0 ]
 }
 
 # barrier [FEEDER…]: returns when everything that was fed the same way before is processed and

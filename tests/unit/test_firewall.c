@@ -3,10 +3,11 @@
  * Proves, against the real kernel in a network namespace of its own: elements of both families and
  * prefixes land with their timeouts, are prolonged and shortened, removed, and for ever where
  * asked; a vanished table is made anew and told; the refusals (capability, sandbox, descriptors, a
- * foreign owner) come back as their errno with a remedy, and the process lives. Fails when a
- * command's text is wrong for the installed libnftables, when a timeout is not what was asked for
- * (an upsert without the delete keeps the old one before Linux 6.12), or when one of the library's
- * ways to end the process is open.
+ * foreign owner) come back as their errno with a remedy, and the process lives. Both ways to
+ * refresh a timeout are taken, whatever this kernel can: before Linux 6.12 adding what is there
+ * keeps the old timeout, which a stand-in plays to whoever probes. Fails when a command's text is
+ * wrong for the installed libnftables, when a timeout is not what was asked for, or when one of the
+ * library's ways to end the process is open.
  *
  * Needs root; skipped aloud otherwise. With an argument it measures instead: test_firewall measure.
  *
@@ -48,6 +49,7 @@
 
 static char reason[FIREWALL_REASON_SIZE];
 static char *last_command; /* as libnftables got it */
+static bool is_old;        /* the kernel seems to be one from before 6.12 */
 
 /* Stands in for the library's function of this name, and passes on to it. */
 int
@@ -59,6 +61,8 @@ nft_run_cmd_from_buffer(struct nft_ctx *nft, const char *buffer)
         *(void **)&real = dlsym(RTLD_NEXT, "nft_run_cmd_from_buffer");
     free(last_command);
     last_command = strdup(buffer);
+    if (is_old && strstr(buffer, "_probe") != NULL && strstr(buffer, "timeout 2h") != NULL)
+        return 0; /* it keeps the old one */
     return real(nft, buffer);
 }
 
@@ -197,8 +201,16 @@ setup(void **state)
 }
 
 static int
+setup_old(void **state)
+{
+    is_old = true;
+    return setup(state);
+}
+
+static int
 teardown(void **state)
 {
+    is_old = false;
     firewall_close(*state);
     return 0;
 }
@@ -239,18 +251,86 @@ test_timeout_is_replaced(void **state)
     assert_timeout("v4", "203.0.113.9", HOUR_MS);
 }
 
-/* Kernels before 6.12 need these three steps; on a newer one nothing but the text shows them. */
+#define ADD_9                                                                                      \
+    "add set inet ombanmail v4 { type ipv4_addr; flags timeout; elements = {"                      \
+    " 203.0.113.9 timeout 0d1h0m0s0ms }; }\n"
+
+/* On a kernel that updates nothing but the text shows the steps. */
 static void
-test_upsert_has_three_steps(void **state)
+expect_commands(struct firewall *firewall, const char *expected)
 {
     struct firewall_change changes[] = {want("203.0.113.9", HOUR_MS), unwant("203.0.113.10")};
 
-    apply(*state, want("203.0.113.1", HOUR_MS)); /* and the layout */
-    assert_int_equal(firewall_apply(*state, changes, 2, reason), 0);
-    assert_string_equal(last_command,
-                        "add element inet ombanmail v4 { 203.0.113.9, 203.0.113.10 }\n"
-                        "delete element inet ombanmail v4 { 203.0.113.9, 203.0.113.10 }\n"
-                        "add element inet ombanmail v4 { 203.0.113.9 timeout 0d1h0m0s0ms }\n");
+    apply(firewall, want("203.0.113.1", HOUR_MS)); /* and the layout */
+    assert_int_equal(firewall_apply(firewall, changes, 2, reason), 0);
+    assert_string_equal(last_command, expected);
+    assert_false(ruleset_has("_probe"));
+}
+
+static void
+test_old_kernel_has_three_steps(void **state)
+{
+    expect_commands(*state,
+                    "add element inet ombanmail v4 { 203.0.113.9, 203.0.113.10 }\n"
+                    "delete element inet ombanmail v4 { 203.0.113.9, 203.0.113.10 }\n" ADD_9);
+}
+
+/* Whether this kernel, probed by other means, updates. */
+static bool
+kernel_updates(void)
+{
+    char *text = output_of("nft 'add table ip probe; add set ip probe s { type ipv4_addr;"
+                           " flags timeout; }; add element ip probe s { 192.0.2.1 timeout 1h }';"
+                           "nft 'add element ip probe s { 192.0.2.1 timeout 2h }';"
+                           "nft list table ip probe; nft delete table ip probe");
+    bool updates = strstr(text, "timeout 2h") != NULL;
+
+    free(text);
+    return updates;
+}
+
+static void
+test_new_kernel_has_one(void **state)
+{
+    if (!kernel_updates())
+        skip();
+    expect_commands(*state, "add element inet ombanmail v4 { 203.0.113.10 }\n"
+                            "delete element inet ombanmail v4 { 203.0.113.10 }\n" ADD_9);
+}
+
+/* Others see no trace of the probe, and it is not made again. */
+static void
+test_probed_once(void **state)
+{
+    free(output_of("nft flush ruleset"));
+    apply(*state, want("203.0.113.9", HOUR_MS));
+    assert_false(ruleset_has("_probe"));
+    is_old = true;
+    apply(*state, unwant("203.0.113.9"));
+    assert_null(strstr(last_command, "_probe"));
+}
+
+/* A flush takes it, so that it does not look like one deleted element; nobody lists it. */
+static void
+refuse_element(void *context, const struct firewall_change *element)
+{
+    (void)element;
+    ++*(unsigned *)context;
+}
+
+static void
+test_marker(void **state)
+{
+    struct firewall_change changes[] = {want("203.0.113.9", HOUR_MS), want("10.0.0.0/7", HOUR_MS),
+                                        want("2001:db8::/64", HOUR_MS)};
+    unsigned listed = 0;
+
+    assert_int_equal(firewall_apply(*state, changes, 3, reason), 0);
+    assert_true(in_kernel("v4", "255.255.255.255", NULL));
+    assert_true(in_kernel("v6_64", "ffff:ffff:ffff:ffff::", NULL));
+    assert_false(in_kernel("v4_7", "254.0.0.0", NULL)); /* that would be somebody */
+    assert_int_equal(firewall_list(*state, refuse_element, &listed, reason), 0);
+    assert_int_equal(listed, 3);
 }
 
 static void
@@ -285,22 +365,23 @@ test_removal(void **state)
 static void
 test_whole_batch(void **state)
 {
-    static struct firewall_change changes[FIREWALL_BATCH];
+    static struct firewall_change changes[FIREWALL_BATCH_MOST];
+    const size_t count = FIREWALL_BATCH_MOST, networks = (count + 2) / 3;
     char text[32];
 
-    for (int i = 0; i < FIREWALL_BATCH; i++) {
+    for (unsigned i = 0; i < count; i++) {
         if (i % 3 == 0)
             snprintf(text, sizeof(text), "2001:db8:%x::/64", i);
         else
             snprintf(text, sizeof(text), "10.0.%d.%d", i / 250, i % 250);
         changes[i] = want(text, HOUR_MS + i);
     }
-    assert_int_equal(firewall_apply(*state, changes, FIREWALL_BATCH, reason), 0);
-    assert_int_equal(count_in_kernel("v6_64"), 334);
-    assert_int_equal(count_in_kernel("v4"), FIREWALL_BATCH - 334);
-    for (int i = 0; i < FIREWALL_BATCH; i++)
+    assert_int_equal(firewall_apply(*state, changes, count, reason), 0);
+    assert_int_equal(count_in_kernel("v6_64"), networks);
+    assert_int_equal(count_in_kernel("v4"), count - networks);
+    for (unsigned i = 0; i < count; i++)
         changes[i].wanted = false;
-    assert_int_equal(firewall_apply(*state, changes, FIREWALL_BATCH, reason), 0);
+    assert_int_equal(firewall_apply(*state, changes, count, reason), 0);
     assert_int_equal(count_in_kernel("v4") + count_in_kernel("v6_64"), 0);
 }
 
@@ -327,7 +408,8 @@ test_deleted_set(void **state)
     apply(*state, change);
     free(output_of("nft 'flush chain inet ombanmail prerouting;"
                    " delete set inet ombanmail v6_48'"));
-    assert_int_equal(firewall_apply(*state, &change, 1, reason), FIREWALL_WAS_LOST);
+    firewall_restore(*state); /* as the monitor says */
+    assert_int_equal(firewall_apply(*state, &change, 1, reason), 0);
     assert_timeout("v6_48", "2001:db8:1::", HOUR_MS);
     assert_true(ruleset_has("ip saddr @v4 drop"));
     assert_true(ruleset_has("ip6 saddr & ffff:ffff:ffff:: == @v6_48 drop"));
@@ -612,6 +694,16 @@ measure(void)
     measure_adds(firewall, 100000, 100000, 1000);
     measure_adds(firewall, 100000, 100000, 1000);
     comment = "ombanmail mail auth_failed";
+    printf("replacing, as before Linux 6.12:\n");
+    is_old = true;
+    firewall_close(firewall);
+    if (firewall_open(&firewall, reason) < 0)
+        errx(1, "%s", reason);
+    measure_adds(firewall, 100000, 100000, 1000);
+    is_old = false;
+    firewall_close(firewall);
+    if (firewall_open(&firewall, reason) < 0)
+        errx(1, "%s", reason);
     printf("with a comment:\n");
     measure_adds(firewall, 200000, 100000, 1000);
     measure_adds(firewall, 300000, 1, 1);
@@ -631,10 +723,16 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_families_and_prefixes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_timeout_is_replaced, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_upsert_has_three_steps, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_timeout_is_replaced, setup_old, teardown),
+        cmocka_unit_test_setup_teardown(test_old_kernel_has_three_steps, setup_old, teardown),
+        cmocka_unit_test_setup_teardown(test_new_kernel_has_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_probed_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_marker, setup, teardown),
         cmocka_unit_test_setup_teardown(test_extreme_timeouts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_removal, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_removal, setup_old, teardown),
         cmocka_unit_test_setup_teardown(test_whole_batch, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_whole_batch, setup_old, teardown),
         cmocka_unit_test_setup_teardown(test_flushed_ruleset, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deleted_set, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_layout, setup, teardown),
