@@ -57,10 +57,10 @@ struct batch {
 };
 
 struct keeper {
+    pthread_t thread; /* among the first: TSan looks at 1 kB of what is freed */
     struct table *table;
     const struct report *report;
     struct firewall_policy policy; /* what does not come from the jails */
-    pthread_t thread;
     sem_t ready;
     int event;
     atomic_bool released, stopping;
@@ -698,23 +698,25 @@ keeper_read_statistics(const struct keeper *keeper, struct keeper_statistics *st
     statistics->pending = table_pending(keeper->table);
 }
 
-/* Returns false when the thread hangs in a command: it was given up, and the keeper with it. */
+/* Returns false when the thread hangs in a command: it was given up, and the keeper with it, which
+ * the thread may free at once. */
 static bool
 join(struct keeper *keeper)
 {
+    const pthread_t thread = keeper->thread;
     struct timespec until;
     int expected;
 
     for (;;) {
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += STOP_PATIENCE_S;
-        if (pthread_timedjoin_np(keeper->thread, NULL, &until) == 0)
+        if (pthread_timedjoin_np(thread, NULL, &until) == 0)
             return true;
         expected = MARK_IN_COMMAND;
         if (atomic_compare_exchange_strong(&keeper->mark, &expected, MARK_ABANDONED))
             break;
     }
-    pthread_detach(keeper->thread);
+    pthread_detach(thread);
     return false;
 }
 
