@@ -96,6 +96,16 @@ allow_add_own(struct allow *allow)
     return error;
 }
 
+int
+allow_merge(struct allow *allow, const struct allow *other)
+{
+    int error = 0;
+
+    for (size_t i = 0; i < other->count && !error; i++)
+        error = add(allow, &other->entries[i]);
+    return error;
+}
+
 static int
 compare(const void *a, const void *b)
 {
@@ -153,6 +163,24 @@ allow_overlaps(const struct allow *allow, const struct source *source)
                      source_contains(source, &allow->entries[next - 1])))
         return true;
     return next < allow->count && source_contains(source, &allow->entries[next]);
+}
+
+size_t
+allow_count(const struct allow *allow)
+{
+    return allow->count;
+}
+
+bool
+allow_is_same(const struct allow *allow, const struct allow *other)
+{
+    if (allow->count != other->count)
+        return false;
+    for (size_t i = 0; i < allow->count; i++) {
+        if (source_compare(&allow->entries[i], &other->entries[i]) != 0)
+            return false;
+    }
+    return true;
 }
 
 void

@@ -26,6 +26,9 @@ int allow_add(struct allow *allow, const char *text, size_t length);
  * Returns 0 or a negative errno. Building thread only. */
 int allow_add_own(struct allow *allow);
 
+/* Adds all entries of another list. Returns 0 or -ENOMEM. Building thread only. */
+int allow_merge(struct allow *allow, const struct allow *other);
+
 /* Must be called once between the last allow_add and the first allow_match. */
 void allow_seal(struct allow *allow);
 
@@ -36,6 +39,10 @@ bool allow_match(const struct allow *allow, const struct source *source, struct 
 /* Whether an entry lies within `source` or holds it: banning this prefix would ban somebody who is
  * never to be banned. No lock, any thread. */
 bool allow_overlaps(const struct allow *allow, const struct source *source);
+
+/* How many entries there are, and whether two lists hold the same; of sealed lists. Any thread. */
+size_t allow_count(const struct allow *allow);
+bool allow_is_same(const struct allow *allow, const struct allow *other);
 
 void allow_free(struct allow *allow);
 
