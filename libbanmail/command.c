@@ -258,10 +258,8 @@ static bool
 is_allowed_in(const struct command_context *context, unsigned index, const struct source *source,
               struct source *entry, struct jail *jail)
 {
-    const struct allow *allow =
-        context->allow_of_jail != NULL ? context->allow_of_jail(index) : NULL;
-    return allow != NULL && allow_match(allow, source, entry) &&
-           table_read_jail(context->table, index, jail);
+    return context->is_allowed_in_jail != NULL && table_read_jail(context->table, index, jail) &&
+           context->is_allowed_in_jail(index, source, entry);
 }
 
 /* The entry of the allow list that holds the source, or null. */

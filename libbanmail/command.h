@@ -31,8 +31,8 @@
 struct command_context {
     struct table *table;
     const struct allow *allow; /* an allow-listed source is refused to be banned; may be NULL */
-    /* What a jail has allow-listed beside that, by its index, or NULL; may be NULL. */
-    const struct allow *(*allow_of_jail)(unsigned jail);
+    /* Whether a jail, by its index, has allow-listed it beside that; may be NULL. */
+    bool (*is_allowed_in_jail)(unsigned jail, const struct source *source, struct source *entry);
     uid_t caller;
     int64_t now_ms;
     /* Erases from the ledger, see ledger_forget; may be NULL. */

@@ -472,7 +472,7 @@ run_command(struct scribe *scribe, struct client *client, size_t length)
     const struct command_context context = {
         .table = options->table,
         .allow = options->allow != NULL ? options->allow() : NULL,
-        .allow_of_jail = options->allow_of_jail,
+        .is_allowed_in_jail = options->is_allowed_in_jail,
         .caller = client->user,
         .now_ms = clock_ms(CLOCK_REALTIME),
         .forget = forget,

@@ -32,7 +32,8 @@ struct scribe_options {
     const char *ledger_path;
     const char *socket_path;            /* removed at the end; NULL when there is no socket */
     const struct allow *(*allow)(void); /* the list in force; may be NULL, and may return it */
-    const struct allow *(*allow_of_jail)(unsigned jail); /* and a jail's own; likewise */
+    /* whether a jail alone allows it; as in command_context */
+    bool (*is_allowed_in_jail)(unsigned jail, const struct source *source, struct source *entry);
     void (*look)(void); /* called about once a second, for what a caller has to say; may be NULL */
     const struct report *report;
     int64_t retention_s;  /* what ended longer ago is deleted from the ledger; 0: nothing is */

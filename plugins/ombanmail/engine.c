@@ -1,4 +1,4 @@
-/* engine: its life, from the start as root to the end.
+/* engine: its life, from the start as root to the end, and what a HUP changes in between.
  *
  * What has to be opened is opened while the process is still root, and given to the user that it
  * becomes; what decides anything begins only after that, when the bans of an earlier table are back
@@ -37,8 +37,9 @@
 #define LEDGER_NAME    "ledger.db"
 #define LOOK_MS        2000 /* at what is wrong */
 
-struct engine engine = {.listen_socket = -1};
-static const struct modConfData_s *configured; /* while the scribe runs */
+struct engine engine = {.listen_socket = -1,
+                        .readers = READERS_INITIALIZER,
+                        .instances_lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void
 say(void *context, int severity, const char *text)
@@ -147,33 +148,25 @@ register_jails(instanceData *instances)
     }
 }
 
-/* Own addresses are known only now. */
-static void
-seal_allow_lists(modConfData_t *configuration)
-{
-    for (instanceData *instance = configuration->instances; instance != NULL;
-         instance = instance->next)
-        allow_seal(instance->parameters.allow);
-    allow_add_own(configuration->parameters.allow);
-    allow_seal(configuration->parameters.allow);
-    engine.allow = configuration->parameters.allow;
-}
-
 static const struct allow *
 allow_in_force(void)
 {
-    return engine.allow;
+    return allow_list_now(engine.allow);
 }
 
-/* What an action allows beside that, for banmailctl. */
-static const struct allow *
-allow_of_jail(unsigned jail_index)
+/* Whether an action allows it beside that, for banmailctl. */
+static bool
+is_allowed_in_jail(unsigned jail_index, const struct source *source, struct source *entry)
 {
-    for (const instanceData *instance = configured != NULL ? configured->instances : NULL;
-         instance != NULL; instance = instance->next)
-        if (instance->jail_index == jail_index)
-            return instance->parameters.allow;
-    return NULL;
+    bool is_allowed = false;
+
+    pthread_mutex_lock(&engine.instances_lock);
+    for (const instanceData *instance = engine.configuration->instances;
+         instance != NULL && !is_allowed; instance = instance->next)
+        is_allowed = instance->jail_index == jail_index &&
+                     allow_match(allow_list_now(instance->parameters.allow), source, entry);
+    pthread_mutex_unlock(&engine.instances_lock);
+    return is_allowed;
 }
 
 /* For banmailctl, which acts itself while no rsyslogd runs. */
@@ -262,20 +255,22 @@ watch_stamps(const struct parameters *parameters)
     return msgPropDescrFill(&engine.received_field, UCHAR_CONSTANT("timegenerated"), 13);
 }
 
+/* ---- who is never banned ---- */
+
 static bool
 is_allowed(const modConfData_t *configuration, const struct ban *ban)
 {
-    if (allow_overlaps(configuration->parameters.allow, &ban->source))
+    if (allow_overlaps(allow_list_now(engine.allow), &ban->source))
         return true;
     for (const instanceData *instance = configuration->instances; instance != NULL;
          instance = instance->next)
         if (instance->jail_index == ban->jail &&
-            allow_overlaps(instance->parameters.allow, &ban->source))
+            allow_overlaps(allow_list_now(instance->parameters.allow), &ban->source))
             return true;
     return false;
 }
 
-/* Who has been put on the list since the last start is free now. */
+/* Who has been put on the list since then is free now. */
 static void
 lift_allowed_bans(const modConfData_t *configuration)
 {
@@ -361,6 +356,61 @@ look_at_conditions(void)
     count_conditions(&facts);
 }
 
+/* The list of a jail, or the module's (NULL). Returns whether it is another now. */
+static bool
+read_allow_list(struct allow_list *list, const char *jail)
+{
+    const size_t before = allow_count(allow_list_now(list));
+    char reason[ALLOW_LIST_REASON_SIZE];
+    bool changed;
+
+    if (allow_list_read(list, &engine.readers, &changed, reason) != 0)
+        report_say(&engine_report, LOG_ERR,
+                   "%s. Who was allow-listed by it stays so; when it is mended: systemctl kill -s "
+                   "HUP rsyslog",
+                   reason);
+    if (changed && engine.scribe != NULL)
+        report_say(&engine_report, LOG_NOTICE,
+                   "the allow list of %s%s has changed: %zu entries, loopback and this host's own "
+                   "included; %zu before",
+                   jail == NULL ? "the module" : "jail ", jail == NULL ? "" : jail,
+                   allow_count(allow_list_now(list)), before);
+    return changed;
+}
+
+/* At the start, and on the scribe's thread after a HUP. */
+static void
+read_allow_lists(modConfData_t *configuration)
+{
+    bool changed = read_allow_list(engine.allow, NULL);
+
+    for (instanceData *instance = configuration->instances; instance != NULL;
+         instance = instance->next)
+        changed =
+            read_allow_list(instance->parameters.allow, instance->parameters.jail.name) || changed;
+    if (!changed)
+        return;
+    lift_allowed_bans(configuration);
+    engine_wake();
+}
+
+void
+engine_hangup(void)
+{
+    atomic_store(&engine.hangup, true);
+    engine_wake();
+}
+
+static void
+follow_hangup(void)
+{
+    if (!atomic_exchange(&engine.hangup, false))
+        return;
+    pthread_mutex_lock(&engine.instances_lock);
+    read_allow_lists(engine.configuration);
+    pthread_mutex_unlock(&engine.instances_lock);
+}
+
 /* On the scribe's thread: workers say nothing. */
 static void
 say_news(void)
@@ -368,6 +418,7 @@ say_news(void)
     char text[BACKEND_TEXT_SIZE];
 
     look_at_conditions();
+    follow_hangup();
     say_what_stamps_are_like();
     while (engine.backend != NULL && backend_news(engine.backend, engine_now_ms(), text))
         report_say(&engine_report, LOG_WARNING, "%s", text);
@@ -382,7 +433,7 @@ start_scribe(const struct parameters *parameters)
                                            .ledger_path = ledger_path,
                                            .socket_path = socket_path,
                                            .allow = allow_in_force,
-                                           .allow_of_jail = allow_of_jail,
+                                           .is_allowed_in_jail = is_allowed_in_jail,
                                            .look = say_news,
                                            .retention_s = parameters->retention_s,
                                            .command_group = parameters->command_group,
@@ -432,11 +483,12 @@ finalize_it:
 void
 engine_begin(modConfData_t *configuration)
 {
-    configured = configuration;
     statistics_enable();
-    seal_allow_lists(configuration);
     restore_bans(&configuration->parameters);
-    lift_allowed_bans(configuration);
+    engine.configuration = configuration;
+    engine.allow = configuration->parameters.allow;
+    allow_list_set_own(engine.allow); /* known only now */
+    read_allow_lists(configuration);
     if (engine.keeper != NULL)
         keeper_release(engine.keeper);
     start_scribe(&configuration->parameters);
@@ -451,11 +503,11 @@ engine_end(void)
     table_close(engine.table);
     stamp_free(engine.stamps);
     msgPropDescrDestruct(&engine.received_field);
-    configured = NULL;
     engine.backend = NULL;
     engine.keeper = NULL;
     engine.scribe = NULL;
     engine.table = NULL;
     engine.allow = NULL;
+    engine.configuration = NULL;
     engine.stamps = NULL;
 }

@@ -5,9 +5,13 @@
 #ifndef OMBANMAIL_ENGINE_H
 #define OMBANMAIL_ENGINE_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "backend.h"
 #include "keeper.h"
 #include "parameters.h"
+#include "readers.h"
 #include "report.h"
 #include "scribe.h"
 #include "stamp.h"
@@ -40,14 +44,19 @@ struct engine {
     struct keeper *keeper;
     struct scribe *scribe;
     struct backend *backend;    /* may be NULL: then every failure is its client's */
-    const struct allow *allow;  /* the module's: for every action, and for banmailctl */
+    struct allow_list *allow;   /* the module's: for every action, and for banmailctl */
     struct stamp_watch *stamps; /* of every host that sends */
     struct stamp_bounds stamp_bounds;
     msgPropDescr_t received_field; /* when rsyslogd took the message in */
     enum evidence_mode evidence;
     bool table_is_new;
     int listen_socket;
-    int64_t count_from_ms; /* lines of files that are older are history, not an attack */
+    int64_t count_from_ms;  /* lines of files that are older are history, not an attack */
+    struct readers readers; /* every worker, from its beginning on */
+    /* The scribe reads the lists of all actions anew; actions go away before it ends. */
+    struct modConfData_s *configuration;
+    pthread_mutex_t instances_lock;
+    atomic_bool hangup;
 };
 
 extern struct engine engine;
@@ -65,6 +74,10 @@ void engine_wake(void);
  * Whatever fails is said; with RS_RET_OK, or when configuration->active is set, engine_end is owed.
  * Main thread. */
 rsRetVal engine_prepare(struct modConfData_s *configuration);
+
+/* rsyslogd got a HUP: has the scribe read again what stands in files, and this host's addresses.
+ * Main thread; does not wait for it. */
+void engine_hangup(void);
 
 /* As the user that it runs as, before any queue runs: brings back the bans of an earlier table,
  * releases the keeper, starts the scribe. Main thread. */

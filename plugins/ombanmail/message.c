@@ -169,6 +169,13 @@ failure_of(smsg_t *message, const instanceData *instance, const struct offence *
 
 /* ---- a failure becomes a count ---- */
 
+static bool
+is_allow_listed(const instanceData *instance, const struct source *client)
+{
+    return allow_match(allow_list_now(engine.allow), client, NULL) ||
+           allow_match(allow_list_now(instance->parameters.allow), client, NULL);
+}
+
 /* In a network in which somebody is allow-listed clients are counted, and banned, one by one. */
 static const struct jail *
 jail_of(const instanceData *instance, const struct source *client)
@@ -176,8 +183,8 @@ jail_of(const instanceData *instance, const struct source *client)
     const struct jail *const jail = &instance->parameters.jail;
     const struct source network = source_mask(client, jail->v4_bits, jail->v6_bits);
 
-    if (allow_overlaps(engine.allow, &network) ||
-        allow_overlaps(instance->parameters.allow, &network))
+    if (allow_overlaps(allow_list_now(engine.allow), &network) ||
+        allow_overlaps(allow_list_now(instance->parameters.allow), &network))
         return &instance->single;
     return jail;
 }
@@ -250,8 +257,7 @@ count_failure(smsg_t *message, instanceData *instance, const struct offence *off
 
     statistics_count(STATISTIC_FAILURES);
     if (has_allowed_neighbours && /* else none of the lists has an entry in its network */
-        (allow_match(engine.allow, &failure->client, NULL) ||
-         allow_match(instance->parameters.allow, &failure->client, NULL))) {
+        is_allow_listed(instance, &failure->client)) {
         statistics_count(STATISTIC_ALLOW_LISTED);
         return;
     }
@@ -280,9 +286,12 @@ count_failure(smsg_t *message, instanceData *instance, const struct offence *off
         engine_wake();
 }
 
-/* A line with a class. Returns whether it was a failure that may count. */
+/* A line with a class. Returns whether it was a failure that may count. A ban that is made by a
+ * former allow list is there before the wait for its readers is over, and so is found and lifted.
+ */
 static bool
-take_line(smsg_t *message, instanceData *instance, struct fjson_object *fields)
+take_line(smsg_t *message, instanceData *instance, struct fjson_object *fields,
+          struct reader *worker)
 {
     struct backend_line line;
     struct table_failure failure;
@@ -295,13 +304,15 @@ take_line(smsg_t *message, instanceData *instance, struct fjson_object *fields)
         engine_wake();
     if (!failure_of(message, instance, &offence, &line, &failure))
         return false;
+    readers_begin(worker);
     count_failure(message, instance, &offence, &line, &failure);
+    readers_end(worker);
     return true;
 }
 
 /* What tells a module that sees nothing from a quiet night. */
 static void
-note_message(smsg_t *message, const void *worker, bool matched)
+note_message(smsg_t *message, const struct reader *worker, bool matched)
 {
     enum table_sight sight = matched ? TABLE_MATCHED : TABLE_SEEN;
     struct timespec now;
@@ -338,7 +349,7 @@ note_rate_limit(const char *text, size_t length)
     table_note_lost(engine.table, TABLE_LOST_INPUT, lost, engine_now_ms() / 1000);
 }
 void
-message_take(smsg_t *message, instanceData *instance, const void *worker)
+message_take(smsg_t *message, instanceData *instance, struct reader *worker)
 {
     struct fjson_object *fields = NULL;
     bool matched;
@@ -356,7 +367,7 @@ message_take(smsg_t *message, instanceData *instance, const void *worker)
         return;
     /* a copy: another worker may change the message's own object meanwhile */
     if (msgGetJSONPropJSON(message, &instance->fields, &fields) == RS_RET_OK &&
-        !take_line(message, instance, fields))
+        !take_line(message, instance, fields, worker))
         statistics_count(STATISTIC_IGNORED);
     if (fields != NULL)
         fjson_object_put(fields);

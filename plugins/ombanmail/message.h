@@ -8,9 +8,9 @@
 
 /* rsyslog's headers are included by the .c files: they must come first there. */
 
-/* Counts the failure that the message tells of, if it does. The message is only read. `worker`
- * tells one worker from another; it is not read. Any worker, which may be cancelled meanwhile;
- * never blocks. */
-void message_take(smsg_t *message, instanceData *instance, const void *worker);
+/* Counts the failure that the message tells of, if it does. The message is only read. `worker` is
+ * the calling worker's own, of engine.readers. Any worker, which may be cancelled meanwhile; never
+ * blocks. */
+void message_take(smsg_t *message, instanceData *instance, struct reader *worker);
 
 #endif

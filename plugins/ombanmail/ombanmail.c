@@ -10,6 +10,7 @@
  *   activateCnf                as the drop user, before any queue runs: bans of an earlier table
  *                              come back from the ledger, the keeper is released, the scribe starts
  *   doAction                   on the workers: count; never waits, never fails
+ *   doHUP                      beside it: the scribe reads again what stands in files
  *   freeCnf                    the queues are gone: keeper and scribe end, the table is closed
  *
  * SPDX-License-Identifier: BSD-2-Clause */
@@ -42,13 +43,14 @@ DEF_OMOD_STATIC_DATA
 
 typedef struct wrkrInstanceData {
     instanceData *pData;
+    struct reader reader;
 } wrkrInstanceData_t;
 
 static modConfData_t *load_configuration = NULL;
 
 BEGINdoAction_NoStrings
     CODESTARTdoAction
-    message_take(((smsg_t **)pMsgData)[0], pWrkrData->pData, pWrkrData);
+    message_take(((smsg_t **)pMsgData)[0], pWrkrData->pData, &pWrkrData->reader);
 ENDdoAction
 
 /* ---- configuration ---- */
@@ -98,7 +100,10 @@ unlink_instance(instanceData *instance)
 
 BEGINfreeInstance
     CODESTARTfreeInstance
-    unlink_instance(pData); /* rsyslog drops single actions of a configuration that it keeps */
+    /* rsyslog drops single actions of a configuration that it keeps, and all before its end */
+    pthread_mutex_lock(&engine.instances_lock);
+    unlink_instance(pData);
+    pthread_mutex_unlock(&engine.instances_lock);
     parameters_free(&pData->parameters);
     msgPropDescrDestruct(&pData->fields);
     msgPropDescrDestruct(&pData->class_field);
@@ -106,10 +111,12 @@ ENDfreeInstance
 
 BEGINcreateWrkrInstance
     CODESTARTcreateWrkrInstance
+    readers_join(&engine.readers, &pWrkrData->reader);
 ENDcreateWrkrInstance
 
 BEGINfreeWrkrInstance
     CODESTARTfreeWrkrInstance
+    readers_leave(&engine.readers, &pWrkrData->reader);
 ENDfreeWrkrInstance
 
 /* Two actions may feed one jail, but then they must mean the same by it. */
@@ -193,6 +200,11 @@ ENDfreeCnf
 
 /* ---- the rest ---- */
 
+/* Called for each action. */
+BEGINdoHUP
+    CODESTARTdoHUP engine_hangup();
+ENDdoHUP
+
 BEGINdbgPrintInstInfo
     CODESTARTdbgPrintInstInfo
     dbgprintf("ombanmail: jail %s\n", pData->parameters.jail.name);
@@ -266,6 +278,7 @@ BEGINqueryEtryPt
     CODEqueryEtryPt_STD_CONF2_setModCnf_QUERIES
     CODEqueryEtryPt_STD_CONF2_QUERIES
     CODEqueryEtryPt_STD_CONF2_PREPRIVDROP_QUERIES
+    CODEqueryEtryPt_doHUP
 ENDqueryEtryPt
 
 BEGINmodInit()

@@ -289,10 +289,22 @@ read_bantime(const char *name, const char *word, struct parameters *parameters)
 static bool
 read_ignoreip(const char *name, const char *word, struct parameters *parameters)
 {
-    if (allow_add(parameters->allow, word, strlen(word)) == 0)
+    if (allow_list_add(parameters->allow, word, strlen(word)) == 0)
         return true;
     return refuse(name, word,
                   "addresses and prefixes such as 192.0.2.1 or 2001:db8::/32 are allowed");
+}
+
+static bool
+read_ignoreip_file(const char *name, const char *word, struct parameters *parameters)
+{
+    char reason[ALLOW_LIST_REASON_SIZE];
+
+    if (word[0] != '/')
+        return refuse(name, word, "the absolute path of a file is allowed");
+    if (allow_list_set_file(parameters->allow, word, reason) == 0)
+        return true;
+    return refuse(name, word, reason);
 }
 
 static bool
@@ -358,6 +370,7 @@ read_path(const char *name, const char *word, struct parameters *parameters)
         {"findtime", "findtime", eCmdHdlrString, read_findtime},                                   \
         {"bantime", "bantime", eCmdHdlrString, read_bantime},                                      \
         {"ignoreip", "ignoreip", eCmdHdlrArray, read_ignoreip},                                    \
+        {"ignoreipFile", "ignoreipfile", eCmdHdlrString, read_ignoreip_file},                      \
         {"classes", "classes", eCmdHdlrArray, read_class},                                         \
         {"ports", "ports", eCmdHdlrArray, read_port},                                              \
         {"ipv4Prefix", "ipv4prefix", eCmdHdlrString, read_v4_prefix},                              \
@@ -481,7 +494,7 @@ parameters_read_module(struct nvlst *list, struct parameters *module)
                                   .command_group = (gid_t)-1,
                                   .retention_s = DEFAULT_RETENTION_S,
                                   .ledger_size = DEFAULT_LEDGER_SIZE,
-                                  .allow = allow_new()};
+                                  .allow = allow_list_new()};
     if (module->runtime_directory == NULL || module->state_directory == NULL ||
         module->allow == NULL)
         return RS_RET_OUT_OF_MEMORY;
@@ -496,7 +509,7 @@ parameters_read_action(struct nvlst *list, const struct parameters *module,
                        struct parameters *action)
 {
     *action = (struct parameters){
-        .jail = module->jail, .allow = allow_new(), .path = strdup(DEFAULT_PATH)};
+        .jail = module->jail, .allow = allow_list_new(), .path = strdup(DEFAULT_PATH)};
     if (action->allow == NULL || action->path == NULL)
         return RS_RET_OUT_OF_MEMORY;
     return read_jail_values(list, action_table, ROWS(action_table), action);
@@ -510,6 +523,6 @@ parameters_free(struct parameters *parameters)
     free(parameters->path);
     free(parameters->set4);
     free(parameters->set6);
-    allow_free(parameters->allow);
+    allow_list_free(parameters->allow);
     *parameters = (struct parameters){0};
 }

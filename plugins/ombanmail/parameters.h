@@ -1,8 +1,8 @@
 /* parameters: what stands in module(load="ombanmail" …) and action(type="ombanmail" …).
  *
  * Every refusal names the parameter, the value and what is allowed; rsyslog's parser adds file and
- * line. All of it runs before the fork and under `rsyslogd -N1`: nothing outside the process is
- * touched. Main thread only.
+ * line. All of it runs before the fork and under `rsyslogd -N1`: files are looked at, and nothing
+ * outside the process is touched. Main thread only.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #ifndef OMBANMAIL_PARAMETERS_H
@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "allow.h"
+#include "allow-list.h"
 #include "evidence.h"
 #include "firewall.h"
 #include "jail.h"
@@ -37,9 +37,9 @@ struct parameters {
     uint64_t ledger_size;  /* bytes */
     /* of an action; in the module they are what its actions begin with */
     struct jail jail;
-    /* ignoreip and loopback, not yet sealed. The module's holds for every action, an action's for
+    /* ignoreip and loopback; not read yet. The module's holds for every action, an action's for
      * that action. */
-    struct allow *allow;
+    struct allow_list *allow;
     char *path; /* where mmnormalize put the fields: "!ombanmail"; not of the module */
 };
 
