@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "flush.h"
 #include "monitor.h"
 #include "offence.h"
 
@@ -61,6 +62,7 @@ struct keeper {
     struct table *table;
     const struct report *report;
     struct firewall_policy policy; /* what does not come from the jails */
+    bool flush_at_stop;
     sem_t ready;
     int event;
     atomic_bool released, stopping;
@@ -167,22 +169,35 @@ as_element(const struct table *table, const struct table_change *change, int64_t
     return element;
 }
 
-/* The one place where the thread may hang. Where it was given up meanwhile, the table may be gone,
- * and the keeper is the thread's own to free. */
-static int
-command(struct batch *batch, size_t from, size_t count)
+/* Before and after what may hang. Where the thread was given up meanwhile, the table may be gone,
+ * and the keeper is the thread's own to free. NULL: in a process without the thread. */
+static void
+enter_command(struct keeper *keeper)
 {
-    struct keeper *keeper = batch->keeper;
-    int expected = MARK_IN_COMMAND, result;
-    int64_t begin_ms = clock_ms(CLOCK_MONOTONIC);
-
     if (keeper != NULL)
         atomic_store(&keeper->mark, MARK_IN_COMMAND);
-    result = firewall_apply(batch->firewall, batch->changes + from, count, batch->reason);
+}
+
+static void
+leave_command(struct keeper *keeper)
+{
+    int expected = MARK_IN_COMMAND;
+
     if (keeper != NULL && !atomic_compare_exchange_strong(&keeper->mark, &expected, MARK_FREE)) {
         free_keeper(keeper);
         pthread_exit(NULL);
     }
+}
+
+static int
+command(struct batch *batch, size_t from, size_t count)
+{
+    int64_t begin_ms = clock_ms(CLOCK_MONOTONIC);
+    int result;
+
+    enter_command(batch->keeper);
+    result = firewall_apply(batch->firewall, batch->changes + from, count, batch->reason);
+    leave_command(batch->keeper);
     batch->is_slow = clock_ms(CLOCK_MONOTONIC) - begin_ms > SLOW_COMMAND_MS;
     if (result == FIREWALL_WAS_LOST)
         batch->was_lost = true;
@@ -568,6 +583,27 @@ wait_for_release(struct keeper *keeper)
     }
 }
 
+/* What is in the table stays wanted. */
+static void
+flush(struct keeper *keeper)
+{
+    char reason[FIREWALL_REASON_SIZE];
+    size_t removed;
+    int error;
+
+    if (!open_firewall(keeper))
+        return;
+    enter_command(keeper);
+    error = flush_kernel(keeper->firewall, &keeper->policy, &removed, reason);
+    leave_command(keeper);
+    if (error < 0)
+        report_say(keeper->report, LOG_ERR, "bans are left in the kernel: %s", reason);
+    else
+        report_say(keeper->report, LOG_NOTICE,
+                   "%zu bans are taken out of the kernel until the next start",
+                   table_want_all(keeper->table));
+}
+
 static void
 keep(struct keeper *keeper)
 {
@@ -590,7 +626,10 @@ keep(struct keeper *keeper)
         table_expire(keeper->table, clock_ms(CLOCK_REALTIME), &next_ms);
         sleep_until(keeper, next_ms);
     }
-    work(keeper);
+    if (keeper->flush_at_stop)
+        flush(keeper);
+    else
+        work(keeper);
 }
 
 static void *
@@ -637,6 +676,7 @@ keeper_start(struct keeper **keeper, const struct keeper_options *options)
     made->table = options->table;
     made->report = options->report;
     made->policy.verdict = options->verdict;
+    made->flush_at_stop = options->flush_at_stop;
     if (options->set4 != NULL)
         snprintf(made->policy.set[FIREWALL_V4], FIREWALL_SET_SIZE, "%s", options->set4);
     if (options->set6 != NULL)

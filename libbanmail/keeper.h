@@ -37,6 +37,7 @@ struct keeper_options {
     const struct report *report;
     enum firewall_verdict verdict;
     const char *set4, *set6; /* the administrator's sets, as firewall_policy has them; or NULL */
+    bool flush_at_stop;      /* else the bans stay in the kernel */
 };
 
 /* Starts the thread while the process still has its privileges. The thread keeps its permitted
@@ -57,8 +58,9 @@ void keeper_wake(struct keeper *keeper);
 /* Any thread. */
 void keeper_read_statistics(const struct keeper *keeper, struct keeper_statistics *statistics);
 
-/* Lets a running command end, applies once more what has gathered, ends the thread and frees the
- * keeper; the bans stay in the kernel. A command that does not return within 5 s is left behind
+/* Lets a running command end, applies once more what has gathered (or, with flush_at_stop, takes
+ * all that is ours out of the kernel; the bans stay wanted in the table, for the next start), ends
+ * the thread and frees the keeper. A command that does not return within 5 s is left behind
  * with its thread, and that is said: the table and the report may be closed all the same. Main
  * thread only. NULL is fine. */
 void keeper_stop(struct keeper *keeper);

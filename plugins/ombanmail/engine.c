@@ -194,7 +194,8 @@ start_keeper(const struct parameters *parameters, uid_t owner, gid_t group)
                                            .report = &engine_report,
                                            .verdict = parameters->verdict,
                                            .set4 = parameters->set4,
-                                           .set6 = parameters->set6};
+                                           .set6 = parameters->set6,
+                                           .flush_at_stop = parameters->flush_on_shutdown};
     int error;
 
     write_policy(parameters, owner, group);

@@ -180,6 +180,15 @@ read_verdict(const char *name, const char *word, struct parameters *parameters)
 }
 
 static bool
+read_flush_on_shutdown(const char *name, const char *word, struct parameters *parameters)
+{
+    if (strcmp(word, "on") != 0 && strcmp(word, "off") != 0)
+        return refuse(name, word, "on or off is allowed");
+    parameters->flush_on_shutdown = word[1] == 'n';
+    return true;
+}
+
+static bool
 read_set(const char *name, const char *word, char **member)
 {
     if (!firewall_is_set_name(word))
@@ -388,6 +397,7 @@ static const struct parameter module_table[] = {
     {"verdict", "verdict", eCmdHdlrString, read_verdict},
     {"set4", "set4", eCmdHdlrString, read_set4},
     {"set6", "set6", eCmdHdlrString, read_set6},
+    {"flushOnShutdown", "flushonshutdown", eCmdHdlrString, read_flush_on_shutdown},
     {"evidence", "evidence", eCmdHdlrString, read_evidence},
     {"maxBanRate", "maxbanrate", eCmdHdlrString, read_max_ban_rate},
     {"retention", "retention", eCmdHdlrString, read_retention},

@@ -29,6 +29,7 @@ struct parameters {
     int64_t max_stamp_ahead_s;
     enum firewall_verdict verdict;
     char *set4, *set6; /* "inet blocklist bad_ips"; NULL: ours */
+    bool flush_on_shutdown;
     enum evidence_mode evidence;
     unsigned max_ban_rate; /* bans a minute, 0: no limit */
     int64_t retention_s;   /* how long the ledger keeps what is over */
