@@ -90,23 +90,52 @@ table_has_jail(const struct table *table, unsigned index)
     return index == TABLE_JAIL_MANUAL || read_jail_cell(table, index, &cell);
 }
 
+static struct jail
+jail_of(const struct jail_cell *cell)
+{
+    struct jail jail = {
+        .classes = cell->classes,
+        .maxretry = cell->maxretry,
+        .findtime_s = cell->findtime_s,
+        .bantime_s = cell->bantime_s,
+        .v4_bits = cell->v4_bits,
+        .v6_bits = cell->v6_bits,
+        .ports = ports_of(cell),
+    };
+
+    memcpy(jail.name, cell->name, sizeof jail.name);
+    return jail;
+}
+
+/* What is whole may still be no jail, in a file that was made up: such a maxretry would lead out of
+ * the stamps. */
+static bool
+is_sound(unsigned index, const struct jail_cell *cell)
+{
+    struct jail jail = jail_of(cell);
+    char wrong[256];
+
+    if (cell->head.used != 1)
+        return false;
+    if (index == TABLE_JAIL_MANUAL) {
+        if (strncmp(jail.name, JAIL_MANUAL, sizeof jail.name) != 0)
+            return false;
+        strcpy(jail.name, "any"); /* jail_check keeps that name for us */
+    }
+    if (jail.classes == 0)
+        jail.classes = OFFENCE_DEFAULT;
+    return jail_check(&jail, wrong) == NULL;
+}
+
+/* The writer has seen to it that its jails are sound, and may ask a million times. */
 bool
 table_read_jail(const struct table *table, unsigned index, struct jail *jail)
 {
     struct jail_cell cell;
 
-    if (!read_jail_cell(table, index, &cell))
+    if (!read_jail_cell(table, index, &cell) || (!table->is_writer && !is_sound(index, &cell)))
         return false;
-    *jail = (struct jail){
-        .classes = cell.classes,
-        .maxretry = cell.maxretry,
-        .findtime_s = cell.findtime_s,
-        .bantime_s = cell.bantime_s,
-        .v4_bits = cell.v4_bits,
-        .v6_bits = cell.v6_bits,
-        .ports = ports_of(&cell),
-    };
-    memcpy(jail->name, cell.name, sizeof jail->name);
+    *jail = jail_of(&cell);
     return true;
 }
 
@@ -263,6 +292,18 @@ make_locks(struct table *table)
     return 0;
 }
 
+/* Loads a jail's cell; one that is not whole, or no jail, is made free. Returns whether it was one,
+ * or free. */
+static bool
+settle_jail(unsigned index, struct cell *at, struct jail_cell *cell)
+{
+    cell_load(at, cell);
+    if (cell_is_whole(cell) && (cell->head.used == 0 || is_sound(index, cell)))
+        return true;
+    cell_clear(at);
+    return false;
+}
+
 /* Of each jail's two cells takes the one that is whole. */
 static void
 settle_jails(struct table *table)
@@ -270,15 +311,11 @@ settle_jails(struct table *table)
     struct jail_cell one, other;
 
     for (unsigned i = 0; i < TABLE_JAILS_MAX; i++) {
-        cell_load(&table->jails[i], &one);
-        cell_load(&table->jails[TABLE_JAILS_MAX + i], &other);
-        if (!cell_is_whole(&one))
-            cell_clear(&table->jails[i]);
-        if (!cell_is_whole(&other))
-            cell_clear(&table->jails[TABLE_JAILS_MAX + i]);
-        if (cell_is_whole(&one))
+        bool has_other = settle_jail(i, &table->jails[TABLE_JAILS_MAX + i], &other);
+
+        if (settle_jail(i, &table->jails[i], &one))
             store_jail(table, i, &one);
-        else if (cell_is_whole(&other))
+        else if (has_other)
             store_jail(table, i, &other);
     }
 }

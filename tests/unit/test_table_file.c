@@ -412,6 +412,55 @@ a_flipped_bit_costs_one_cell(void **state)
     fixture_end(&f);
 }
 
+static void
+spoil_jail(uint8_t *data, unsigned index)
+{
+    const struct table_header *header = (const struct table_header *)data;
+    struct jail_cell *cell =
+        (struct jail_cell *)(data + header->fixed.sections[SECTION_JAILS].offset) + index;
+    uint64_t word[CELL_WORDS];
+
+    assert_string_equal(cell->name, "mail");
+    cell->maxretry = 0;
+    memcpy(word, cell, sizeof word);
+    cell->head.check = cell_check(word);
+}
+
+/* It fits its checksum, but no jail has such a maxretry: with one of its two cells the other
+ * counts, with both the jail is gone, and its records. */
+static void
+a_jail_that_was_made_up_is_none(void **state)
+{
+    struct table *reader;
+    struct bytes whole;
+    struct fixture f;
+    struct jail jail;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (int i = 0; i < 3; i++)
+        count_now(&f, "192.0.2.1", NOON_MS);
+    fixture_close(&f);
+    whole = slurp(f.path);
+    for (unsigned copies = 1; copies <= 2; copies++) {
+        spoil_jail(whole.data, f.jail_index + (copies == 2 ? TABLE_JAILS_MAX : 0));
+        spew(f.path, whole.data, whole.size);
+        assert_int_equal(table_open_reader(f.path, &reader), 0);
+        assert_false(table_read_jail(reader, f.jail_index, &jail));
+        table_close(reader);
+        fixture_open(&f);
+        assert_false(f.is_new);
+        assert_int_equal(f.said, copies - 1); /* the record was dropped */
+        assert_int_equal(table_tracked(f.table), 2 - copies);
+        assert_true(table_read_jail(f.table, f.jail_index, &jail));
+        assert_int_equal(jail.maxretry, 5);
+        fixture_close(&f);
+    }
+    free(whole.data);
+    fixture_open(&f);
+    fixture_end(&f);
+}
+
 /* Whatever the bytes say, no crash; under a sanitizer, no foul. */
 static void
 shuffled_bytes_do_no_harm(void **state)
@@ -912,6 +961,7 @@ main(void)
         cmocka_unit_test(unusable_files_are_set_aside),
         cmocka_unit_test(a_sparse_file_is_filled_before_it_is_mapped),
         cmocka_unit_test(a_flipped_bit_costs_one_cell),
+        cmocka_unit_test(a_jail_that_was_made_up_is_none),
         cmocka_unit_test(shuffled_bytes_do_no_harm),
         cmocka_unit_test(a_kill_costs_at_most_the_record_in_the_writing),
         cmocka_unit_test(readers_see_whole_cells_while_eight_threads_write),
