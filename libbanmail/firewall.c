@@ -239,6 +239,10 @@ may_change(void)
 static int
 read_error(const char *text)
 {
+    /* what the kernel answers who speaks to a part of it that it does not have */
+    if (strstr(text, "cache initialization failed") != NULL &&
+        strstr(text, strerror(EINVAL)) != NULL)
+        return EOPNOTSUPP;
     for (size_t i = 0; i < sizeof(causes) / sizeof(causes[0]); i++) {
         if (strstr(text, strerror(causes[i].error)) != NULL)
             return causes[i].error;
@@ -451,7 +455,7 @@ enum step { MAKE_SURE, DELETE, ADD };
 static bool
 has_step(const struct firewall_change *change, enum step step, enum refresh refresh)
 {
-    return step == ADD ? change->wanted : !change->wanted || refresh == REFRESH_BY_REPLACING;
+    return step == ADD ? change->wanted : !change->wanted || refresh != REFRESH_BY_ADDING;
 }
 
 static void
@@ -679,6 +683,8 @@ probe_refresh(struct firewall *firewall)
     char table[48], command[256], reason[FIREWALL_REASON_SIZE];
     bool is_updated = true;
 
+    if (run(firewall, "list tables", reason) < 0)
+        return REFRESH_UNKNOWN; /* it lets us do nothing at all */
     snprintf(table, sizeof(table), FIREWALL_TABLE "_probe_%u", firewall->port);
     for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]) && is_updated; i++) {
         snprintf(command, sizeof(command), steps[i], table);
@@ -903,7 +909,7 @@ firewall_apply(struct firewall *firewall, const struct firewall_change *changes,
     char warning[FIREWALL_REASON_SIZE], why[FIREWALL_REASON_SIZE];
     int error, result;
 
-    if (firewall->refresh == REFRESH_UNKNOWN && may_change())
+    if (firewall->refresh == REFRESH_UNKNOWN)
         firewall->refresh = probe_refresh(firewall);
     result = apply_once(firewall, changes, count, reason);
     if (result < 0 && has_own_sets(&firewall->policy)) {
