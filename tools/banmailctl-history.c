@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include <libfastjson/json.h>
@@ -168,45 +169,155 @@ print_news(const struct invocation *invocation, const struct ban *ban, const cha
     fflush(stdout);
 }
 
+/* A ban that is over is followed until its slot is free, or another's. */
 struct seen {
-    uint64_t id;
-    struct ban ban;
+    struct ban ban; /* id 0: none */
+    bool is_matched;
 };
+
+struct log {
+    const struct invocation *invocation;
+    struct place place;
+    struct table *table;
+    ino_t inode; /* of the table */
+    uint64_t generation;
+    uint32_t slots;
+    struct seen *seen; /* for each slot */
+};
+
+static bool
+is_same(const struct ban *a, const struct ban *b)
+{
+    return a->id == b->id && a->table_id == b->table_id;
+}
+
+static void
+print_of(const struct log *log, const struct ban *ban, bool ended)
+{
+    char jail[JAIL_NAME_SIZE * 4];
+
+    print_news(log->invocation, ban, bans_jail_name(log->table, ban, jail), ended);
+}
 
 /* The slot is free already: how it ended can only be told from when. */
 static void
-note_end(struct ban *ban)
+print_end(const struct log *log, struct ban *ban)
 {
     int64_t now_ms = banmailctl_now_ms();
 
+    if (ban->id == 0 || ban->end != BAN_RUNNING)
+        return;
     ban->end = ban->until_ms <= now_ms ? BAN_EXPIRED : BAN_LIFTED_BY_HAND;
     ban->ended_ms = ban->until_ms <= now_ms ? ban->until_ms : now_ms;
     ban->lifted_by = UINT32_MAX;
+    print_of(log, ban, true);
+}
+
+static void
+remember(struct log *log, uint32_t slot)
+{
+    struct ban *seen = &log->seen[slot].ban;
+
+    if (!table_read_ban(log->table, slot, seen))
+        seen->id = 0;
 }
 
 /* What differs in each slot from the last look. A slot is free for a new ban only after its ban's
  * end was recorded, within a second or so: looking four times a second misses none that lasts. */
 static void
-look(const struct invocation *invocation, const struct table *table, struct seen *seen,
-     uint32_t slots, bool first)
+look(struct log *log)
 {
-    char jail[JAIL_NAME_SIZE * 4];
-    struct ban ban;
+    struct ban now;
 
-    for (uint32_t i = 0; i < slots; i++) {
-        bool is_there = table_read_ban(table, i, &ban);
-        bool is_same = is_there && seen[i].id == ban.id;
+    for (uint32_t i = 0; i < log->slots; i++) {
+        struct ban *before = &log->seen[i].ban;
+        const bool is_there = table_read_ban(log->table, i, &now);
+        const bool is_known = is_there && is_same(before, &now);
 
-        if (seen[i].id != 0 && !is_same && seen[i].ban.end == BAN_RUNNING && !first) {
-            note_end(&seen[i].ban);
-            print_news(invocation, &seen[i].ban, bans_jail_name(table, &seen[i].ban, jail), true);
-        }
-        if (is_there && !is_same && !first)
-            print_news(invocation, &ban, bans_jail_name(table, &ban, jail), false);
-        if (is_there && ban.end != BAN_RUNNING && !(is_same && seen[i].ban.end != BAN_RUNNING) &&
-            !first)
-            print_news(invocation, &ban, bans_jail_name(table, &ban, jail), true);
-        seen[i] = is_there ? (struct seen){ban.id, ban} : (struct seen){0};
+        if (!is_known)
+            print_end(log, before);
+        if (is_there && !is_known)
+            print_of(log, &now, false);
+        if (is_there && now.end != BAN_RUNNING && !(is_known && before->end != BAN_RUNNING))
+            print_of(log, &now, true);
+        *before = is_there ? now : (struct ban){0};
+    }
+}
+
+/* ---- log: when rsyslogd has begun a table anew ---- */
+
+static int
+compare_seen(const void *a, const void *b)
+{
+    const struct ban *left = &((const struct seen *)a)->ban,
+                     *right = &((const struct seen *)b)->ban;
+
+    if (left->table_id != right->table_id)
+        return left->table_id < right->table_id ? -1 : 1;
+    return left->id < right->id ? -1 : left->id > right->id;
+}
+
+/* The bans that came back keep their identity, but not their slots. */
+static void
+look_anew(struct log *log, struct seen *before, uint32_t slots)
+{
+    qsort(before, slots, sizeof(*before), compare_seen);
+    for (uint32_t i = 0; i < log->slots; i++) {
+        struct seen *known;
+
+        remember(log, i);
+        if (log->seen[i].ban.id == 0)
+            continue;
+        known = bsearch(&log->seen[i], before, slots, sizeof(*before), compare_seen);
+        if (known)
+            known->is_matched = true;
+        else
+            print_of(log, &log->seen[i].ban, false);
+    }
+    for (uint32_t i = 0; i < slots; i++)
+        if (!before[i].is_matched)
+            print_end(log, &before[i].ban);
+}
+
+/* Opens the table that is there now. Returns whether that could be done. */
+static bool
+attach(struct log *log, struct table *table)
+{
+    struct table_status status;
+    struct stat file;
+
+    table_read_status(table, &status);
+    struct seen *seen = calloc(status.max_bans, sizeof(*seen));
+    if (!seen)
+        return false;
+    table_close(log->table);
+    log->table = table;
+    log->slots = status.max_bans;
+    log->generation = 0;
+    log->seen = seen;
+    log->inode = stat(log->place.table, &file) == 0 ? file.st_ino : 0;
+    return true;
+}
+
+/* A table is begun anew at a boot, or when it was damaged; one that is not there yet is waited for.
+ */
+static void
+look_for_another(struct log *log)
+{
+    char reason[PLACE_REASON_SIZE];
+    const uint32_t slots = log->slots;
+    struct seen *before = log->seen;
+    struct table *table;
+    struct stat file;
+
+    if (stat(log->place.table, &file) < 0 || file.st_ino == log->inode ||
+        place_read(&log->place, &table, reason) < 0)
+        return;
+    if (attach(log, table)) {
+        look_anew(log, before, slots);
+        free(before);
+    } else {
+        table_close(table);
     }
 }
 
@@ -214,25 +325,28 @@ int
 log_main(const struct invocation *invocation)
 {
     const struct timespec pause = {.tv_nsec = LOG_WAIT_MS * 1000000};
-    struct table_status table_status;
-    uint64_t generation = 0;
-    struct place place;
+    struct log log = {.invocation = invocation};
+    struct table_status now;
     struct table *table;
-    struct seen *seen;
-    int status = banmailctl_read(invocation, &place, &table);
+    int status = banmailctl_read(invocation, &log.place, &table);
 
     if (status != EXIT_FINE)
         return status;
-    table_read_status(table, &table_status);
-    seen = calloc(table_status.max_bans, sizeof(*seen));
-    for (bool first = true; seen && !ferror(stdout); first = false) {
-        table_read_status(table, &table_status);
-        if (first || table_status.generation != generation)
-            look(invocation, table, seen, table_status.max_bans, first);
-        generation = table_status.generation;
-        nanosleep(&pause, NULL);
+    if (!attach(&log, table)) {
+        table_close(table);
+        return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     }
-    free(seen);
-    table_close(table);
+    for (uint32_t i = 0; i < log.slots; i++)
+        remember(&log, i);
+    while (!ferror(stdout)) {
+        nanosleep(&pause, NULL);
+        table_read_status(log.table, &now);
+        if (now.generation != log.generation)
+            look(&log);
+        log.generation = now.generation;
+        look_for_another(&log);
+    }
+    free(log.seen);
+    table_close(log.table);
     return EXIT_FINE;
 }
