@@ -280,6 +280,12 @@ backend_holds(struct backend *backend, const struct backend_line *line,
     return holds;
 }
 
+bool
+backend_knows(struct backend *backend, const struct offence *offence)
+{
+    return brake_has_logged_in(backend->brake, offence->user_hash);
+}
+
 void
 backend_counted(struct backend *backend, const struct backend_line *line,
                 const struct offence *offence, const struct table_counted *counted)

@@ -53,6 +53,10 @@ bool backend_hear(struct backend *backend, const struct backend_line *line,
 bool backend_holds(struct backend *backend, const struct backend_line *line,
                    const struct offence *offence, bool *wake);
 
+/* Whether the user that a line names has logged in before: then the name is no password that was
+ * typed there. As far as memory goes, which begins with the process. */
+bool backend_knows(struct backend *backend, const struct offence *offence);
+
 /* It has counted. */
 void backend_counted(struct backend *backend, const struct backend_line *line,
                      const struct offence *offence, const struct table_counted *counted);

@@ -240,6 +240,17 @@ brake_login(struct brake *brake, uint64_t user)
     pthread_mutex_unlock(&brake->lock);
 }
 
+bool
+brake_has_logged_in(struct brake *brake, uint64_t user)
+{
+    bool has;
+
+    pthread_mutex_lock(&brake->lock);
+    has = has_logged_in(brake, user);
+    pthread_mutex_unlock(&brake->lock);
+    return has;
+}
+
 enum brake_news
 brake_fault(struct brake *brake, const struct brake_place *place, uint64_t client, uint64_t user,
             int64_t stamp_ms)

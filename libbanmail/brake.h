@@ -65,6 +65,9 @@ void brake_free(struct brake *brake);
 /* A user has logged in: from now on a fault that names him counts. user 0 is ignored. */
 void brake_login(struct brake *brake, uint64_t user);
 
+/* Whether he has, as far as the memory for some thousand users goes. */
+bool brake_has_logged_in(struct brake *brake, uint64_t user);
+
 /* A line tells of a fault at `place`. `client` and `user` are hashes of whom it names, 0: nobody.
  */
 enum brake_news brake_fault(struct brake *brake, const struct brake_place *place, uint64_t client,

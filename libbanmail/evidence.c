@@ -82,20 +82,20 @@ evidence_copy(char *to, size_t size, const char *bytes, size_t length)
 }
 
 static bool
-is_kept_whole(enum evidence_mode mode, const char *name, size_t length)
+is_kept_whole(enum evidence_mode mode, bool is_known, const char *name, size_t length)
 {
-    return mode == EVIDENCE_FULL ||
+    return mode == EVIDENCE_FULL || is_known ||
            (length < EVIDENCE_USER_SIZE && evidence_is_mailbox(name, length));
 }
 
 void
-evidence_user(enum evidence_mode mode, const char *name, size_t length,
+evidence_user(enum evidence_mode mode, bool is_known, const char *name, size_t length,
               char user[EVIDENCE_USER_SIZE])
 {
     user[0] = '\0';
     if (mode == EVIDENCE_NONE || length == 0)
         return;
-    if (is_kept_whole(mode, name, length)) {
+    if (is_kept_whole(mode, is_known, name, length)) {
         evidence_copy(user, EVIDENCE_USER_SIZE, name, length);
     } else {
         user[0] = name[0];
@@ -176,8 +176,8 @@ shorten(struct writer *writer, const char *message, size_t length, const char *n
 }
 
 void
-evidence_line(enum evidence_mode mode, const char *message, size_t message_length, const char *name,
-              size_t name_length, char line[EVIDENCE_LINE_SIZE])
+evidence_line(enum evidence_mode mode, const char *message, size_t message_length, bool is_known,
+              const char *name, size_t name_length, char line[EVIDENCE_LINE_SIZE])
 {
     struct writer writer = {.text = line};
     size_t length = message_length;
@@ -191,7 +191,7 @@ evidence_line(enum evidence_mode mode, const char *message, size_t message_lengt
     }
     if (mode == EVIDENCE_REDACTED)
         length = secret_from(message, length);
-    if (name_length == 0 || is_kept_whole(mode, name, name_length)) {
+    if (name_length == 0 || is_kept_whole(mode, is_known, name, name_length)) {
         write_bytes(&writer, message, length);
     } else if (shorten(&writer, message, length, name, name_length) == 0) {
         writer.used = 0;

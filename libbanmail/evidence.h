@@ -2,7 +2,7 @@
  *
  * The table keeps the newest of them in a ring; with a ban they go on to the ledger. Passwords that
  * were typed where the user name belongs happen, and what is kept is read by others: so by default
- * a name that is no well-formed mailbox is shortened, in the line too.
+ * a name that is neither a well-formed mailbox nor known is shortened, in the line too.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BANMAIL_EVIDENCE_H
@@ -23,7 +23,7 @@
 
 enum evidence_mode {
     EVIDENCE_NONE,
-    EVIDENCE_REDACTED, /* names are shortened unless they are mailboxes */
+    EVIDENCE_REDACTED, /* names are shortened unless they are mailboxes or known */
     EVIDENCE_FULL,
 };
 
@@ -47,16 +47,17 @@ int evidence_parse_mode(const char *word, enum evidence_mode *mode);
  */
 bool evidence_is_mailbox(const char *name, size_t length);
 
-/* The name as the mode allows it to be kept: whole, or its first letter and ***. Any thread;
- * allocates nothing. */
-void evidence_user(enum evidence_mode mode, const char *name, size_t length,
+/* The name as the mode allows it to be kept: whole, or its first letter and ***. is_known: the name
+ * is a user's, and so no password. Any thread; allocates nothing. */
+void evidence_user(enum evidence_mode mode, bool is_known, const char *name, size_t length,
                    char user[EVIDENCE_USER_SIZE]);
 
 /* Likewise the line: where the name stands it is shortened as well; when it cannot be found there,
  * the line is withheld, because nobody knows what else it shows. `name` is as the rulebase found it
  * in this line. Any thread; allocates nothing. */
 void evidence_line(enum evidence_mode mode, const char *message, size_t message_length,
-                   const char *name, size_t name_length, char line[EVIDENCE_LINE_SIZE]);
+                   bool is_known, const char *name, size_t name_length,
+                   char line[EVIDENCE_LINE_SIZE]);
 
 /* Whether a message that no rule knows looks like a login that failed: then the rulebases lack a
  * rule for it. Any thread; some ten nanoseconds. */

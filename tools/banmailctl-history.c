@@ -72,7 +72,7 @@ read_word(const char *word, struct ledger_query *query, struct source *source,
     if (words_parse_source(word, source, reason, sizeof(reason)) == 0) {
         query->source = source;
     } else {
-        evidence_user(EVIDENCE_FULL, word, strlen(word), user);
+        evidence_user(EVIDENCE_FULL, false, word, strlen(word), user);
         query->user = user;
     }
 }

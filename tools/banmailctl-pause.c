@@ -123,7 +123,7 @@ forget_user(const struct invocation *invocation, const char *name, int64_t *eras
             fjson_object_put(object);
             break;
         }
-        evidence_user(modes[i], name, strlen(name), user);
+        evidence_user(modes[i], false, name, strlen(name), user);
         words_add_string(object, "command", "forget");
         words_add_string(object, "user", user);
         snprintf(request, sizeof(request), "%s\n",

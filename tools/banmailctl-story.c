@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "banmailctl-story.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include <libfastjson/json.h>
 
 #include "banmailctl-words.h"
+
+#define LINES_MOST 100000 /* of one user, in the ledger */
 
 struct ledger *
 story_ledger(const struct table *table, const char **reason)
@@ -44,11 +47,10 @@ add_line(struct lines *lines, const struct evidence *evidence)
     lines->line[lines->count++] = *evidence;
 }
 
-/* Only one of the three is set. */
+/* Only one of the two is set. */
 struct wanted {
     const struct ban *ban;
     const struct source *source;
-    const char *user;
 };
 
 static bool
@@ -56,9 +58,7 @@ is_wanted(const struct wanted *wanted, const struct evidence *evidence)
 {
     if (wanted->ban)
         return table_is_evidence_of(evidence, wanted->ban);
-    if (wanted->source)
-        return source_contains(wanted->source, &evidence->client);
-    return strcmp(wanted->user, evidence->user) == 0;
+    return source_contains(wanted->source, &evidence->client);
 }
 
 static void
@@ -86,11 +86,11 @@ take_line(void *context, const struct evidence *evidence)
 }
 
 static void
-take_longer(struct ledger *ledger, const struct ban *ban, const char *user, struct lines *lines)
+take_longer(struct ledger *ledger, const struct ban *ban, struct lines *lines)
 {
     struct lines written = {.count = 0};
 
-    if (!ledger || ledger_lines(ledger, ban, user, STORY_LINES, take_line, &written) < 0 ||
+    if (!ledger || ledger_lines(ledger, ban, NULL, STORY_LINES, take_line, &written) < 0 ||
         written.attempts <= lines->attempts)
         return;
     qsort(written.line, written.count, sizeof(*written.line), compare);
@@ -102,7 +102,7 @@ story_of_ban(const struct table *table, struct ledger *ledger, const struct ban 
              struct lines *lines)
 {
     read_ring(table, &(struct wanted){.ban = ban}, lines);
-    take_longer(ledger, ban, NULL, lines);
+    take_longer(ledger, ban, lines);
 }
 
 void
@@ -111,12 +111,86 @@ story_of_source(const struct table *table, const struct source *source, struct l
     read_ring(table, &(struct wanted){.source = source}, lines);
 }
 
-void
-story_of_user(const struct table *table, struct ledger *ledger, const char *user,
-              struct lines *lines)
+/* ---- clients of a user ---- */
+
+static int
+compare_clients(const void *a, const void *b)
 {
-    read_ring(table, &(struct wanted){.user = user}, lines);
-    take_longer(ledger, NULL, user, lines);
+    const struct story_client *left = a, *right = b;
+
+    if (left->last_ms != right->last_ms)
+        return left->last_ms > right->last_ms ? -1 : 1;
+    return source_compare(&left->source, &right->source);
+}
+
+void
+story_sort_clients(struct story_clients *clients)
+{
+    if (clients->count > 1)
+        qsort(clients->list, clients->count, sizeof(*clients->list), compare_clients);
+}
+
+static struct story_client *
+find_client(struct story_clients *clients, const struct source *source)
+{
+    struct story_client *grown;
+
+    for (unsigned i = 0; i < clients->count; i++)
+        if (source_compare(&clients->list[i].source, source) == 0)
+            return &clients->list[i];
+    if (clients->count == clients->room) {
+        clients->room = clients->room ? clients->room * 2 : 64;
+        grown = reallocarray(clients->list, clients->room, sizeof(*grown));
+        if (!grown) {
+            clients->room = clients->count;
+            return NULL;
+        }
+        clients->list = grown;
+    }
+    clients->list[clients->count] = (struct story_client){.source = *source};
+    return &clients->list[clients->count++];
+}
+
+static struct story_client *
+meet_client(struct story_clients *clients, const struct evidence *evidence)
+{
+    struct story_client *client = find_client(clients, &evidence->client);
+
+    if (client && client->last_ms < evidence->stamp_ms)
+        client->last_ms = evidence->stamp_ms;
+    return client;
+}
+
+static bool
+meet_written(void *context, const struct evidence *evidence)
+{
+    struct story_client *client = meet_client(context, evidence);
+
+    if (client)
+        client->in_ledger += evidence->attempts;
+    return client != NULL;
+}
+
+int
+story_add_clients(const struct table *table, struct ledger *ledger, const char *user,
+                  struct story_clients *clients)
+{
+    uint64_t last = table_last_evidence(table), room = table_evidence_room(table);
+    struct story_client *client;
+    struct evidence evidence;
+    const unsigned before = clients->count;
+
+    for (uint64_t number = last; number > 0 && last - number < room; number--) {
+        if (!table_read_evidence(table, number, &evidence) || strcmp(user, evidence.user) != 0)
+            continue;
+        client = meet_client(clients, &evidence);
+        if (!client)
+            return -ENOMEM;
+        client->in_ring += evidence.attempts;
+    }
+    if (ledger)
+        ledger_lines(ledger, NULL, user, LINES_MOST, meet_written, clients);
+    return clients->count > before;
 }
 
 void

@@ -38,11 +38,28 @@ struct ledger *story_ledger(const struct table *table, const char **reason);
 void story_of_ban(const struct table *table, struct ledger *ledger, const struct ban *ban,
                   struct lines *lines);
 
-/* The newest lines in the ring of a client within `source`, whatever became of them; or those, in
- * the ring or the ledger, that name the user. */
+/* The newest lines in the ring of a client within `source`, whatever became of them. */
 void story_of_source(const struct table *table, const struct source *source, struct lines *lines);
-void story_of_user(const struct table *table, struct ledger *ledger, const char *user,
-                   struct lines *lines);
+
+/* A client that failed as some user. */
+struct story_client {
+    struct source source;
+    uint64_t in_ring, in_ledger; /* failures; the same ones may be in both */
+    int64_t last_ms;
+};
+
+struct story_clients {
+    struct story_client *list;
+    unsigned count, room;
+};
+
+/* Adds all clients in the ring and in the ledger (may be NULL) whose lines name the user, as kept.
+ * Begin with zeroes; free list. Returns whether there was one, or -ENOMEM. */
+int story_add_clients(const struct table *table, struct ledger *ledger, const char *user,
+                      struct story_clients *clients);
+
+/* The latest first. */
+void story_sort_clients(struct story_clients *clients);
 
 /* The newest bans that are over of this source, of what holds it and within it. */
 void story_earlier(struct ledger *ledger, const struct source *source, struct earlier *earlier);

@@ -26,7 +26,6 @@
 
 #define OTHERS_TIMEOUT_MS  20000
 #define COMMAND_TIMEOUT_MS 900
-#define CLIENTS_MOST       STORY_LINES
 
 struct why {
     const struct invocation *invocation;
@@ -352,31 +351,6 @@ explain_source(struct why *why, const struct source *source)
 
 /* ---- a mailbox or a user name ---- */
 
-struct client {
-    struct source source;
-    unsigned failures;
-    int64_t last_ms;
-};
-
-static unsigned
-gather_clients(const struct lines *lines, struct client clients[CLIENTS_MOST])
-{
-    unsigned count = 0;
-
-    for (unsigned i = 0; i < lines->count; i++) {
-        const struct evidence *evidence = &lines->line[i];
-        unsigned at = 0;
-
-        while (at < count && source_compare(&clients[at].source, &evidence->client) != 0)
-            at++;
-        if (at == count)
-            clients[count++] = (struct client){.source = evidence->client};
-        clients[at].failures += evidence->attempts;
-        clients[at].last_ms = evidence->stamp_ms;
-    }
-    return count;
-}
-
 static const struct ban *
 ban_of(const struct why *why, const struct source *source)
 {
@@ -386,16 +360,25 @@ ban_of(const struct why *why, const struct source *source)
     return NULL;
 }
 
+/* Those of a ban are in the ledger, those of late in the ring, and some in both. */
+static uint64_t
+failures_of(const struct story_client *client)
+{
+    return client->in_ring > client->in_ledger ? client->in_ring : client->in_ledger;
+}
+
 static void
-print_client(const struct why *why, const struct client *client)
+print_client(const struct why *why, const struct story_client *client)
 {
     char source[SOURCE_TEXT_SIZE], stamp[WORDS_STAMP_SIZE], span[WORDS_SPAN_SIZE];
     const struct ban *ban = ban_of(why, &client->source);
 
-    printf("  %s  %u failure%s, the last %s: %s%s%s", source_print(&client->source, source),
-           client->failures, client->failures == 1 ? "" : "s", words_stamp(client->last_ms, stamp),
-           words_colour(ban ? WORDS_BAD : WORDS_GOOD), ban ? "BANNED" : "not banned",
-           words_colour(WORDS_PLAIN));
+    const uint64_t failures = failures_of(client);
+
+    printf("  %s  %" PRIu64 " failure%s, the last %s: %s%s%s",
+           source_print(&client->source, source), failures, failures == 1 ? "" : "s",
+           words_stamp(client->last_ms, stamp), words_colour(ban ? WORDS_BAD : WORDS_GOOD),
+           ban ? "BANNED" : "not banned", words_colour(WORDS_PLAIN));
     if (ban && ban->until_ms != TABLE_FOREVER_MS)
         printf(", %s left", words_span(ban->until_ms - why->now_ms, span));
     putchar('\n');
@@ -405,55 +388,73 @@ print_client(const struct why *why, const struct client *client)
 }
 
 static struct fjson_object *
-client_json(const struct why *why, const struct client *client)
+client_json(const struct why *why, const struct story_client *client)
 {
     struct fjson_object *object = fjson_object_new_object();
     char source[SOURCE_TEXT_SIZE];
 
     words_add_string(object, "source", source_print(&client->source, source));
-    words_add_number(object, "failures", client->failures);
+    words_add_number(object, "failures", failures_of(client));
     words_add_time(object, "last", client->last_ms);
     words_add_bool(object, "banned", ban_of(why, &client->source) != NULL);
     return object;
 }
 
-/* Under a shortened name others may hide: that has to be said. */
+/* Whole, and shortened as names are that were not known to be a user's: under the latter others may
+ * hide, which has to be said. */
+static int
+find_clients(const struct why *why, const char *name, struct story_clients *clients, bool *is_short)
+{
+    char whole[EVIDENCE_USER_SIZE], shortened[EVIDENCE_USER_SIZE];
+    int found, more = 0;
+
+    evidence_user(EVIDENCE_FULL, false, name, strlen(name), whole);
+    evidence_user(EVIDENCE_REDACTED, false, name, strlen(name), shortened);
+    found = story_add_clients(why->table, why->ledger, whole, clients);
+    if (found >= 0 && strcmp(whole, shortened) != 0)
+        more = story_add_clients(why->table, why->ledger, shortened, clients);
+    *is_short = more > 0;
+    story_sort_clients(clients);
+    return found < 0 ? found : more < 0 ? more : 0;
+}
+
 static void
+print_user(const char *name, unsigned count, bool is_short)
+{
+    char clean[EVIDENCE_USER_SIZE * 4];
+
+    printf(count ? "%s: failures as this user came from\n"
+                 : "%s: no failure as this user is known\n",
+           words_clean(name, clean, sizeof(clean)));
+    if (is_short)
+        printf("  (names that are no mailbox are kept shortened: other users may hide here)\n");
+    if (!count)
+        printf("  Where to look: the address that the user comes from (banmailctl why ADDRESS);"
+               "\n  whether his attempts reach this host (the mail log, grep his name)\n");
+}
+
+static int
 explain_user(struct why *why, const char *name)
 {
-    struct client clients[CLIENTS_MOST];
-    char user[EVIDENCE_USER_SIZE], clean[EVIDENCE_USER_SIZE * 4];
-    static struct lines lines;
-    bool is_short = false;
-    unsigned count;
+    struct story_clients clients = {0};
+    bool is_short;
 
-    evidence_user(EVIDENCE_FULL, name, strlen(name), user);
-    story_of_user(why->table, why->ledger, user, &lines);
-    if (lines.count == 0) {
-        evidence_user(EVIDENCE_REDACTED, name, strlen(name), user);
-        is_short = strcmp(user, name) != 0;
-        story_of_user(why->table, why->ledger, user, &lines);
+    if (find_clients(why, name, &clients, &is_short) < 0) {
+        free(clients.list);
+        return banmailctl_fail(why->invocation, EXIT_UNREACHABLE, "out of memory");
     }
-    count = gather_clients(&lines, clients);
-    words_clean(is_short ? user : name, clean, sizeof(clean));
-    why->any_known |= count > 0;
-    if (!why->json) {
-        printf(count ? "%s: failures as this user came from\n"
-                     : "%s: no failure as this user is known\n",
-               clean);
-        if (is_short && count)
-            printf("  (names that are no mailbox are kept shortened: other users may hide here)\n");
-        if (!count)
-            printf("  Where to look: the address that the user comes from (banmailctl why ADDRESS);"
-                   "\n  whether his attempts reach this host (the mail log, grep his name)\n");
-    }
-    for (unsigned i = 0; i < count; i++) {
-        why->any_banned |= ban_of(why, &clients[i].source) != NULL;
+    why->any_known |= clients.count > 0;
+    if (!why->json)
+        print_user(name, clients.count, is_short);
+    for (unsigned i = 0; i < clients.count; i++) {
+        why->any_banned |= ban_of(why, &clients.list[i].source) != NULL;
         if (why->json)
-            fjson_object_array_add(why->json, client_json(why, &clients[i]));
+            fjson_object_array_add(why->json, client_json(why, &clients.list[i]));
         else
-            print_client(why, &clients[i]);
+            print_client(why, &clients.list[i]);
     }
+    free(clients.list);
+    return EXIT_FINE;
 }
 
 /* ---- a host name ---- */
@@ -500,7 +501,7 @@ explain(struct why *why, const char *word)
     if (words_parse_source(word, &source, reason, sizeof(reason)) == 0)
         explain_source(why, &source);
     else if (strchr(word, '@') || !strchr(word, '.'))
-        explain_user(why, word);
+        return explain_user(why, word);
     else if (strspn(word, "0123456789./:") == strlen(word))
         return banmailctl_fail(why->invocation, EXIT_USAGE, "%s", reason);
     else

@@ -197,9 +197,11 @@ keep_evidence(smsg_t *message, const instanceData *instance, const struct offenc
     const enum evidence_mode mode = engine.evidence;
     const char *const host = getHOSTNAME(message);
     struct evidence evidence;
+    bool is_known;
 
     if (mode == EVIDENCE_NONE)
         return;
+    is_known = engine.backend != NULL && backend_knows(engine.backend, offence);
     evidence.client = failure->client;
     evidence.class = failure->class;
     evidence.jail = (uint8_t)instance->jail_index;
@@ -208,9 +210,9 @@ keep_evidence(smsg_t *message, const instanceData *instance, const struct offenc
     evidence_copy(evidence.host, sizeof(evidence.host), host, strlen(host));
     evidence_copy(evidence.service, sizeof(evidence.service), offence->service,
                   offence->service_length);
-    evidence_user(mode, offence->user, offence->user_length, evidence.user);
-    evidence_line(mode, (const char *)getMSG(message), (size_t)getMSGLen(message), offence->user,
-                  offence->user_length, evidence.line);
+    evidence_user(mode, is_known, offence->user, offence->user_length, evidence.user);
+    evidence_line(mode, (const char *)getMSG(message), (size_t)getMSGLen(message), is_known,
+                  offence->user, offence->user_length, evidence.line);
     table_add_evidence(engine.table, &evidence);
 }
 

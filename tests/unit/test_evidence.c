@@ -17,7 +17,7 @@ kept(enum evidence_mode mode, const char *message, const char *name)
 {
     static char line[EVIDENCE_LINE_SIZE];
 
-    evidence_line(mode, message, strlen(message), name, strlen(name), line);
+    evidence_line(mode, message, strlen(message), false, name, strlen(name), line);
     return line;
 }
 
@@ -41,14 +41,21 @@ static void
 names_are_shortened_in_the_line(void **state)
 {
     char user[EVIDENCE_USER_SIZE], long_name[OFFENCE_USER_MAX + 1], message[600];
+    char line[EVIDENCE_LINE_SIZE];
 
     (void)state;
-    evidence_user(EVIDENCE_REDACTED, PASSWORD, strlen(PASSWORD), user);
+    evidence_user(EVIDENCE_REDACTED, false, PASSWORD, strlen(PASSWORD), user);
     assert_string_equal(user, "T***");
-    evidence_user(EVIDENCE_FULL, PASSWORD, strlen(PASSWORD), user);
+    evidence_user(EVIDENCE_FULL, false, PASSWORD, strlen(PASSWORD), user);
     assert_string_equal(user, PASSWORD);
-    evidence_user(EVIDENCE_REDACTED, "a@b.org", 7, user);
+    evidence_user(EVIDENCE_REDACTED, false, "a@b.org", 7, user);
     assert_string_equal(user, "a@b.org");
+    evidence_user(EVIDENCE_REDACTED, true, "anna", 4, user);
+    assert_string_equal(user, "anna");
+    evidence_user(EVIDENCE_NONE, true, "anna", 4, user);
+    assert_string_equal(user, "");
+    evidence_line(EVIDENCE_REDACTED, " user=<anna> PASS geheim", 24, true, "anna", 4, line);
+    assert_string_equal(line, "user=<anna> PASS ");
 
     assert_string_equal(kept(EVIDENCE_REDACTED, " x: user=<" PASSWORD ">, rip=1", PASSWORD),
                         "x: user=<T***>, rip=1");
