@@ -152,20 +152,30 @@ add_losses(const statsobj_t *other, uint64_t sums[TABLE_LOSSES])
     }
 }
 
-/* impstats may reset what it has printed: then all of it is new. */
+/* rsyslog has no lock for those who read its list, impstats among them. It grows while rsyslogd
+ * starts: so the first time nothing is taken. It shrinks after the inputs were told to end, and have
+ * ended: so from then on no more of it is looked at.
+ *
+ * impstats may reset what it has printed: then all of it is new. */
 void
 statistics_take_losses(uint64_t lost[TABLE_LOSSES])
 {
+    static bool has_started;
     static uint64_t before[TABLE_LOSSES];
     uint64_t sums[TABLE_LOSSES] = {0};
+    const statsobj_t *other;
 
     memset(lost, 0, TABLE_LOSSES * sizeof(lost[0]));
-    if (object == NULL || glbl.GetGlobalInputTermState())
+    if (object == NULL || !has_started) {
+        has_started = true;
         return;
-    for (const statsobj_t *other = object->prev; other != NULL; other = other->prev)
+    }
+    for (other = object; other != NULL && !glbl.GetGlobalInputTermState(); other = other->prev)
         add_losses(other, sums);
-    for (const statsobj_t *other = object->next; other != NULL; other = other->next)
+    for (other = object; other != NULL && !glbl.GetGlobalInputTermState(); other = other->next)
         add_losses(other, sums);
+    if (glbl.GetGlobalInputTermState())
+        return; /* these are not all */
     for (int i = 0; i < TABLE_LOSSES; i++) {
         lost[i] = sums[i] >= before[i] ? sums[i] - before[i] : sums[i];
         before[i] = sums[i];

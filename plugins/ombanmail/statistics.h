@@ -72,7 +72,8 @@ void statistics_set(enum statistic which, uint64_t value);
 void statistics_enable(void);
 
 /* What imjournal and the queues have lost since the last call, by their own counters.
- * Nothing while rsyslogd ends. One thread; a microsecond. */
+ * Nothing while rsyslogd ends, nor the first time: call it for that when it has just begun to
+ * start, and again seconds later. One thread; a microsecond. */
 void statistics_take_losses(uint64_t lost[TABLE_LOSSES]);
 
 #endif
