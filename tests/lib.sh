@@ -29,7 +29,7 @@ TESTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 top_srcdir=$(cd "${top_srcdir:-$TESTS/..}" && pwd)
 top_builddir=$(cd "${top_builddir:-$top_srcdir}" && pwd)
 export top_srcdir top_builddir
-MODULE=$top_builddir/plugins/ombanmail/.libs/ombanmail.so
+: "${MODULE:=$top_builddir/plugins/ombanmail/.libs/ombanmail.so}"
 BANMAILCTL=$top_builddir/tools/banmailctl
 HELPERS=${HELPERS:-$top_builddir/tests/helpers}
 WORK=/run/world # all files of a test, in its own /run
@@ -52,6 +52,10 @@ skip_all() {
 # How long a whole test may take, in seconds, before all of it is killed.
 : "${TEST_LIMIT:=180}"
 
+# tests/races has the same tests run with an rsyslogd that is watched and so many times slower,
+# whose main queue has so many workers; it takes reports in a directory of the machine's.
+: "${PATIENCE:=1}" "${WORKERS:=}" "${REPORTS:=}"
+
 enter_world() {
     local namespaces=(--mount --net --pid --ipc --uts --fork --kill-child --mount-proc)
 
@@ -62,7 +66,7 @@ enter_world() {
     unshare "${namespaces[@]}" true 2>/dev/null ||
         skip_all "this machine allows no private namespaces (unshare ${namespaces[*]})"
     # unshare dies with timeout, and the world with unshare.
-    OMBANMAIL_WORLD=1 exec timeout --foreground --signal=KILL "$TEST_LIMIT" \
+    OMBANMAIL_WORLD=1 exec timeout --foreground --signal=KILL $((TEST_LIMIT * PATIENCE)) \
         setpriv --pdeathsig KILL \
         unshare "${namespaces[@]}" bash "$(cd "$(dirname "$0")" && pwd)/${0##*/}" "$@"
 }
@@ -73,7 +77,8 @@ build_world() {
     local name
 
     mount -t tmpfs -o mode=755 tmpfs /run
-    mkdir -p $WORK/dev/pts $WORK/dev/shm $WORK/spool /run/lock
+    mkdir -p $WORK/dev/pts $WORK/dev/shm $WORK/spool $WORK/reports /run/lock
+    [ -z "$REPORTS" ] || mount --bind "$REPORTS" $WORK/reports
     mount -t tmpfs -o mode=755 tmpfs $WORK/dev
     mkdir $WORK/dev/pts $WORK/dev/shm
     for name in null zero full random urandom tty; do
@@ -162,6 +167,8 @@ equal() {
 }
 
 finish() {
+    # One that is watched is watched to its end.
+    [ -z "$REPORTS" ] || ! kill -0 "${rsyslogd_pid:-none}" 2>/dev/null || rsyslog_stop
     echo "1..$tests_run"
     finished=1
     exit $((tests_failed > 0))
@@ -178,7 +185,7 @@ at_exit() {
 
 # wait_for SECONDS COMMAND…: polls until the command succeeds.
 wait_for() {
-    local end=$((${EPOCHREALTIME/./} + $1 * 1000000))
+    local end=$((${EPOCHREALTIME/./} + $1 * PATIENCE * 1000000))
 
     shift
     until "$@" >/dev/null 2>&1; do
@@ -233,6 +240,14 @@ share() {
     done
 }
 
+# The main queue for $WORKERS, where a test asks for none of its own: few messages are enough for
+# all of them to work, and each takes few.
+workers() {
+    [ -z "$WORKERS" ] || grep -q '^main_queue' $WORK/before.conf ||
+        echo "main_queue(queue.type=\"LinkedList\" queue.workerThreads=\"$WORKERS\"" \
+            'queue.workerThreadMinimumMessages="2" queue.dequeueBatchSize="4")'
+}
+
 # rsyslog_configure [MODULE-PARAMETERS]: writes $WORK/rsyslog.conf. In this order: what a test wrote
 # into $WORK/before.conf; /dev/log and what it wrote into $WORK/inputs.conf; rsyslogd's own messages
 # go to $WORK/rsyslogd.log; the shipped mail.conf; what a test wrote into $WORK/after.conf.
@@ -245,6 +260,7 @@ rsyslog_configure() {
     touch $WORK/before.conf $WORK/inputs.conf $WORK/after.conf
     cat >$WORK/rsyslog.conf <<END_OF_CONFIGURATION
 include(file="$WORK/before.conf")
+$(workers)
 global(workDirectory="$WORK/spool")
 $socket
 module(load="mmnormalize")
@@ -275,6 +291,7 @@ rsyslog_start() {
     rm -f $WORK/rsyslogd.pid
     [ $has_socket = no ] || rm -f /dev/log
     rsyslogd_run -n "$@" >>$WORK/stderr 2>&1 &
+    rsyslogd_child=$!
     rsyslogd_pid=$!
     wait_for 15 rsyslog_ready || bail_out "rsyslogd does not start"
     # It starts with an empty configuration where its own is wrong: nothing can come of that.
@@ -304,7 +321,7 @@ rsyslogd_messages() {
 rsyslog_stop() {
     kill "-${1:-TERM}" "$rsyslogd_pid"
     wait_for 20 not kill -0 "$rsyslogd_pid"
-    wait "$rsyslogd_pid" 2>/dev/null
+    wait "$rsyslogd_child" 2>/dev/null
     return 0
 }
 
