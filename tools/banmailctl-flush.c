@@ -15,75 +15,21 @@
 #include "banmailctl-place.h"
 #include "banmailctl-words.h"
 #include "firewall.h"
+#include "flush.h"
 #include "policy.h"
-
-struct elements {
-    struct firewall_change *list;
-    size_t count, room;
-};
-
-static void
-take_element(void *context, const struct firewall_change *element)
-{
-    struct elements *elements = context;
-    struct firewall_change *grown;
-
-    if (elements->count == elements->room) {
-        elements->room = elements->room ? elements->room * 2 : FIREWALL_BATCH;
-        grown = reallocarray(elements->list, elements->room, sizeof(*grown));
-        if (!grown) {
-            elements->room = elements->count;
-            return;
-        }
-        elements->list = grown;
-    }
-    elements->list[elements->count] = *element;
-    elements->list[elements->count++].wanted = false;
-}
-
-/* Takes ours out of one set. A set that is not there holds nothing of ours. */
-static int
-empty_set(struct firewall *firewall, const struct firewall_policy *policy, size_t *removed,
-          char reason[FIREWALL_REASON_SIZE])
-{
-    char warning[FIREWALL_REASON_SIZE];
-    struct elements elements = {0};
-    int error;
-
-    firewall_set_policy(firewall, policy);
-    error = firewall_check_sets(firewall, warning, reason);
-    if (error == 0)
-        error = firewall_list(firewall, take_element, &elements, reason);
-    for (size_t at = 0; at < elements.count && error >= 0; at += FIREWALL_BATCH) {
-        const size_t left = elements.count - at;
-
-        error = firewall_apply(firewall, elements.list + at,
-                               left < FIREWALL_BATCH ? left : FIREWALL_BATCH, reason);
-    }
-    *removed += error < 0 ? 0 : elements.count;
-    free(elements.list);
-    return error == -ENOENT ? 0 : error;
-}
 
 static int
 flush(const char *table, size_t *removed, char reason[FIREWALL_REASON_SIZE])
 {
     struct firewall *firewall = NULL;
-    struct firewall_policy all;
+    struct firewall_policy policy;
     int error = firewall_open(&firewall, reason);
 
-    policy_read(table, &all);
-    for (int family = 0; family < FIREWALL_FAMILIES && error >= 0; family++) {
-        struct firewall_policy one = {.shortest = {32, 128}};
-
-        memcpy(one.set[family], all.set[family], FIREWALL_SET_SIZE);
-        if (one.set[family][0] != '\0')
-            error = empty_set(firewall, &one, removed, reason);
-    }
-    if (error >= 0)
-        error = firewall_remove(firewall, reason);
+    policy_read(table, &policy);
+    if (error == 0)
+        error = flush_kernel(firewall, &policy, removed, reason);
     firewall_close(firewall);
-    return error < 0 ? error : 0;
+    return error;
 }
 
 static bool
