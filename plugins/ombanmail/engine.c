@@ -396,8 +396,10 @@ read_allow_lists(modConfData_t *configuration)
 }
 
 void
-engine_hangup(void)
+engine_hangup(const instanceData *instance)
 {
+    if (engine.configuration == NULL || instance != engine.configuration->instances)
+        return; /* one of them is enough */
     atomic_store(&engine.hangup, true);
     engine_wake();
 }

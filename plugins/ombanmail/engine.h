@@ -75,9 +75,9 @@ void engine_wake(void);
  * Main thread. */
 rsRetVal engine_prepare(struct modConfData_s *configuration);
 
-/* rsyslogd got a HUP: has the scribe read again what stands in files, and this host's addresses.
- * Main thread; does not wait for it. */
-void engine_hangup(void);
+/* rsyslogd got a HUP, and tells each action: has the scribe read again, once, what stands in files,
+ * and this host's addresses. Main thread; does not wait for it. */
+void engine_hangup(const instanceData *instance);
 
 /* As the user that it runs as, before any queue runs: brings back the bans of an earlier table,
  * releases the keeper, starts the scribe. Main thread. */

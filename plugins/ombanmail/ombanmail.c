@@ -202,7 +202,8 @@ ENDfreeCnf
 
 /* Called for each action. */
 BEGINdoHUP
-    CODESTARTdoHUP engine_hangup();
+    CODESTARTdoHUP
+    engine_hangup(pData);
 ENDdoHUP
 
 BEGINdbgPrintInstInfo
