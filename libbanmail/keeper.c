@@ -137,6 +137,7 @@ set_policy(struct firewall *firewall, struct table *table, const struct firewall
     struct firewall_policy policy = *fixed;
 
     keeper_policy(table, &policy);
+    table_share_set(table, policy.set[FIREWALL_V4][0] != '\0', policy.set[FIREWALL_V6][0] != '\0');
     firewall_set_policy(firewall, &policy);
     if (table_take_rebuild(table))
         firewall_rebuild(firewall);

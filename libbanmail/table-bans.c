@@ -585,10 +585,22 @@ table_expire(struct table *table, int64_t now_ms, int64_t *next_ms)
 
 /* ---- the keeper's side ---- */
 
+void
+table_share_set(struct table *table, bool v4, bool v6)
+{
+    table->shares_v4_set = v4;
+    table->shares_v6_set = v6;
+}
+
 /* The lists of ports are told apart by the first jail that has each. */
 static uint8_t
 same_ports(const struct table *table, const struct ban_cell *cell)
 {
+    struct source source = {.prefix = cell->prefix};
+
+    memcpy(source.address, cell->address, sizeof cell->address);
+    if (source_is_v4(&source) ? table->shares_v4_set : table->shares_v6_set)
+        return TABLE_JAIL_MANUAL;
     return atomic_load_explicit(&table->same_ports[cell->jail % TABLE_JAILS_MAX],
                                 memory_order_relaxed);
 }

@@ -123,6 +123,7 @@ struct table {
     pthread_mutex_t jails_lock;
     _Atomic int64_t findtime_s[TABLE_JAILS_MAX];
     _Atomic uint8_t same_ports[TABLE_JAILS_MAX]; /* the first jail with the same ports */
+    bool shares_v4_set, shares_v6_set;           /* the keeper's */
     atomic_bool rebuild;
     struct bans bans;
 };

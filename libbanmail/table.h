@@ -215,6 +215,10 @@ struct table_change {
     uint64_t version;  /* table_settle's proof that nothing changed meanwhile */
 };
 
+/* Which lists of ports are told apart below: by default all. An administrator's set takes the bans
+ * of all jails of a family, and one element of it stands for all lists. Keeper only. */
+void table_share_set(struct table *table, bool v4, bool v6);
+
 /* Takes up to `most` elements that have to change in the kernel, one for each source and list of
  * ports; `most` must have room for one source with all lists. Returns how many. */
 size_t table_take(struct table *table, struct table_change *changes, size_t most, int64_t now_ms);

@@ -55,13 +55,14 @@ compare_expected(const void *a, const void *b)
     return order != 0 ? order : (int)left->list - right->list;
 }
 
-/* The first jail with the same ports, as the policy has it. */
+/* The first jail with the same ports, as the policy has it; an administrator's set has one list. */
 static uint8_t
-list_of(const struct check *check, const struct table *table, unsigned jail_index)
+list_of(const struct check *check, const struct table *table, const struct ban *ban)
 {
     struct jail jail;
+    enum firewall_family family = source_is_v4(&ban->source) ? FIREWALL_V4 : FIREWALL_V6;
 
-    if (!table_read_jail(table, jail_index, &jail))
+    if (check->policy.set[family][0] != '\0' || !table_read_jail(table, ban->jail, &jail))
         return TABLE_JAIL_MANUAL;
     for (uint8_t list = 0; list < FIREWALL_LISTS; list++) {
         if (ports_are_same(&check->policy.lists[list], &jail.ports))
@@ -108,7 +109,7 @@ expect(struct check *check, const struct table *table)
         const struct ban *ban = &check->bans.ban[i];
 
         check->expected[i] = (struct expected){.source = ban->source,
-                                               .list = list_of(check, table, ban->jail),
+                                               .list = list_of(check, table, ban),
                                                .waits = ban->state == BAN_WANTED,
                                                .until_ms = ban->until_ms};
     }

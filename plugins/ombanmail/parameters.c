@@ -468,7 +468,7 @@ read_values(struct nvlst *list, const struct parameter *table, size_t rows,
 /* No class or port named: those that were there before. */
 static rsRetVal
 read_jail_values(struct nvlst *list, const struct parameter *table, size_t rows,
-                 struct parameters *parameters)
+                 const struct parameters *module, struct parameters *parameters)
 {
     const uint64_t classes = parameters->jail.classes;
     const struct ports ports = parameters->jail.ports;
@@ -482,6 +482,9 @@ read_jail_values(struct nvlst *list, const struct parameter *table, size_t rows,
         parameters->jail.classes = classes;
     if (parameters->jail.ports.count == 0)
         parameters->jail.ports = ports;
+    else if (module->set4 != NULL && module->set6 != NULL)
+        parser_warnmsg("ombanmail: ports= closes nothing: set4= and set6= take all bans, and which"
+                       " ports they close is up to the rules that use these sets");
     if (iRet == RS_RET_OK && jail_check(&parameters->jail, wrong) != NULL) {
         parser_errmsg("ombanmail: %s", wrong);
         iRet = RS_RET_PARAM_ERROR;
@@ -511,7 +514,7 @@ parameters_read_module(struct nvlst *list, struct parameters *module)
     jail_defaults(&module->jail);
     if (list == NULL)
         return RS_RET_OK;
-    return read_jail_values(list, module_table, ROWS(module_table), module);
+    return read_jail_values(list, module_table, ROWS(module_table), module, module);
 }
 
 rsRetVal
@@ -522,7 +525,7 @@ parameters_read_action(struct nvlst *list, const struct parameters *module,
         .jail = module->jail, .allow = allow_list_new(), .path = strdup(DEFAULT_PATH)};
     if (action->allow == NULL || action->path == NULL)
         return RS_RET_OUT_OF_MEMORY;
-    return read_jail_values(list, action_table, ROWS(action_table), action);
+    return read_jail_values(list, action_table, ROWS(action_table), module, action);
 }
 
 void
