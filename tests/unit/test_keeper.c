@@ -52,7 +52,7 @@ static atomic_uint commands;
 static atomic_bool hang;
 static sem_t hangs;
 static const char *_Atomic refused_word; /* a command with this word in it is refused */
-static bool is_old;                      /* the kernel seems to be one from before Linux 6.12 */
+static atomic_bool is_old;               /* the kernel seems to be one from before Linux 6.12 */
 
 int
 nft_run_cmd_from_buffer(struct nft_ctx *nft, const char *buffer)
