@@ -89,8 +89,16 @@ ask(const struct invocation *invocation, struct ledger *ledger, struct history *
     char user[EVIDENCE_USER_SIZE];
     struct source source;
 
+    int given;
+
     if (invocation->count > 0)
         read_word(invocation->words[0], &query, &source, user);
+    given = ledger_history(ledger, &query, take_row, history);
+    if (given != 0 || query.user == NULL)
+        return given;
+    /* one that is no mailbox may have been kept shortened */
+    evidence_user(EVIDENCE_REDACTED, false, invocation->words[0], strlen(invocation->words[0]),
+                  user);
     return ledger_history(ledger, &query, take_row, history);
 }
 
