@@ -207,6 +207,15 @@ print_of(const struct log *log, const struct ban *ban, bool ended)
     print_news(log->invocation, ban, bans_jail_name(log->table, ban, jail), ended);
 }
 
+/* As it was when it began, whatever has become of it since the last look. */
+static void
+print_begin(const struct log *log, struct ban ban)
+{
+    ban.end = BAN_RUNNING;
+    ban.ended_ms = 0;
+    print_of(log, &ban, false);
+}
+
 /* The slot is free already: how it ended can only be told from when. */
 static void
 print_end(const struct log *log, struct ban *ban)
@@ -245,7 +254,7 @@ look(struct log *log)
         if (!is_known)
             print_end(log, before);
         if (is_there && !is_known)
-            print_of(log, &now, false);
+            print_begin(log, now);
         if (is_there && now.end != BAN_RUNNING && !(is_known && before->end != BAN_RUNNING))
             print_of(log, &now, true);
         *before = is_there ? now : (struct ban){0};
@@ -280,7 +289,7 @@ look_anew(struct log *log, struct seen *before, uint32_t slots)
         if (known)
             known->is_matched = true;
         else
-            print_of(log, &log->seen[i].ban, false);
+            print_begin(log, log->seen[i].ban);
     }
     for (uint32_t i = 0; i < slots; i++)
         if (!before[i].is_matched)
