@@ -118,11 +118,16 @@ open_table(const struct parameters *parameters, uid_t owner, gid_t group)
                                     .group = group,
                                     .now_ms = engine_now_ms(),
                                     .report = &engine_report};
+    struct table_status status;
     int error;
 
     engine_path(path, parameters->runtime_directory, TABLE_NAME);
     engine_path(ledger_path, parameters->state_directory, LEDGER_NAME);
     error = table_open(&options, &engine.table, &engine.table_is_new);
+    if (error == 0) {
+        table_read_status(engine.table, &status);
+        engine.evicted = status.evicted;
+    }
     if (error == -EBUSY)
         LogError(0, RS_RET_ERR,
                  "ombanmail: the table %s is in use by another process (a second rsyslogd?): "
@@ -335,6 +340,23 @@ note_losses(const struct condition_facts *facts)
                    "see banmailctl status");
 }
 
+/* Once in the life of a process. */
+static void
+note_evictions(const struct table_status *status)
+{
+    static bool is_said;
+
+    statistics_set(STATISTIC_EVICTED, status->evicted);
+    if (is_said || status->evicted == engine.evicted)
+        return;
+    is_said = true;
+    report_say(&engine_report, LOG_WARNING,
+               "more clients fail than capacity=\"%u\" has room for: those who failed least are "
+               "forgotten before their failures are too old; no ban is. Raise capacity and restart "
+               "rsyslog; banmailctl status tells how many were evicted",
+               status->capacity);
+}
+
 /* Now and then: reading the facts takes milliseconds where there are many bans. A ban waits for the
  * kernel when it did so at the last look as well. */
 static void
@@ -350,6 +372,7 @@ look_at_conditions(void)
     next_ms = now_ms + LOOK_MS;
     condition_read(engine.table, now_ms, &facts);
     note_losses(&facts);
+    note_evictions(&facts.status);
     const size_t pending_now = facts.pending;
     if (pending < pending_now)
         facts.pending = pending;

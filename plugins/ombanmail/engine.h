@@ -50,6 +50,7 @@ struct engine {
     msgPropDescr_t received_field; /* when rsyslogd took the message in */
     enum evidence_mode evidence;
     bool table_is_new;
+    uint64_t evicted; /* clients, before the table was opened */
     int listen_socket;
     int64_t count_from_ms;  /* lines of files that are older are history, not an attack */
     struct readers readers; /* every worker, from its beginning on */

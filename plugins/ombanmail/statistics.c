@@ -32,6 +32,7 @@ static const char *const names[STATISTICS] = {
     [STATISTIC_BANS] = "bans",
     [STATISTIC_BANS_FULL] = "bans.full",
     [STATISTIC_BANS_HELD_BACK] = "bans.held.back",
+    [STATISTIC_EVICTED] = "evicted",
     [STATISTIC_ENFORCED] = "enforced",
     [STATISTIC_REMOVED] = "removed",
     [STATISTIC_REFUSED] = "refused",
