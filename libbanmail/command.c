@@ -194,6 +194,7 @@ static int
 run_ban(const struct command_context *context, const struct request *request, char *answer)
 {
     int result = refuse_ban(context, request, answer);
+    unsigned users;
     if (result < 0)
         return result;
 
@@ -212,7 +213,12 @@ run_ban(const struct command_context *context, const struct request *request, ch
     if (result < 0)
         return answer_error(answer, result, "%s cannot be banned: %s", request->source_text,
                             strerror(-result));
-    return answer_done(answer, 1);
+    if (context->gateways != NULL &&
+        gateway_find(context->gateways, &request->source, context->now_ms, &users) != GATEWAY_NONE)
+        snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":1,\"users\":%u}\n", users);
+    else
+        answer_done(answer, 1);
+    return 1;
 }
 
 static int

@@ -10,6 +10,7 @@
  *   {"command":"forget","user":"anna@example.org"}
  *   {"command":"repair"}    the kernel's sets are made anew
  *   → {"done":true,"bans":1}    → {"done":false,"error":"…"}
+ *   → {"done":true,"bans":1,"users":7}    it is banned, but is a gateway (users 0: a network's)
  *
  * While rsyslogd runs they go over a Unix stream socket to the scribe; while it does not,
  * banmailctl calls command_run itself on the table that it has locked.
@@ -23,6 +24,7 @@
 #include <sys/types.h>
 
 #include "allow.h"
+#include "gateway.h"
 #include "table.h"
 
 #define COMMAND_SIZE        1024 /* bytes of a request or an answer at most, with its newline */
@@ -33,6 +35,7 @@ struct command_context {
     const struct allow *allow; /* an allow-listed source is refused to be banned; may be NULL */
     /* Whether a jail, by its index, has allow-listed it beside that; may be NULL. */
     bool (*is_allowed_in_jail)(unsigned jail, const struct source *source, struct source *entry);
+    struct gateways *gateways; /* to ban one is warned of; may be NULL */
     uid_t caller;
     int64_t now_ms;
     /* Erases from the ledger, see ledger_forget; may be NULL. */

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "bite.h"
+
 #define UNMATCHED_LEAST 10 /* lines that look like a login, in a quarter of an hour */
 #define UNMATCHED_SHARE 20 /* one of so many lines that a rule knows */
 
@@ -15,7 +17,7 @@ static const char *const names[CONDITIONS] = {
     [CONDITION_SILENT] = "silent",      [CONDITION_UNMATCHED] = "unmatched",
     [CONDITION_LOST] = "lost",          [CONDITION_KERNEL] = "kernel",
     [CONDITION_WAITING] = "waiting",    [CONDITION_BACKEND] = "backend",
-    [CONDITION_FULL] = "full",
+    [CONDITION_FULL] = "full",          [CONDITION_BITE] = "bite",
 };
 
 const char *
@@ -35,9 +37,16 @@ condition_read(const struct table *table, int64_t now_ms, struct condition_facts
     table_read_health(table, now_ms, &facts->health);
     for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
         facts->jails += table_read_jail(table, i, &jail) && jail.classes != 0;
-    for (uint32_t i = 0; i < facts->status.max_bans; i++)
-        facts->banned += table_read_ban(table, i, &ban) && ban.until_ms > now_ms &&
-                         (ban.state == BAN_WANTED || ban.state == BAN_ENFORCED);
+    for (uint32_t i = 0; i < facts->status.max_bans; i++) {
+        if (!table_read_ban(table, i, &ban) || ban.until_ms <= now_ms ||
+            (ban.state != BAN_WANTED && ban.state != BAN_ENFORCED))
+            continue;
+        facts->banned++;
+        if (bite_fails(&ban, now_ms) && facts->biteless++ == 0)
+            facts->first = ban;
+    }
+    if (facts->biteless == 0 || !table_read_jail(table, facts->first.jail, &facts->jail))
+        facts->jail = (struct jail){.name = "?", .ports = ports_mail()};
 }
 
 static bool
@@ -86,6 +95,7 @@ condition_find(const struct condition_facts *facts, int64_t silent_ms)
            bit_if(is_recent(facts, health->lost_ms), CONDITION_LOST) |
            bit_if(status->trouble[0] != '\0', CONDITION_KERNEL) |
            bit_if(facts->pending > 0, CONDITION_WAITING) |
+           bit_if(facts->biteless > 0, CONDITION_BITE) |
            bit_if(health->outage.places > 0, CONDITION_BACKEND) |
            bit_if(facts->banned >= status->max_bans, CONDITION_FULL);
 }

@@ -23,6 +23,7 @@ enum condition {
     CONDITION_LOST,      /* messages, on the way to the action */
     CONDITION_KERNEL,    /* refuses */
     CONDITION_WAITING,   /* bans wait for the kernel */
+    CONDITION_BITE,      /* bans do not bite: see bite.h */
     CONDITION_BACKEND,   /* the authentication backend of a host has faults */
     CONDITION_FULL,      /* no room for another ban */
     CONDITIONS
@@ -36,6 +37,10 @@ struct condition_facts {
     struct table_health health;
     unsigned jails; /* that are configured */
     size_t banned, pending;
+    size_t biteless;  /* bans that do not bite … */
+    struct ban first; /* … one of them, */
+    struct jail jail; /* its jail, */
+    const char *set;  /* and the administrator's set that it is in; NULL from condition_read */
     int64_t now_ms;
 };
 

@@ -234,7 +234,8 @@ apply(struct batch *batch, size_t from, size_t count)
         else
             batch->removed++;
     }
-    table_settle(batch->table, batch->taken + from, count, result >= 0, batch->now_ms);
+    /* by the clock of now: the command may have taken long */
+    table_settle(batch->table, batch->taken + from, count, result >= 0, clock_ms(CLOCK_REALTIME));
 }
 
 /* What no set can hold goes behind the rest and stays wanted. Returns how many the rest are. */

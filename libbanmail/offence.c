@@ -360,12 +360,11 @@ base64_value(char c)
     return at == NULL ? -1 : (int)(at - digits);
 }
 
-/* Returns the bytes of the address in a session id, 4 or 16, or 0 when it is none of Dovecot's own
- * making (a proxy in front may have given another). */
+/* Returns how many bytes a session id is of, or 0 when it is none of Dovecot's own making (a proxy
+ * in front may have given another). */
 static size_t
-session_address(struct text session, uint8_t address[16])
+session_bytes(struct text session, uint8_t bytes[SESSION_SIZE])
 {
-    uint8_t bytes[SESSION_SIZE];
     uint32_t bits = 0;
 
     if (session.length != 16 && session.length != 32)
@@ -381,8 +380,20 @@ session_address(struct text session, uint8_t address[16])
             bytes[i / 4 * 3 + 2] = (uint8_t)bits;
         }
     }
-    memcpy(address, bytes + SESSION_ADDRESS_AT, session.length / 4 * 3 - SESSION_ADDRESS_AT);
-    return session.length / 4 * 3 - SESSION_ADDRESS_AT;
+    return session.length / 4 * 3;
+}
+
+/* Returns the bytes of the address in a session id, 4 or 16, or 0. */
+static size_t
+session_address(struct text session, uint8_t address[16])
+{
+    uint8_t bytes[SESSION_SIZE];
+    const size_t size = session_bytes(session, bytes);
+
+    if (size == 0)
+        return 0;
+    memcpy(address, bytes + SESSION_ADDRESS_AT, size - SESSION_ADDRESS_AT);
+    return size - SESSION_ADDRESS_AT;
 }
 
 static bool
@@ -793,6 +804,25 @@ offence_service_from_tag(struct offence *offence, const char *tag, size_t length
             (struct text){.bytes = program, .length = (size_t)(text.bytes + text.length - program)};
     offence->service = text.bytes;
     offence->service_length = bounded(text, OFFENCE_SERVICE_MAX).length;
+}
+
+/* Six bytes of microseconds, the lowest first; they begin anew every nine years. */
+int64_t
+offence_session_ms(const struct offence *offence, int64_t near_ms)
+{
+    const struct text session = {.bytes = offence->session, .length = offence->session_length};
+    const int64_t round_us = INT64_C(1) << 48;
+    uint8_t bytes[SESSION_SIZE];
+    int64_t time_us = 0, back_us;
+
+    if (session_bytes(session, bytes) == 0)
+        return 0;
+    for (unsigned i = 0; i < 6; i++)
+        time_us |= (int64_t)bytes[i] << 8 * i;
+    back_us = (near_ms * 1000 - time_us) & (round_us - 1);
+    if (back_us > round_us / 2)
+        back_us -= round_us;
+    return near_ms - back_us / 1000;
 }
 
 bool

@@ -126,6 +126,11 @@ int offence_read(struct fjson_object *fields, struct offence *offence);
  * of *offence. Pure; any thread. */
 void offence_service_from_tag(struct offence *offence, const char *tag, size_t length);
 
+/* When the session of a Dovecot login began, as its id tells: the time nearest to near_ms that it
+ * can mean (years apart). 0 where there is none, or none of Dovecot's own making. Pure; any
+ * thread. */
+int64_t offence_session_ms(const struct offence *offence, int64_t near_ms);
+
 /* Whether lines of this class and with these fields may ever count against a client: a countable
  * class, a trusted client, and no 4xx code. */
 bool offence_counts(const struct offence *offence);

@@ -473,6 +473,7 @@ run_command(struct scribe *scribe, struct client *client, size_t length)
         .table = options->table,
         .allow = options->allow != NULL ? options->allow() : NULL,
         .is_allowed_in_jail = options->is_allowed_in_jail,
+        .gateways = options->gateways,
         .caller = client->user,
         .now_ms = clock_ms(CLOCK_REALTIME),
         .forget = forget,

@@ -20,6 +20,7 @@
 #include <sys/types.h>
 
 #include "allow.h"
+#include "gateway.h"
 #include "keeper.h"
 #include "report.h"
 #include "table.h"
@@ -34,6 +35,7 @@ struct scribe_options {
     const struct allow *(*allow)(void); /* the list in force; may be NULL, and may return it */
     /* whether a jail alone allows it; as in command_context */
     bool (*is_allowed_in_jail)(unsigned jail, const struct source *source, struct source *entry);
+    struct gateways *gateways; /* a ban of one by hand is warned of; may be NULL */
     void (*look)(void); /* called about once a second, for what a caller has to say; may be NULL */
     const struct report *report;
     int64_t retention_s;  /* what ended longer ago is deleted from the ledger; 0: nothing is */

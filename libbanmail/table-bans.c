@@ -370,6 +370,12 @@ ban_from(const struct ban_cell *cell)
         .until_ms = cell->until_ms,
         .ended_ms = cell->ended_ms,
         .lifted_by = cell->lifted_by,
+        .enforced_ms = cell->enforced_ms,
+        .after = cell->after,
+        .after_seconds = cell->after_seconds,
+        .after_services = cell->after_services,
+        .after_first_ms = cell->after_first_ms,
+        .after_last_ms = cell->after_last_ms,
     };
 
     memcpy(ban.source.address, cell->address, sizeof cell->address);
@@ -448,8 +454,7 @@ table_ban_is_live(const struct table *table, uint32_t slot, const struct record_
     struct ban_cell cell;
 
     return slot < table->max_bans && cell_read(&table->ban_cells[slot], &cell) &&
-           is_live(&cell, now_ms) && memcmp(cell.address, key->address, sizeof cell.address) == 0 &&
-           cell.prefix == key->prefix && cell.jail == key->jail && cell.scope == key->scope;
+           is_live(&cell, now_ms) && table_is_ban_of(&cell, key);
 }
 
 /* Lifts the ban in this slot if it is live. */
@@ -477,9 +482,7 @@ table_lift_ban(struct table *table, uint32_t slot, const struct record_key *key,
         return false;
     pthread_mutex_lock(&table->bans.lock);
     load(table, slot, &cell);
-    lifted = memcmp(cell.address, key->address, sizeof cell.address) == 0 &&
-             cell.prefix == key->prefix && cell.jail == key->jail && cell.scope == key->scope &&
-             lift(table, slot, &cell, end, now_ms);
+    lifted = table_is_ban_of(&cell, key) && lift(table, slot, &cell, end, now_ms);
     pthread_mutex_unlock(&table->bans.lock);
     return lifted;
 }
@@ -544,6 +547,8 @@ shift_back(struct table *table, int64_t by_ms)
         cell.since_ms -= by_ms;
         if (cell.until_ms != TABLE_FOREVER_MS)
             cell.until_ms -= by_ms;
+        cell.enforced_ms = cell.enforced_ms > by_ms ? cell.enforced_ms - by_ms : 0;
+        cell.after_first_ms = cell.after_last_ms = 0;
         cell.head.own = 0;
         store(table, slot, &cell);
         heap_enter(table, slot, cell.until_ms);
@@ -692,8 +697,21 @@ is_as_taken(struct table *table, const struct table_change *taken)
     return true;
 }
 
+/* One that was prolonged was in force all the time; one of a pause is not. */
 static void
-settle(struct table *table, const struct table_change *taken, bool done)
+become_enforced(struct table *table, uint32_t slot, struct ban_cell *cell, bool is_held,
+                int64_t now_ms)
+{
+    cell->head.used = BAN_ENFORCED;
+    if (!is_held)
+        cell->enforced_ms = 0;
+    else if (cell->enforced_ms == 0)
+        cell->enforced_ms = now_ms;
+    store(table, slot, cell);
+}
+
+static void
+settle(struct table *table, const struct table_change *taken, bool done, int64_t now_ms)
 {
     uint32_t slot, next;
     struct ban_cell cell;
@@ -713,8 +731,7 @@ settle(struct table *table, const struct table_change *taken, bool done)
         if (!done && (cell.head.used == BAN_WANTED || cell.head.used == BAN_LIFTED)) {
             queue_source(table, slot, &cell);
         } else if (done && cell.head.used == BAN_WANTED) {
-            cell.head.used = BAN_ENFORCED;
-            store(table, slot, &cell);
+            become_enforced(table, slot, &cell, taken->wanted, now_ms);
         } else if (done && cell.head.used == BAN_LIFTED) {
             become_over(table, slot, &cell);
         }
@@ -726,11 +743,10 @@ void
 table_settle(struct table *table, const struct table_change *changes, size_t count, bool done,
              int64_t now_ms)
 {
-    (void)now_ms;
     pthread_mutex_lock(&table->bans.lock);
     for (size_t i = 0; i < count; i++) {
         if (is_as_taken(table, &changes[i]))
-            settle(table, &changes[i], done);
+            settle(table, &changes[i], done, now_ms);
     }
     pthread_mutex_unlock(&table->bans.lock);
 }
@@ -745,8 +761,9 @@ table_want_all(struct table *table)
         load(table, slot, &cell);
         if (!is_live_state(cell.head.used))
             continue;
-        if (cell.head.used == BAN_ENFORCED) {
+        if (cell.head.used == BAN_ENFORCED || cell.enforced_ms != 0) {
             cell.head.used = BAN_WANTED;
+            cell.enforced_ms = 0;
             store(table, slot, &cell);
         }
         table->bans.slots[slot].version = ++table->bans.version;
@@ -832,7 +849,8 @@ is_valid(const struct table *table, const struct ban_cell *cell)
     return cell_is_whole(cell) && state >= BAN_WANTED && state <= BAN_OVER && cell->head.own <= 1 &&
            table_is_masked(cell->address, cell->prefix) && table_has_jail(table, cell->jail) &&
            cell->class < OFFENCE_CLASSES && origin <= BAN_BY_HAND && end <= BAN_WITHDRAWN &&
-           is_live_state(state) == (end == BAN_RUNNING) && cell->id != 0 && cell->until_ms > 0;
+           is_live_state(state) == (end == BAN_RUNNING) && cell->id != 0 && cell->until_ms > 0 &&
+           cell->enforced_ms >= 0 && cell->after_first_ms >= 0 && cell->after_last_ms >= 0;
 }
 
 bool

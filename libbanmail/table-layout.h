@@ -15,6 +15,8 @@
  *        │ evidence   capacity / 16 places of 512 bytes                 │
  *        └──────────────────────────────────────────────────────────────┘
  *
+ * The last 1,024 bytes of the header's page are eight cells of gateways.
+ *
  * The header's directory gives offset and length of each section and has room for more.
  *
  * Every cell is 128 bytes, sixteen 64-bit words, and begins with the same word:
@@ -45,6 +47,7 @@
 #include "siphash.h"
 #include "source.h"
 #include "table.h"
+#include "table-gateway.h"
 #include "table-health.h"
 
 _Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "words shared between processes need no lock");
@@ -318,10 +321,14 @@ _Static_assert(offsetof(struct attempt, service_hash) == 48 &&
 
 /* One ban; state and `recorded` stand in the first word, so that they change in one store.
  *
- *      0      8         24     32         40   48      56      64      72      80       88
- *      ┌──────┬─────────┬──────┬──────────┬────┬───────┬───────┬───────┬───────┬────────┬────┐
- *      │ head │ address │ kind │ table_id │ id │ first │ since │ until │ ended │ lifter │ 0  │
- *      └──────┴─────────┴──────┴──────────┴────┴───────┴───────┴───────┴───────┴────────┴────┘
+ *      0      8         24     32         40   48      56      64      72      80
+ *      ┌──────┬─────────┬──────┬──────────┬────┬───────┬───────┬───────┬───────┐
+ *      │ head │ address │ kind │ table_id │ id │ first │ since │ until │ ended │
+ *      └──────┴─────────┴──────┴──────────┴────┴───────┴───────┴───────┴───────┘
+ *      80       84     88         96            104          112           120 128
+ *      ┌────────┬──────┬──────────┬─────────────┬────────────┬─────────────┬───┐
+ *      │ lifter │ after│ enforced │ first after │ last after │ seconds … 0 │ 0 │
+ *      └────────┴──────┴──────────┴─────────────┴────────────┴─────────────┴───┘
  */
 struct ban_cell {
     struct cell_head head; /* used: enum ban_state; own: whether the ledger has it as it is */
@@ -339,13 +346,21 @@ struct ban_cell {
     int64_t until_ms;
     int64_t ended_ms;
     uint32_t lifted_by;
-    uint32_t zero;
-    uint64_t zeros[5]; /* room for where its evidence begins */
+    uint32_t after; /* failures for which packets passed in spite of it */
+    int64_t enforced_ms;
+    int64_t after_first_ms;
+    int64_t after_last_ms;
+    uint16_t after_seconds;
+    uint8_t after_services;
+    uint8_t zero[5];
+    uint64_t zeros[1]; /* room for where its evidence begins */
 };
 
 _Static_assert(sizeof(struct ban_cell) == CELL_SIZE, "layout");
 _Static_assert(offsetof(struct ban_cell, table_id) == 32 &&
-                   offsetof(struct ban_cell, ended_ms) == 72,
+                   offsetof(struct ban_cell, ended_ms) == 72 &&
+                   offsetof(struct ban_cell, enforced_ms) == 88 &&
+                   offsetof(struct ban_cell, after_seconds) == 112,
                "layout");
 
 /* One line of evidence. It has a sequence as cells have, and a checksum of its own: it is longer.
@@ -496,7 +511,36 @@ struct table_header {
     _Alignas(64) struct table_tally tallies[TABLE_TALLIES];
 };
 
-_Static_assert(sizeof(struct table_header) <= TABLE_HEADER_SIZE, "the header fits its page");
+/* A client that was not banned because others come through it. In the header's page, but behind the
+ * header: in a file of an earlier version these bytes are zero, and so the cells free.
+ *
+ *      0      8         24     32       36  40      48     56  128
+ *      ┌──────┬─────────┬──────┬────────┬───┬───────┬──────┬───┐
+ *      │ head │ address │ kind │ spared │ 0 │ first │ last │ 0 │
+ *      └──────┴─────────┴──────┴────────┴───┴───────┴──────┴───┘
+ */
+struct gateway_cell {
+    struct cell_head head; /* used: 1; own: whether it has been told */
+    uint8_t address[16];
+    uint8_t prefix;
+    uint8_t jail;
+    uint8_t users; /* that logged in through it; 0: it is of a network of this machine */
+    uint8_t zero[5];
+    uint32_t spared; /* bans */
+    uint32_t zero2;
+    int64_t first_ms;
+    int64_t last_ms;
+    uint64_t zeros[9];
+};
+
+_Static_assert(sizeof(struct gateway_cell) == CELL_SIZE, "layout");
+_Static_assert(offsetof(struct gateway_cell, spared) == 32 &&
+                   offsetof(struct gateway_cell, last_ms) == 48,
+               "layout");
+
+#define TABLE_GATEWAYS_OFFSET (TABLE_HEADER_SIZE - TABLE_GATEWAYS * CELL_SIZE)
+
+_Static_assert(sizeof(struct table_header) <= TABLE_GATEWAYS_OFFSET, "the header fits its page");
 
 #define GUARD_FACTOR UINT64_C(0x9e3779b97f4a7c15)
 

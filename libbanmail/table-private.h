@@ -65,6 +65,8 @@ struct stripe {
     _Alignas(64) pthread_mutex_t lock;
 };
 
+#define BITELESS 16 /* bans that do not bite, found since somebody asked */
+
 enum ban_list { LIST_PENDING, LIST_UNRECORDED, LIST_OVER, BAN_LISTS };
 
 struct ban_link {
@@ -96,6 +98,9 @@ struct bans {
     unsigned most_a_minute; /* bans that jails may make; 0: no limit */
     unsigned in_minute;
     int64_t minute;
+    _Atomic uint64_t after;   /* failures for which packets passed in spite of a ban */
+    uint32_t found[BITELESS]; /* the slots of those that nobody has been told of */
+    unsigned found_count;
 };
 
 struct table {
@@ -236,6 +241,9 @@ bool table_has_jail(const struct table *table, unsigned index);
 /* Frees the places of the ring that a killed writer left half written. */
 void table_attach_evidence(struct table *table);
 
+/* Frees the cells of gateways that are not whole. */
+void table_attach_gateways(struct table *table);
+
 /* ---- for a change of shape: puts what another file held into this one ---- */
 
 void table_adopt_record(struct table *table, const struct record *record, int64_t now_ms);
@@ -243,6 +251,7 @@ uint32_t table_adopt_ban(struct table *table, const struct ban_cell *ban); /* it
 
 void table_adopt_evidence(struct table *table, const struct table *old);
 void table_adopt_health(struct table *table, const struct table *old);
+void table_adopt_gateways(struct table *table, const struct table *old);
 
 /* ---- pause, and the limit on bans a minute: table-health.c; bans.lock is held ---- */
 
@@ -260,6 +269,18 @@ enum ban_outcome table_want_ban(struct table *table, const struct ban *ban, int6
 /* Whether the slot holds a ban of just this client, live at now_ms. Takes no lock. */
 bool table_ban_is_live(const struct table *table, uint32_t slot, const struct record_key *key,
                        int64_t now_ms);
+
+static inline bool
+table_is_ban_of(const struct ban_cell *cell, const struct record_key *key)
+{
+    return memcmp(cell->address, key->address, sizeof cell->address) == 0 &&
+           cell->prefix == key->prefix && cell->jail == key->jail && cell->scope == key->scope;
+}
+
+/* `attempts` failures have come of a client whose latest ban is in this slot, with a packet that
+ * passed at failure->passed_ms (not 0): table-bite.c says what that means. */
+void table_note_passed(struct table *table, uint32_t slot, const struct record_key *key,
+                       const struct table_failure *failure, unsigned attempts, int64_t stamp_ms);
 
 /* Lifts the ban in the slot, if it is one of just this client and live. Returns whether it did. */
 bool table_lift_ban(struct table *table, uint32_t slot, const struct record_key *key,

@@ -335,10 +335,10 @@ make_ban(struct counting *counting)
     enum ban_outcome outcome;
     uint32_t slot;
 
-    if (ban.until_ms <= counting->now_ms) {
+    if (ban.until_ms <= counting->now_ms || counting->failure->is_gateway) {
         clear_stamps(counting);
         counting->left = counting->jail->maxretry;
-        return TABLE_LATE;
+        return ban.until_ms <= counting->now_ms ? TABLE_LATE : TABLE_SPARED;
     }
     outcome = table_want_ban(counting->table, &ban, counting->now_ms, &slot);
     counting->left = 1;
@@ -348,6 +348,16 @@ make_ban(struct counting *counting)
         counting->left = 0;
     }
     return verdicts[outcome];
+}
+
+/* The latest ban may be in force, and its client got through. Apart, as not to cost where none is.
+ */
+static __attribute__((noinline)) void
+note_passed(const struct counting *counting, unsigned attempts)
+{
+    if (counting->record.ban != 0 && counting->failure->passed_ms != 0)
+        table_note_passed(counting->table, counting->record.ban - 1, &counting->key,
+                          counting->failure, attempts, counting->stamp_ms);
 }
 
 /* Adds the failures to the record and says what follows. */
@@ -365,11 +375,14 @@ judge(struct counting *counting, unsigned attempts)
         insert_stamp(record, counting->stamp_s, attempted, &counting->changed);
 
     within = record->head.own;
-    if (within >= jail->maxretry && jail_decide(jail, record->stamps, record->head.own, &within))
+    if (within >= jail->maxretry && jail_decide(jail, record->stamps, record->head.own, &within)) {
+        note_passed(counting, attempts);
         return make_ban(counting);
+    }
     counting->left = within < jail->maxretry ? jail->maxretry - within : 1;
     if (record->ban == 0)
         return TABLE_COUNTED;
+    note_passed(counting, attempts);
     if (table_ban_is_live(counting->table, record->ban - 1, &record->key, counting->now_ms)) {
         counting->left = 0;
         return TABLE_KNOWN;

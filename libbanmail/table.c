@@ -340,6 +340,7 @@ attach(struct table *table, const struct table_options *options)
     if (error)
         return error;
     table_attach_evidence(table);
+    table_attach_gateways(table);
     keep_jails(table, jails_used);
     if (dropped_records + dropped_bans > 0)
         report_say(options->report, LOG_WARNING,
@@ -422,6 +423,7 @@ adopt(struct table *table, const struct table *old, const struct table_options *
     find_same_ports(table);
     adopt_header(table->header, old->header);
     table_adopt_health(table, old);
+    table_adopt_gateways(table, old);
     table_adopt_evidence(table, old);
     table->bans.last_id = old->bans.last_id;
     table->bans.latest_ms = old->bans.latest_ms;

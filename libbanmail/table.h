@@ -107,6 +107,10 @@ struct table_failure {
     uint64_t session_hash;
     unsigned attempts; /* 1..OFFENCE_ATTEMPTS_MAX */
     int64_t stamp_ms;  /* when it happened */
+    int64_t passed_ms; /* a packet of the client came through this machine's kernel for it, then or
+                          later; 0: that is not known */
+    uint8_t services;  /* BITE_… that it came to */
+    bool is_gateway;   /* is never banned: TABLE_SPARED instead */
 };
 
 /* One attempt counts once, however many lines tell of it: for each client, user and service within
@@ -123,6 +127,7 @@ enum table_verdict {
     TABLE_FULL,   /* would make a ban, but there are max_bans: the counters stay as they are */
     TABLE_HELD_BACK, /* likewise, but jails have made as many bans this minute as they may */
     TABLE_PROLONGED, /* the threshold again, while banned: the ban ends later now: wake both */
+    TABLE_SPARED,    /* would make or prolong a ban, but the client is a gateway */
 };
 
 /* Counts `attempts` failures of a client in a jail (an index from table_jail). A ban begins with
@@ -178,9 +183,15 @@ struct ban {
     enum offence_class class; /* of the deciding line */
     int64_t first_ms;         /* the oldest failure counted */
     int64_t since_ms;
-    int64_t until_ms;   /* TABLE_FOREVER_MS: for ever */
-    int64_t ended_ms;   /* when OVER or LIFTED */
-    uint32_t lifted_by; /* user id of who lifted it */
+    int64_t until_ms;    /* TABLE_FOREVER_MS: for ever */
+    int64_t ended_ms;    /* when OVER or LIFTED */
+    uint32_t lifted_by;  /* user id of who lifted it */
+    int64_t enforced_ms; /* the kernel has it without a break since then; 0: it has not */
+    /* failures for which packets passed all the same, see bite.h */
+    uint32_t after;         /* how many */
+    uint16_t after_seconds; /* in how many different seconds */
+    uint8_t after_services; /* BITE_… that they came to */
+    int64_t after_first_ms, after_last_ms;
 };
 
 /* Wants a ban: of source, jail, scope, failures, origin, class, first_ms, since_ms, until_ms and,
