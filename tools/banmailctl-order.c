@@ -33,6 +33,8 @@ struct outcome {
     unsigned bans; /* how many were changed */
     int64_t until_ms;
     struct bans lifted; /* what an unban found before it */
+    bool is_gateway;    /* what a ban has banned; */
+    unsigned users;     /* so many log in through it, 0: it is of a network of this machine */
     char error[PLACE_REASON_SIZE];
 };
 
@@ -98,7 +100,7 @@ read_answer(struct outcome *outcome, const char *answer)
 {
     struct fjson_object *object = object_parse(answer, strlen(answer)), *done;
     char text[COMMAND_SIZE];
-    int64_t bans = 0;
+    int64_t bans = 0, users = 0;
 
     if (object && fjson_object_object_get_ex(object, "done", &done))
         outcome->done = fjson_object_get_boolean(done);
@@ -109,6 +111,9 @@ read_answer(struct outcome *outcome, const char *answer)
     else
         fail(outcome, EXIT_UNREACHABLE, "rsyslogd's answer makes no sense: %s",
              words_clean(answer, text, sizeof(text)));
+    outcome->is_gateway =
+        outcome->done && object_integer(object, "users", 0, UINT32_MAX, &users) == 0;
+    outcome->users = (unsigned)users;
     fjson_object_put(object);
 }
 
@@ -240,6 +245,13 @@ print_banned(const struct order *order, const struct outcome *outcome, const cha
                words_stamp(outcome->until_ms, stamp));
     printf("  lift it with: banmailctl %s%s%sunban %s\n", table ? "--table " : "",
            table ? table : "", table ? " " : "", source);
+    if (outcome->is_gateway && outcome->users > 0)
+        printf("  careful: it looks like a gateway, %u users have logged in through it within a "
+               "day\n",
+               outcome->users);
+    else if (outcome->is_gateway)
+        printf("  careful: it is in a private network of this machine; others may come through "
+               "it\n");
     if (!source_is_v4(&outcome->source) && outcome->source.prefix == SOURCE_HOST_PREFIX) {
         network = source_mask(&outcome->source, 32, 64);
         printf("  an IPv6 client mostly owns its whole /64: banmailctl ban %s\n",
@@ -307,6 +319,8 @@ outcome_json(const struct order *order, const struct outcome *outcome)
                                                &outcome->lifted.ban[i].source, source)));
         fjson_object_object_add(object, "lifted", lifted);
     }
+    if (order->ban)
+        words_add_bool(object, "gateway", outcome->is_gateway);
     if (outcome->error[0])
         words_add_string(object, "error", outcome->error);
     else

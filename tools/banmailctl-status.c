@@ -14,17 +14,21 @@
 
 #include "banmailctl.h"
 #include "banmailctl-bans.h"
+#include "banmailctl-bite.h"
 #include "banmailctl-place.h"
 #include "banmailctl-words.h"
+#include "bite.h"
 #include "condition.h"
 #include "ledger.h"
+#include "policy.h"
 
-#define TROUBLE_SIZE    768
+#define TROUBLE_SIZE    1536
 #define PENDING_WAIT_MS 500 /* a ban of this moment is no trouble yet */
 #define POLL_MS         5
 
 struct summary {
     struct condition_facts facts;
+    struct firewall_policy policy;
     uint32_t conditions;
     struct bans bans;
     size_t tracked, v4;
@@ -160,6 +164,19 @@ tell_waiting(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 }
 
 static void
+tell_bite(const struct condition_facts *facts, char text[TROUBLE_SIZE])
+{
+    char source[SOURCE_TEXT_SIZE], why[BITE_TEXT_SIZE];
+
+    source_print(&facts->first.source, source);
+    snprintf(text, TROUBLE_SIZE,
+             "%zu ban%s not bite: they are in force, but failures of their clients go on, as of "
+             "%s; %s; see banmailctl why %s",
+             facts->biteless, facts->biteless == 1 ? " does" : "s do", source,
+             bite_explain(&facts->first, &facts->jail, facts->set, why), source);
+}
+
+static void
 tell_backend(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 {
     const struct table_outage *outage = &facts->health.outage;
@@ -192,14 +209,18 @@ static void (*const tell[CONDITIONS])(const struct condition_facts *facts,
     [CONDITION_SILENT] = tell_silent,       [CONDITION_UNMATCHED] = tell_unmatched,
     [CONDITION_LOST] = tell_lost,           [CONDITION_KERNEL] = tell_kernel,
     [CONDITION_WAITING] = tell_waiting,     [CONDITION_BACKEND] = tell_backend,
-    [CONDITION_FULL] = tell_full,
+    [CONDITION_FULL] = tell_full,           [CONDITION_BITE] = tell_bite,
 };
 
 static int
-summarize(const struct table *table, int64_t silent_ms, struct summary *summary)
+summarize(const struct place *place, const struct table *table, int64_t silent_ms,
+          struct summary *summary)
 {
     wait_for_pending(table);
     condition_read(table, banmailctl_now_ms(), &summary->facts);
+    policy_read(place->table, &summary->policy);
+    summary->facts.set =
+        summary->policy.set[source_is_v4(&summary->facts.first.source) ? FIREWALL_V4 : FIREWALL_V6];
     summary->conditions = condition_find(&summary->facts, silent_ms);
     summary->tracked = table_tracked(table);
     if (bans_read(table, summary->facts.now_ms, &summary->bans) < 0)
@@ -305,6 +326,7 @@ static void
 print_text(const struct place *place, const struct table *table, const struct summary *summary)
 {
     print_verdict(summary);
+    gateways_print(table, summary->facts.now_ms);
     print_rsyslogd(place, summary);
     print_jails(table, summary);
     print_numbers(summary);
@@ -468,6 +490,9 @@ print_json(const struct place *place, const struct table *table, const struct su
     fjson_object_object_add(object, "jails", jails_json(table, summary));
     fjson_object_object_add(object, "now", numbers_json(summary));
     fjson_object_object_add(object, "health", health_json(summary));
+    fjson_object_object_add(object, "notBiting",
+                            biteless_json(table, &summary->bans, summary->facts.now_ms));
+    fjson_object_object_add(object, "gateways", gateways_json(table, summary->facts.now_ms));
     fjson_object_object_add(object, "totals", totals_json(&summary->facts.status));
     words_print_json(object);
 }
@@ -483,7 +508,7 @@ status_main(const struct invocation *invocation)
 
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
         return status;
-    if (summarize(table, silent_ms, &summary) < 0)
+    if (summarize(&place, table, silent_ms, &summary) < 0)
         status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     else {
         (invocation->json ? print_json : print_text)(&place, table, &summary);

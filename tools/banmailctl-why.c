@@ -16,11 +16,13 @@
 
 #include "banmailctl.h"
 #include "banmailctl-bans.h"
+#include "banmailctl-bite.h"
 #include "banmailctl-others.h"
 #include "banmailctl-place.h"
 #include "banmailctl-story.h"
 #include "banmailctl-words.h"
 #include "command.h"
+#include "gateway.h"
 #include "object.h"
 #include "table-health.h"
 
@@ -112,6 +114,7 @@ print_ban(struct why *why, const struct ban *ban)
         printf("  NOT IN FORCE: ombanmail is paused (banmailctl resume)\n");
     else if (ban->state == BAN_WANTED)
         printf("  NOT IN FORCE YET: it waits for the kernel, see banmailctl status\n");
+    biteless_print(&why->place, why->table, ban, why->now_ms, "  ");
     if (ban->origin == BAN_BY_HAND)
         return;
     story_of_ban(why->table, why->ledger, ban, &lines);
@@ -138,6 +141,7 @@ ban_json(struct why *why, const struct ban *ban)
     }
     object = story_row_json(&row);
     words_add_bool(object, "enforced", ban->state == BAN_ENFORCED && !why->is_paused);
+    fjson_object_object_add(object, "notBiting", biteless_ban_json(ban, why->now_ms));
     story_of_ban(why->table, why->ledger, ban, &lines);
     fjson_object_object_add(object, "lines", story_lines_json(&lines));
     words_add_number(object, "linesMissing",
@@ -157,6 +161,8 @@ struct found {
     enum allowed allowed;
     char entry[SOURCE_TEXT_SIZE];
     char allowed_jail[JAIL_NAME_SIZE]; /* the only one that allows it; "": all do */
+    bool is_gateway;
+    struct table_gateway gateway;
 };
 
 static void
@@ -169,6 +175,7 @@ look_up(struct why *why, const struct source *source, struct found *found)
     story_of_source(why->table, source, &found->lines);
     story_earlier(why->ledger, source, &found->earlier);
     others_ask(source, OTHERS_TIMEOUT_MS, &found->others);
+    found->is_gateway = gateways_find(why->table, source, why->now_ms, &found->gateway);
     found->allowed = ask_allowed(why, source, found->entry, found->allowed_jail);
     why->any_banned |= found->ban_count > 0;
     why->any_known |= found->ban_count > 0 || found->lines.count > 0 || found->earlier.count > 0;
@@ -258,12 +265,14 @@ print_not_banned(const struct found *found)
 static void
 print_found(struct why *why, const struct found *found)
 {
-    char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4];
+    char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], text[GATEWAY_TEXT_SIZE];
 
     for (unsigned i = 0; i < found->ban_count; i++)
         print_ban(why, found->bans[i]);
     if (found->ban_count == 0)
         print_not_banned(found);
+    if (found->is_gateway)
+        printf("  gateway: %s\n", gateway_explain(&found->gateway, text));
     print_earlier(why, &found->earlier);
     if (found->allowed == ALLOWED_YES && found->allowed_jail[0])
         printf("  allow list: the entry %s of jail %s holds it, so that jail never bans it\n",
@@ -324,6 +333,8 @@ found_json(struct why *why, const struct found *found)
     else
         fjson_object_object_add(object, "allowedJail", NULL);
     words_add_bool(object, "allowListKnown", found->allowed != ALLOWED_UNKNOWN);
+    fjson_object_object_add(object, "gateway",
+                            found->is_gateway ? gateway_json(why->table, &found->gateway) : NULL);
     if (found->others.was_asked)
         words_add_bool(object, "inKernel", found->others.is_enforced);
     else

@@ -18,6 +18,7 @@
 
 #include "conf.h"
 #include "errmsg.h"
+#include "glbl.h"
 #include "msg.h"
 #include "rsconf.h"
 #include "syslogd-types.h"
@@ -30,12 +31,16 @@
 #include "stamp.h"
 #include "statistics.h"
 #include "table-health.h"
+#include "warnings.h"
 
 /* a directory of at most 80 characters, and the name of a file of ours */
 #define FILE_PATH_SIZE 128
 #define TABLE_NAME     "table"
 #define LEDGER_NAME    "ledger.db"
 #define LOOK_MS        2000 /* at what is wrong */
+
+DEFobjStaticHelpers
+DEFobjCurrIf(glbl)
 
 struct engine engine = {.listen_socket = -1,
                         .readers = READERS_INITIALIZER,
@@ -312,6 +317,7 @@ count_conditions(const struct condition_facts *facts)
         [CONDITION_WAITING] = STATISTIC_TROUBLE_WAITING,
         [CONDITION_BACKEND] = STATISTIC_TROUBLE_BACKEND,
         [CONDITION_FULL] = STATISTIC_TROUBLE_FULL,
+        [CONDITION_BITE] = STATISTIC_TROUBLE_BITE,
     };
     const uint32_t found = condition_find(facts, CONDITION_SILENT_MS);
 
@@ -373,6 +379,7 @@ look_at_conditions(void)
     condition_read(engine.table, now_ms, &facts);
     note_losses(&facts);
     note_evictions(&facts.status);
+    statistics_set(STATISTIC_NOT_BITING, facts.biteless);
     const size_t pending_now = facts.pending;
     if (pending < pending_now)
         facts.pending = pending;
@@ -446,6 +453,7 @@ say_news(void)
     look_at_conditions();
     follow_hangup();
     say_what_stamps_are_like();
+    warnings_say();
     while (engine.backend != NULL && backend_news(engine.backend, engine_now_ms(), text))
         report_say(&engine_report, LOG_WARNING, "%s", text);
 }
@@ -460,6 +468,7 @@ start_scribe(const struct parameters *parameters)
                                            .socket_path = socket_path,
                                            .allow = allow_in_force,
                                            .is_allowed_in_jail = is_allowed_in_jail,
+                                           .gateways = engine.gateways,
                                            .look = say_news,
                                            .retention_s = parameters->retention_s,
                                            .command_group = parameters->command_group,
@@ -471,6 +480,25 @@ start_scribe(const struct parameters *parameters)
     const int error = scribe_start(&engine.scribe, &options, engine.listen_socket);
     if (error != 0)
         LogError(-error, RS_RET_ERR, "ombanmail: no ledger and no commands: thread not started");
+}
+
+/* As rsyslogd names this machine in the messages of its own inputs. A new name counts from the next
+ * start on. */
+static void
+learn_host(void)
+{
+    rsRetVal iRet;
+
+    engine.host[0] = '\0';
+    CHKiRet(objGetObjInterface(&obj));
+    CHKiRet(objUse(glbl, CORE_COMPONENT));
+    snprintf(engine.host, sizeof(engine.host), "%s", (const char *)glbl.GetLocalHostName());
+    objRelease(glbl, CORE_COMPONENT);
+finalize_it:
+    if (iRet != RS_RET_OK)
+        LogError(0, iRet,
+                 "ombanmail: bans that do not bite are not looked for: this host's name "
+                 "is not known");
 }
 
 rsRetVal
@@ -496,7 +524,11 @@ engine_prepare(modConfData_t *configuration)
     configuration->active = true;
     CHKiRet(watch_stamps(parameters));
     engine.backend = backend_new(engine.table);
+    if (parameters->spares_gateways)
+        engine.gateways = gateway_new(parameters->gateway_users);
+    learn_host();
     engine.evidence = parameters->evidence;
+    warnings_begin(parameters);
     table_set_ban_rate(engine.table, parameters->max_ban_rate);
     register_jails(configuration->instances);
     table_set_manual_ports(engine.table, &parameters->jail.ports);
@@ -526,10 +558,12 @@ engine_end(void)
     scribe_stop(engine.scribe); /* first: it wakes the keeper */
     keeper_stop(engine.keeper);
     backend_free(engine.backend);
+    gateway_free(engine.gateways);
     table_close(engine.table);
     stamp_free(engine.stamps);
     msgPropDescrDestruct(&engine.received_field);
     engine.backend = NULL;
+    engine.gateways = NULL;
     engine.keeper = NULL;
     engine.scribe = NULL;
     engine.table = NULL;

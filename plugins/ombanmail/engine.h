@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "backend.h"
+#include "gateway.h"
 #include "keeper.h"
 #include "parameters.h"
 #include "readers.h"
@@ -18,6 +19,8 @@
 #include "table.h"
 
 /* rsyslog's headers are included by the .c files: they must come first there. */
+
+#define ENGINE_HOST_SIZE 256
 
 /* One action. The name is rsyslog's. */
 typedef struct _instanceData {
@@ -43,9 +46,11 @@ struct engine {
     struct table *table;
     struct keeper *keeper;
     struct scribe *scribe;
-    struct backend *backend;    /* may be NULL: then every failure is its client's */
-    struct allow_list *allow;   /* the module's: for every action, and for banmailctl */
-    struct stamp_watch *stamps; /* of every host that sends */
+    struct backend *backend;     /* may be NULL: then every failure is its client's */
+    struct gateways *gateways;   /* NULL: nobody is spared for being one */
+    char host[ENGINE_HOST_SIZE]; /* this machine, as its own messages name it */
+    struct allow_list *allow;    /* the module's: for every action, and for banmailctl */
+    struct stamp_watch *stamps;  /* of every host that sends */
     struct stamp_bounds stamp_bounds;
     msgPropDescr_t received_field; /* when rsyslogd took the message in */
     enum evidence_mode evidence;

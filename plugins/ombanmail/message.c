@@ -18,6 +18,7 @@
 #include "template.h"
 
 #include "backend.h"
+#include "bite.h"
 #include "engine.h"
 #include "message.h"
 #include "offence.h"
@@ -25,6 +26,8 @@
 #include "statistics.h"
 #include "table-evidence.h"
 #include "table-health.h"
+
+#define LIVE_MS 60000 /* a line's stamp may be as far from the clock: not held up on its way */
 
 /* ---- a message becomes a failure ---- */
 
@@ -133,6 +136,48 @@ read_offence(smsg_t *message, struct fjson_object *fields, struct offence *offen
     return true;
 }
 
+/* In a network in which somebody is allow-listed clients are counted, and banned, one by one. */
+static const struct jail *
+jail_of(const instanceData *instance, const struct source *client)
+{
+    const struct jail *const jail = &instance->parameters.jail;
+    const struct source network = source_mask(client, jail->v4_bits, jail->v6_bits);
+
+    if (allow_overlaps(allow_list_now(engine.allow), &network) ||
+        allow_overlaps(allow_list_now(instance->parameters.allow), &network))
+        return &instance->single;
+    return jail;
+}
+
+/* Every user who logs in tells whom his address is shared with. */
+static void
+note_login(const instanceData *instance, const struct offence *offence,
+           const struct backend_line *line, struct reader *worker)
+{
+    const struct jail *jail;
+    struct source source;
+
+    if (engine.gateways == NULL || offence->class != OFFENCE_LOGIN_OK || !offence->has_client)
+        return;
+    readers_begin(worker);
+    jail = jail_of(instance, &offence->client);
+    readers_end(worker);
+    source = source_mask(&offence->client, jail->v4_bits, jail->v6_bits);
+    gateway_login(engine.gateways, &source, offence->user_hash, line->stamp_ms);
+}
+
+/* When packets for this line came through this machine's kernel; 0 where that is not known. Of
+ * another host's clients it sees none, and what a queue or a file has held tells of earlier bans.
+ */
+static int64_t
+passed_of(const struct offence *offence, const struct backend_line *line)
+{
+    if (line->stamp_ms < line->now_ms - LIVE_MS || line->stamp_ms > line->now_ms + LIVE_MS ||
+        strcasecmp(line->host, engine.host) != 0)
+        return 0;
+    return bite_passed_ms(offence, line->stamp_ms);
+}
+
 /* A failure of a user who does not exist is one in a jail that does not tell them apart. */
 static enum offence_class
 class_in(const struct jail *jail, enum offence_class class)
@@ -163,30 +208,52 @@ failure_of(smsg_t *message, const instanceData *instance, const struct offence *
                             : hash_bytes(HASH_START, offence->session, offence->session_length),
         .attempts = offence->attempts,
         .stamp_ms = line->stamp_ms,
+        .passed_ms = passed_of(offence, line),
+        .services = bite_service(offence->service, offence->service_length),
     };
     return true;
 }
 
 /* ---- a failure becomes a count ---- */
 
+/* This machine's own address in the network of a bridge is on the allow list as all its own are.
+ * But it is what clients of a container's published port may come from: to be told, it counts. */
 static bool
-is_allow_listed(const instanceData *instance, const struct source *client)
+is_allow_listed(const instanceData *instance, const struct table_failure *failure,
+                enum gateway_kind gateway)
 {
-    return allow_match(allow_list_now(engine.allow), client, NULL) ||
-           allow_match(allow_list_now(instance->parameters.allow), client, NULL);
+    struct source entry;
+
+    if (allow_match(allow_list_now(instance->parameters.allow), &failure->client, NULL))
+        return true;
+    return allow_match(allow_list_now(engine.allow), &failure->client, &entry) &&
+           !(gateway == GATEWAY_OWN && entry.prefix == SOURCE_HOST_PREFIX);
 }
 
-/* In a network in which somebody is allow-listed clients are counted, and banned, one by one. */
-static const struct jail *
-jail_of(const instanceData *instance, const struct source *client)
+static enum gateway_kind
+gateway_of(const struct jail *jail, const struct table_failure *failure,
+           const struct backend_line *line, unsigned *users)
 {
-    const struct jail *const jail = &instance->parameters.jail;
-    const struct source network = source_mask(client, jail->v4_bits, jail->v6_bits);
+    const struct source source = source_mask(&failure->client, jail->v4_bits, jail->v6_bits);
 
-    if (allow_overlaps(allow_list_now(engine.allow), &network) ||
-        allow_overlaps(allow_list_now(instance->parameters.allow), &network))
-        return &instance->single;
-    return jail;
+    *users = 0;
+    if (engine.gateways == NULL)
+        return GATEWAY_NONE;
+    return gateway_find(engine.gateways, &source, line->now_ms, users);
+}
+
+static void
+note_gateway(const instanceData *instance, const struct jail *jail,
+             const struct table_failure *failure, const struct backend_line *line, unsigned users)
+{
+    const struct table_gateway gateway = {
+        .source = source_mask(&failure->client, jail->v4_bits, jail->v6_bits),
+        .jail = (uint8_t)instance->jail_index,
+        .users = (uint8_t)users,
+    };
+
+    statistics_count(STATISTIC_GATEWAYS_SPARED);
+    table_note_gateway(engine.table, &gateway, line->now_ms);
 }
 
 /* Before the failure counts: the scribe, woken by a ban, finds its last line as well. */
@@ -250,16 +317,17 @@ remember(const instanceData *instance, const struct jail *jail, const struct off
 
 static void
 count_failure(smsg_t *message, instanceData *instance, const struct offence *offence,
-              const struct backend_line *line, const struct table_failure *failure)
+              const struct backend_line *line, struct table_failure *failure)
 {
     const struct jail *const jail = jail_of(instance, &failure->client);
     const bool has_allowed_neighbours = jail == &instance->single;
+    unsigned attempts, users;
+    const enum gateway_kind gateway = gateway_of(jail, failure, line, &users);
     enum table_verdict verdict;
-    unsigned attempts;
 
     statistics_count(STATISTIC_FAILURES);
     if (has_allowed_neighbours && /* else none of the lists has an entry in its network */
-        is_allow_listed(instance, &failure->client)) {
+        is_allow_listed(instance, failure, gateway)) {
         statistics_count(STATISTIC_ALLOW_LISTED);
         return;
     }
@@ -275,6 +343,7 @@ count_failure(smsg_t *message, instanceData *instance, const struct offence *off
         return;
     }
     keep_evidence(message, instance, offence, failure, attempts);
+    failure->is_gateway = gateway != GATEWAY_NONE;
     verdict =
         table_count(engine.table, instance->jail_index, jail, failure, attempts, line->now_ms);
     remember(instance, jail, offence, line, failure, attempts, verdict == TABLE_BANNED);
@@ -284,6 +353,8 @@ count_failure(smsg_t *message, instanceData *instance, const struct offence *off
         statistics_count(STATISTIC_BANS_HELD_BACK);
     if (verdict == TABLE_BANNED)
         statistics_count(STATISTIC_BANS);
+    if (verdict == TABLE_SPARED)
+        note_gateway(instance, jail, failure, line, users);
     if (verdict == TABLE_BANNED || verdict == TABLE_PROLONGED)
         engine_wake();
 }
@@ -304,6 +375,7 @@ take_line(smsg_t *message, instanceData *instance, struct fjson_object *fields,
     line = line_of(message); /* also of what does not count: the host's clock is known by then */
     if (engine.backend != NULL && backend_hear(engine.backend, &line, &offence))
         engine_wake();
+    note_login(instance, &offence, &line, worker);
     if (!failure_of(message, instance, &offence, &line, &failure))
         return false;
     readers_begin(worker);

@@ -33,6 +33,7 @@
 #include "engine.h"
 #include "message.h"
 #include "statistics.h"
+#include "table-bite.h"
 #include "version.h"
 
 MODULE_TYPE_OUTPUT
@@ -236,6 +237,8 @@ read_thread_statistics(void)
         scribe_read_statistics(engine.scribe, &scribe);
     if (engine.backend != NULL)
         backend_read_statistics(engine.backend, engine_now_ms(), &backend);
+    if (engine.table != NULL)
+        statistics_set(STATISTIC_AFTER_BAN, table_after_bans(engine.table));
     statistics_set(STATISTIC_ENFORCED, keeper.enforced);
     statistics_set(STATISTIC_REMOVED, keeper.removed);
     statistics_set(STATISTIC_REFUSED, keeper.refused);

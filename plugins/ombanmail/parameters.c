@@ -19,6 +19,7 @@
 #include "parserif.h"
 #include "rainerscript.h"
 
+#include "gateway.h"
 #include "offence.h"
 #include "parameters.h"
 #include "table.h"
@@ -167,6 +168,26 @@ read_max_ban_rate(const char *name, const char *word, struct parameters *paramet
     if (!read_number(name, word, 0, MAX_BAN_RATE_MAX, &number))
         return false;
     parameters->max_ban_rate = (unsigned)number;
+    return true;
+}
+
+static bool
+read_gateways(const char *name, const char *word, struct parameters *parameters)
+{
+    if (strcmp(word, "report") != 0 && strcmp(word, "ban") != 0)
+        return refuse(name, word, "report or ban is allowed");
+    parameters->spares_gateways = word[0] == 'r';
+    return true;
+}
+
+static bool
+read_gateway_users(const char *name, const char *word, struct parameters *parameters)
+{
+    unsigned long number;
+
+    if (!read_number(name, word, GATEWAY_USERS_MIN, GATEWAY_USERS_MAX, &number))
+        return false;
+    parameters->gateway_users = (unsigned)number;
     return true;
 }
 
@@ -400,6 +421,8 @@ static const struct parameter module_table[] = {
     {"flushOnShutdown", "flushonshutdown", eCmdHdlrString, read_flush_on_shutdown},
     {"evidence", "evidence", eCmdHdlrString, read_evidence},
     {"maxBanRate", "maxbanrate", eCmdHdlrString, read_max_ban_rate},
+    {"gateways", "gateways", eCmdHdlrString, read_gateways},
+    {"gatewayUsers", "gatewayusers", eCmdHdlrString, read_gateway_users},
     {"retention", "retention", eCmdHdlrString, read_retention},
     {"group", "group", eCmdHdlrString, read_group},
     {"commandGroup", "commandgroup", eCmdHdlrString, read_command_group},
@@ -503,6 +526,8 @@ parameters_read_module(struct nvlst *list, struct parameters *module)
                                   .max_stamp_ahead_s = STAMP_AHEAD_MAX_S,
                                   .evidence = EVIDENCE_REDACTED,
                                   .max_ban_rate = TABLE_BAN_RATE_DEFAULT,
+                                  .spares_gateways = true,
+                                  .gateway_users = GATEWAY_USERS_DEFAULT,
                                   .group = (gid_t)-1,
                                   .command_group = (gid_t)-1,
                                   .retention_s = DEFAULT_RETENTION_S,

@@ -31,11 +31,13 @@ struct parameters {
     char *set4, *set6; /* "inet blocklist bad_ips"; NULL: ours */
     bool flush_on_shutdown;
     enum evidence_mode evidence;
-    unsigned max_ban_rate; /* bans a minute, 0: no limit */
-    int64_t retention_s;   /* how long the ledger keeps what is over */
-    gid_t group;           /* whose members may read table and ledger; (gid_t)-1: rsyslogd's own */
-    gid_t command_group;   /* whose members may command; likewise */
-    uint64_t ledger_size;  /* bytes */
+    unsigned max_ban_rate;  /* bans a minute, 0: no limit */
+    bool spares_gateways;   /* they are reported, not banned */
+    unsigned gateway_users; /* so many logging in through an address make one */
+    int64_t retention_s;    /* how long the ledger keeps what is over */
+    gid_t group;            /* whose members may read table and ledger; (gid_t)-1: rsyslogd's own */
+    gid_t command_group;    /* whose members may command; likewise */
+    uint64_t ledger_size;   /* bytes */
     /* of an action; in the module they are what its actions begin with */
     struct jail jail;
     /* ignoreip and loopback; not read yet. The module's holds for every action, an action's for

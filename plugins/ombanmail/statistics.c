@@ -33,6 +33,9 @@ static const char *const names[STATISTICS] = {
     [STATISTIC_BANS_FULL] = "bans.full",
     [STATISTIC_BANS_HELD_BACK] = "bans.held.back",
     [STATISTIC_EVICTED] = "evicted",
+    [STATISTIC_GATEWAYS_SPARED] = "gateways.spared",
+    [STATISTIC_AFTER_BAN] = "after.ban",
+    [STATISTIC_NOT_BITING] = "not.biting",
     [STATISTIC_ENFORCED] = "enforced",
     [STATISTIC_REMOVED] = "removed",
     [STATISTIC_REFUSED] = "refused",
@@ -60,6 +63,7 @@ static const char *const names[STATISTICS] = {
     [STATISTIC_TROUBLE_WAITING] = "trouble.waiting",
     [STATISTIC_TROUBLE_BACKEND] = "trouble.backend",
     [STATISTIC_TROUBLE_FULL] = "trouble.full",
+    [STATISTIC_TROUBLE_BITE] = "trouble.bite",
 };
 
 DEFobjStaticHelpers DEFobjCurrIf(statsobj) DEFobjCurrIf(glbl)

@@ -1,0 +1,38 @@
+/* bite: what status and why say of bans that do not bite, and of gateways that were not banned.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAILCTL_BITE_H
+#define BANMAILCTL_BITE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "banmailctl-bans.h"
+#include "banmailctl-place.h"
+#include "table-gateway.h"
+
+struct fjson_object;
+
+/* The bans that do not bite, at most 100: an array. */
+struct fjson_object *biteless_json(const struct table *table, const struct bans *bans,
+                                   int64_t now_ms);
+
+/* What is known of one ban behind `indent`; nothing where it bites. */
+void biteless_print(const struct place *place, const struct table *table, const struct ban *ban,
+                    int64_t now_ms, const char *indent);
+
+/* Failures that came after it, as JSON; null where it bites. */
+struct fjson_object *biteless_ban_json(const struct ban *ban, int64_t now_ms);
+
+/* A line for each gateway that was not banned within a day. */
+void gateways_print(const struct table *table, int64_t now_ms);
+struct fjson_object *gateways_json(const struct table *table, int64_t now_ms);
+
+/* The gateway that holds the source or lies within it. Returns false when there is none. */
+bool gateways_find(const struct table *table, const struct source *source, int64_t now_ms,
+                   struct table_gateway *gateway);
+
+struct fjson_object *gateway_json(const struct table *table, const struct table_gateway *gateway);
+
+#endif
