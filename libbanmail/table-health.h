@@ -80,8 +80,8 @@ struct table_health {
 
 /* Whether the client in place `index` (0..capacity - 1) has as many failures as make a ban, but is
  * not banned: maxBanRate held it back, or there was no room. *ban is what it would be, with the
- * time of the latest failure as since_ms; its class is not known, and until_ms TABLE_FOREVER_MS. Any
- * thread, any process; 0.1 s for 1,000,000. */
+ * time of the latest failure as since_ms; its class is not known, and until_ms TABLE_FOREVER_MS.
+ * Any thread, any process; 0.1 s for 1,000,000. */
 bool table_read_spared(const struct table *table, uint32_t index, int64_t now_ms, struct ban *ban);
 
 /* Any thread, any process. */

@@ -158,8 +158,8 @@ add_losses(const statsobj_t *other, uint64_t sums[TABLE_LOSSES])
 }
 
 /* rsyslog has no lock for those who read its list, impstats among them. It grows while rsyslogd
- * starts: so the first time nothing is taken. It shrinks after the inputs were told to end, and have
- * ended: so from then on no more of it is looked at.
+ * starts: so the first time nothing is taken. It shrinks after the inputs were told to end, and
+ * have ended: so from then on no more of it is looked at.
  *
  * impstats may reset what it has printed: then all of it is new. */
 void
