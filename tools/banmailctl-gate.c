@@ -19,6 +19,7 @@
 #include "policy.h"
 #include "scribe.h"
 #include "banmailctl.h"
+#include "banmailctl-program.h"
 
 #define ANSWER_MS 900 /* each answer within a second */
 #define AGAIN_MS  20
@@ -127,16 +128,19 @@ gate_send(struct gate *gate, const char *request, char answer[COMMAND_SIZE],
           char reason[PLACE_REASON_SIZE])
 {
     const struct timespec pause = {.tv_nsec = AGAIN_MS * 1000000};
+    const int64_t deadline_ms = program_now_ms() + ANSWER_MS;
+    int64_t left_ms = ANSWER_MS;
     int status = -EBUSY;
 
     if (gate->table)
         return run_here(gate, request, answer);
-    for (int waited = 0; status == -EBUSY && waited < ANSWER_MS; waited += AGAIN_MS) {
-        if (waited)
-            nanosleep(&pause, NULL);
-        status = command_send(gate->place->socket, request, answer, ANSWER_MS);
+    while (status == -EBUSY && left_ms > 0) {
+        status = command_send(gate->place->socket, request, answer, (int)left_ms);
         if (status == -ENOENT || status == -ECONNREFUSED)
             status = run_here(gate, request, answer);
+        left_ms = deadline_ms - program_now_ms();
+        if (status == -EBUSY && left_ms > 0)
+            nanosleep(&pause, NULL);
     }
     if (status < 0)
         explain(gate, status, reason);
