@@ -191,6 +191,10 @@ table_file_open(const struct table_options *options, struct table *table, int *f
     int error;
 
     *file = open(options->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    if (*file < 0 && (errno == EISDIR || errno == ELOOP || errno == ENXIO)) {
+        *why = "it is no file";
+        return -EPROTO;
+    }
     if (*file < 0)
         return -errno;
     error = lock(*file, options->path);

@@ -208,7 +208,8 @@ struct table_shape {
 struct table_shape table_file_shape(const struct table_options *options);
 
 /* Opens, locks and maps what is at options->path. Returns 0; -ENOENT; -EBUSY; -EPROTO when it is no
- * table (then *file is open and locked, and `why` says why); another negative errno. */
+ * table (then *file is open and locked, if it is a file, and `why` says why); another negative
+ * errno. */
 int table_file_open(const struct table_options *options, struct table *table, int *file,
                     const char **why);
 

@@ -38,6 +38,8 @@
 #define TABLE_NAME     "table"
 #define LEDGER_NAME    "ledger.db"
 #define LOOK_MS        2000 /* at what is wrong */
+#define BUSY_PAUSE_MS  50   /* between tries to open a table that somebody has open */
+#define BUSY_MOST_MS   5000
 
 DEFobjStaticHelpers
 DEFobjCurrIf(glbl)
@@ -111,6 +113,21 @@ give_ledger(const struct parameters *parameters, uid_t owner, gid_t group)
     }
 }
 
+/* While no rsyslogd runs banmailctl opens the table itself: that takes moments. */
+static int
+open_when_free(const struct table_options *options)
+{
+    const struct timespec pause = {.tv_nsec = BUSY_PAUSE_MS * 1000000};
+    int error;
+
+    for (int waited_ms = 0;; waited_ms += BUSY_PAUSE_MS) {
+        error = table_open(options, &engine.table, &engine.table_is_new);
+        if (error != -EBUSY || waited_ms >= BUSY_MOST_MS)
+            return error;
+        nanosleep(&pause, NULL);
+    }
+}
+
 static rsRetVal
 open_table(const struct parameters *parameters, uid_t owner, gid_t group)
 {
@@ -128,7 +145,7 @@ open_table(const struct parameters *parameters, uid_t owner, gid_t group)
 
     engine_path(path, parameters->runtime_directory, TABLE_NAME);
     engine_path(ledger_path, parameters->state_directory, LEDGER_NAME);
-    error = table_open(&options, &engine.table, &engine.table_is_new);
+    error = open_when_free(&options);
     if (error == 0) {
         table_read_status(engine.table, &status);
         engine.evicted = status.evicted;
