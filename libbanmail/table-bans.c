@@ -327,6 +327,33 @@ free_slot(struct table *table)
     return slot;
 }
 
+/* ---- the limit on bans a minute ---- */
+
+void
+table_set_ban_rate(struct table *table, unsigned most_a_minute)
+{
+    table->bans.most_a_minute = most_a_minute;
+}
+
+/* bans.lock is held. False: it is held back, and counted. */
+static bool
+may_ban(struct table *table, int64_t now_ms)
+{
+    struct bans *bans = &table->bans;
+
+    if (bans->minute != now_ms / 60000) {
+        bans->minute = now_ms / 60000;
+        bans->in_minute = 0;
+    }
+    if (bans->most_a_minute == 0 || bans->in_minute < bans->most_a_minute) {
+        bans->in_minute++;
+        return true;
+    }
+    table_add(&table->header->held_back, 1);
+    atomic_store_explicit(&table->header->held_back_s, now_ms / 1000, memory_order_relaxed);
+    return false;
+}
+
 /* ---- wanting and lifting ---- */
 
 static struct ban_cell
@@ -409,7 +436,7 @@ want(struct table *table, const struct ban *ban, int64_t now_ms, uint32_t *slot)
         change(table, *slot, &cell);
         return BAN_PROLONGED;
     }
-    if (ban->origin == BAN_BY_JAIL && ban->id == 0 && !table_may_ban(table, now_ms))
+    if (ban->origin == BAN_BY_JAIL && ban->id == 0 && !may_ban(table, now_ms))
         return BAN_HELD_BACK;
     if ((*slot = free_slot(table)) == NONE)
         return BAN_NO_ROOM;
@@ -487,49 +514,31 @@ table_lift_ban(struct table *table, uint32_t slot, const struct record_key *key,
     return lifted;
 }
 
-#define ANY_JAIL TABLE_JAILS_MAX
-
 static bool
 is_meant(const struct ban_cell *cell, const struct source *source, unsigned jail)
 {
     return is_live_state(cell->head.used) && table_overlaps(source, cell->address, cell->prefix) &&
-           (jail == ANY_JAIL || cell->jail == jail);
+           (jail == TABLE_JAILS_MAX || cell->jail == jail);
 }
 
-static unsigned
-unban(struct table *table, const struct source *source, unsigned jail, uint32_t lifted_by,
-      int64_t now_ms)
+bool
+table_lift_overlapping(struct table *table, uint32_t slot, const struct source *source,
+                       unsigned jail, uint32_t lifted_by, int64_t now_ms)
 {
     struct ban_cell cell;
-    unsigned lifted = 0;
+    bool lifted = false;
 
-    for (uint32_t slot = 0; slot < table->max_bans; slot++) {
-        /* A look without the lock: what is banned at this very moment counts as later. */
-        load(table, slot, &cell);
-        if (!is_meant(&cell, source, jail))
-            continue;
-        pthread_mutex_lock(&table->bans.lock);
-        load(table, slot, &cell);
-        cell.lifted_by = lifted_by;
-        if (is_meant(&cell, source, jail))
-            lifted += lift(table, slot, &cell, BAN_LIFTED_BY_HAND, now_ms);
-        pthread_mutex_unlock(&table->bans.lock);
-    }
-    table_reset_records(table, source);
+    /* A look without the lock: what is banned at this very moment counts as later. */
+    load(table, slot, &cell);
+    if (!is_meant(&cell, source, jail))
+        return false;
+    pthread_mutex_lock(&table->bans.lock);
+    load(table, slot, &cell);
+    cell.lifted_by = lifted_by;
+    if (is_meant(&cell, source, jail))
+        lifted = lift(table, slot, &cell, BAN_LIFTED_BY_HAND, now_ms);
+    pthread_mutex_unlock(&table->bans.lock);
     return lifted;
-}
-
-unsigned
-table_unban(struct table *table, const struct source *source, uint32_t lifted_by, int64_t now_ms)
-{
-    return unban(table, source, ANY_JAIL, lifted_by, now_ms);
-}
-
-unsigned
-table_unban_jail(struct table *table, const struct source *source, unsigned jail_index,
-                 uint32_t lifted_by, int64_t now_ms)
-{
-    return unban(table, source, jail_index, lifted_by, now_ms);
 }
 
 /* ---- the clock ---- */
@@ -557,12 +566,11 @@ shift_back(struct table *table, int64_t by_ms)
 }
 
 unsigned
-table_expire(struct table *table, int64_t now_ms, int64_t *next_ms)
+table_expire_bans(struct table *table, int64_t now_ms, int64_t *next_ms)
 {
     struct bans *bans = &table->bans;
     unsigned expired = 0, now_expired;
     struct ban_cell cell;
-    int64_t pause_end_ms = table_end_pause(table, now_ms);
 
     do {
         now_expired = 0;
@@ -580,8 +588,6 @@ table_expire(struct table *table, int64_t now_ms, int64_t *next_ms)
             now_expired++;
         }
         *next_ms = bans->heap_count > 0 ? heap_until(table, 0) : TABLE_FOREVER_MS;
-        if (*next_ms > pause_end_ms)
-            *next_ms = pause_end_ms;
         pthread_mutex_unlock(&bans->lock);
         expired += now_expired;
     } while (now_expired == EXPIRE_MOST);
@@ -628,7 +634,7 @@ wanted_change(struct table *table, const struct ban_cell *of, uint8_t jail, int6
             continue;
         is_needed |= cell.head.used == BAN_LIFTED ||
                      (cell.head.used == BAN_WANTED && cell.until_ms > now_ms);
-        if (is_live(&cell, now_ms) && !table_is_paused(table)) {
+        if (is_live(&cell, now_ms) && table_paused_until(table) == 0) {
             change_->wanted = true;
             if (change_->until_ms < cell.until_ms) {
                 change_->until_ms = cell.until_ms;

@@ -21,7 +21,7 @@
 #define CAPACITY_MOST  (UINT32_C(1) << 28)
 #define BANS_LEAST     64
 #define BANS_MOST      (UINT32_C(1) << 26)
-#define ATTEMPTS_SHARE 8 /* one attempt's entry for so many records */
+#define ATTEMPTS_SHARE 8  /* one attempt's entry for so many records */
 #define EVIDENCE_SHARE 16 /* one line of evidence for so many records */
 #define SUFFIX_NEW     ".new"
 #define SUFFIX_DAMAGED ".damaged"

@@ -1,8 +1,4 @@
-/* table-health: counters in the header, and the two brakes on bans: the pause, and the limit on
- * bans a minute.
- *
- * A pause does not touch the bans: it changes what the kernel is told about them (table_take says
- * "not wanted" for each), and its end tells it again. So nothing can be forgotten in between.
+/* table-health: counters in the header of what comes, what is lost, and what is wrong.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table-health.h"
@@ -86,68 +82,6 @@ read_recent(const struct table *table, int64_t now_s, struct table_health *healt
     health->recent_unmatched = growth(health->unmatched, &oldest->unmatched);
 }
 
-/* ---- pause ---- */
-
-static int64_t
-paused_until(const struct table *table)
-{
-    uint64_t until_ms;
-
-    return table_guarded_get(&table->header->paused_until_ms, &until_ms) ? (int64_t)until_ms : 0;
-}
-
-bool
-table_is_paused(const struct table *table)
-{
-    return paused_until(table) != 0;
-}
-
-void
-table_pause(struct table *table, int64_t until_ms)
-{
-    pthread_mutex_lock(&table->bans.lock);
-    table_guarded_set(&table->header->paused_until_ms, (uint64_t)until_ms);
-    pthread_mutex_unlock(&table->bans.lock);
-    table_want_all(table);
-}
-
-int64_t
-table_end_pause(struct table *table, int64_t now_ms)
-{
-    int64_t until_ms = paused_until(table);
-
-    if (until_ms == 0 || until_ms > now_ms)
-        return until_ms == 0 ? TABLE_FOREVER_MS : until_ms;
-    table_pause(table, 0);
-    return TABLE_FOREVER_MS;
-}
-
-/* ---- the limit on bans a minute ---- */
-
-void
-table_set_ban_rate(struct table *table, unsigned most_a_minute)
-{
-    table->bans.most_a_minute = most_a_minute;
-}
-
-bool
-table_may_ban(struct table *table, int64_t now_ms)
-{
-    struct bans *bans = &table->bans;
-
-    if (bans->minute != now_ms / 60000) {
-        bans->minute = now_ms / 60000;
-        bans->in_minute = 0;
-    }
-    if (bans->most_a_minute == 0 || bans->in_minute < bans->most_a_minute) {
-        bans->in_minute++;
-        return true;
-    }
-    table_add(&table->header->held_back, 1);
-    atomic_store_explicit(&table->header->held_back_s, now_ms / 1000, RELAXED);
-    return false;
-}
-
 /* ---- the rest ---- */
 
 void
@@ -197,7 +131,7 @@ table_read_health(const struct table *table, int64_t now_ms, struct table_health
 
     *health = (struct table_health){
         .last_message_ms = atomic_load(&header->last_message_s) * 1000,
-        .paused_until_ms = paused_until(table),
+        .paused_until_ms = table_paused_until(table),
         .held_back = atomic_load(&header->held_back),
         .held_back_ms = atomic_load(&header->held_back_s) * 1000,
         .ledger_error = (int)atomic_load(&header->ledger_error),

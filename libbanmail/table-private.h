@@ -234,10 +234,14 @@ void table_file_close(struct table *table);
 /* ---- attach: builds what is private from the cells; drops and counts what is not whole.
  * `jails_used` gets a bit for each jail that is referred to. ---- */
 
+void table_attach_jails(struct table *table);
 int table_attach_records(struct table *table, uint64_t *jails_used, size_t *dropped);
 int table_attach_attempts(struct table *table);
 int table_attach_bans(struct table *table, uint64_t *jails_used, size_t *dropped);
 bool table_has_jail(const struct table *table, unsigned index);
+
+/* Drops the jails that nothing refers to: the directory is for those in use. */
+void table_keep_jails(struct table *table, uint64_t used);
 
 /* Frees the places of the ring that a killed writer left half written. */
 void table_attach_evidence(struct table *table);
@@ -247,6 +251,7 @@ void table_attach_gateways(struct table *table);
 
 /* ---- for a change of shape: puts what another file held into this one ---- */
 
+void table_adopt_jails(struct table *table, const struct table *old);
 void table_adopt_record(struct table *table, const struct record *record, int64_t now_ms);
 uint32_t table_adopt_ban(struct table *table, const struct ban_cell *ban); /* its new slot + 1 */
 
@@ -254,10 +259,19 @@ void table_adopt_evidence(struct table *table, const struct table *old);
 void table_adopt_health(struct table *table, const struct table *old);
 void table_adopt_gateways(struct table *table, const struct table *old);
 
-/* ---- pause, and the limit on bans a minute: table-health.c; bans.lock is held ---- */
+/* ---- pause ---- */
 
-bool table_is_paused(const struct table *table);
-bool table_may_ban(struct table *table, int64_t now_ms); /* false: held back, and counted */
+/* 0: it is not paused. */
+static inline int64_t
+table_paused_until(const struct table *table)
+{
+    uint64_t until_ms;
+
+    return table_guarded_get(&table->header->paused_until_ms, &until_ms) ? (int64_t)until_ms : 0;
+}
+
+/* As table_expire, but for the pause. */
+unsigned table_expire_bans(struct table *table, int64_t now_ms, int64_t *next_ms);
 
 /* ---- between records and bans ---- */
 
@@ -286,6 +300,11 @@ void table_note_passed(struct table *table, uint32_t slot, const struct record_k
 /* Lifts the ban in the slot, if it is one of just this client and live. Returns whether it did. */
 bool table_lift_ban(struct table *table, uint32_t slot, const struct record_key *key,
                     enum ban_end end, int64_t now_ms);
+
+/* Lifts the ban in the slot, if it is live, overlaps with `source`, and is the jail's
+ * (TABLE_JAILS_MAX: any). Returns whether it did. */
+bool table_lift_overlapping(struct table *table, uint32_t slot, const struct source *source,
+                            unsigned jail, uint32_t lifted_by, int64_t now_ms);
 
 /* The bucket of a client, and, under the lock of that, the way of its record, loaded; or
  * BUCKET_WAYS. */
