@@ -35,9 +35,9 @@ element_holds(const char *element, const struct source *source)
     snprintf(low, sizeof(low), "%.*s", (int)strcspn(element, ","), element);
     high = strchr(low, '-');
     if (!high)
-        return others_text_holds(low, source);
+        return other_text_holds(low, source);
     *high = '\0';
-    return others_range_holds(low, high + 1, source);
+    return other_range_holds(low, high + 1, source);
 }
 
 /* Whether the set holds the source; set and element that do go to found. A set may be one of sets.
@@ -102,7 +102,7 @@ look_at_option(const struct asking *asking, struct rule *rule, const char *optio
     } else if (is_range) {
         holds = element_holds(value, asking->source);
     } else if (strcmp(option, "-s") == 0) {
-        holds = others_text_holds(value, asking->source);
+        holds = other_text_holds(value, asking->source);
     } else {
         return;
     }
@@ -168,16 +168,16 @@ look_at_line(const struct asking *asking, char *line, const char *table)
     snprintf(copy, sizeof(copy), "%s", line + strlen("-A "));
     read_rule(asking, line, &rule);
     if (!rule.holds || (asking->is_nft && rule.is_native) ||
-        (other = others_add(asking->others)) == NULL)
+        (other = other_add(asking->others)) == NULL)
         return;
-    others_print(other->place, "chain %s %s %s", asking->program, table, rule.chain);
-    others_print(other->detail, "a rule: %s%s%s%s", rule.target[0] ? rule.target : "no verdict",
-                 rule.is_negated ? " all but others" : "", rule.set[0] ? ", by ipset " : "",
-                 rule.set);
+    other_print(other->place, "chain %s %s %s", asking->program, table, rule.chain);
+    other_print(other->detail, "a rule: %s%s%s%s", rule.target[0] ? rule.target : "no verdict",
+                rule.is_negated ? " all but others" : "", rule.set[0] ? ", by ipset " : "",
+                rule.set);
     if (rule.found[0] && !rule.is_negated)
-        others_print(other->remedy, "ipset del %s", rule.found);
+        other_print(other->remedy, "ipset del %s", rule.found);
     else
-        others_print(other->remedy, "%s -t %s -D %s", asking->program, table, copy);
+        other_print(other->remedy, "%s -t %s -D %s", asking->program, table, copy);
 }
 
 static void

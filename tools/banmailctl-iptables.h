@@ -5,7 +5,7 @@
 #ifndef BANMAILCTL_IPTABLES_H
 #define BANMAILCTL_IPTABLES_H
 
-#include "banmailctl-others.h"
+#include "banmailctl-other.h"
 
 /* Adds them to *others. Programs that are not installed have made no rules. */
 void iptables_ask(const struct source *source, int64_t deadline_ms, struct others *others);

@@ -8,7 +8,6 @@
 #include "banmailctl-others.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,15 +24,6 @@
 
 /* ---- does this hold the address? ---- */
 
-bool
-others_text_holds(const char *text, const struct source *source)
-{
-    struct source prefix;
-
-    return text && source_parse_prefix(text, strlen(text), &prefix) == 0 &&
-           source_contains(&prefix, source);
-}
-
 static bool
 prefix_holds(struct fjson_object *prefix, const struct source *source)
 {
@@ -45,27 +35,15 @@ prefix_holds(struct fjson_object *prefix, const struct source *source)
         return false;
     snprintf(text, sizeof(text), "%s/%d", fjson_object_get_string(address),
              fjson_object_get_int(length));
-    return others_text_holds(text, source);
-}
-
-bool
-others_range_holds(const char *low, const char *high, const struct source *source)
-{
-    struct source first, last;
-
-    return low && high && source_parse(low, strlen(low), &first) == 0 &&
-           source_parse(high, strlen(high), &last) == 0 &&
-           memcmp(first.address, source->address, sizeof(first.address)) <= 0 &&
-           memcmp(source->address, last.address, sizeof(last.address)) <= 0;
+    return other_text_holds(text, source);
 }
 
 static bool
 range_holds(struct fjson_object *range, const struct source *source)
 {
     return fjson_object_array_length(range) == 2 &&
-           others_range_holds(fjson_object_get_string(fjson_object_array_get_idx(range, 0)),
-                              fjson_object_get_string(fjson_object_array_get_idx(range, 1)),
-                              source);
+           other_range_holds(fjson_object_get_string(fjson_object_array_get_idx(range, 0)),
+                             fjson_object_get_string(fjson_object_array_get_idx(range, 1)), source);
 }
 
 static bool
@@ -78,7 +56,7 @@ holds(struct fjson_object *value, const struct source *source, int depth)
         return false;
     switch (fjson_object_get_type(value)) {
     case fjson_type_string:
-        return others_text_holds(fjson_object_get_string(value), source);
+        return other_text_holds(fjson_object_get_string(value), source);
     case fjson_type_array:
         for (int i = 0; i < fjson_object_array_length(value); i++)
             if (holds(fjson_object_array_get_idx(value, i), source, depth + 1))
@@ -114,29 +92,11 @@ member_text(struct fjson_object *object, const char *key)
     return fjson_object_object_get_ex(object, key, &member) ? fjson_object_get_string(member) : "";
 }
 
-struct other *
-others_add(struct others *others)
-{
-    return others->count < OTHERS_MOST ? &others->list[others->count++] : NULL;
-}
-
 static bool
 is_ours(struct fjson_object *object)
 {
     return strcmp(member_text(object, "family"), "inet") == 0 &&
            strcmp(member_text(object, object ? "table" : ""), FIREWALL_TABLE) == 0;
-}
-
-void
-others_print(char text[OTHERS_TEXT_SIZE], const char *format, ...)
-{
-    char raw[OTHERS_TEXT_SIZE];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(raw, sizeof(raw), format, arguments);
-    va_end(arguments);
-    words_clean(raw, text, OTHERS_TEXT_SIZE);
 }
 
 /* The verdict at the end of a rule: accept, drop, reject …; iptables' own targets hide in xt. */
@@ -223,16 +183,16 @@ look_at_rule(struct look *look, struct fjson_object *rule)
                  fjson_object_get_string(right)[0] == '@';
         if (is_set || holds(right, look->source, 0) == is_negated)
             continue;
-        other = others_add(look->others);
+        other = other_add(look->others);
         if (!other)
             return;
-        others_print(other->place, "chain %s %s %s", member_text(rule, "family"),
-                     member_text(rule, "table"), member_text(rule, "chain"));
-        others_print(other->detail, "a rule: %s%s", verdict_of(expressions),
-                     is_negated ? " all but others" : "");
-        others_print(other->remedy, "nft delete rule %s %s %s handle %s",
-                     member_text(rule, "family"), member_text(rule, "table"),
-                     member_text(rule, "chain"), member_text(rule, "handle"));
+        other_print(other->place, "chain %s %s %s", member_text(rule, "family"),
+                    member_text(rule, "table"), member_text(rule, "chain"));
+        other_print(other->detail, "a rule: %s%s", verdict_of(expressions),
+                    is_negated ? " all but others" : "");
+        other_print(other->remedy, "nft delete rule %s %s %s handle %s",
+                    member_text(rule, "family"), member_text(rule, "table"),
+                    member_text(rule, "chain"), member_text(rule, "handle"));
     }
 }
 
@@ -265,12 +225,12 @@ tell_use(struct look *look, struct fjson_object *set, char detail[OTHERS_TEXT_SI
             !fjson_object_object_get_ex(rule, "expr", &expressions) ||
             !rule_uses(expressions, member_text(set, "name")))
             continue;
-        others_print(detail + used, "%sused by chain %.40s: %s", used ? "; " : "",
-                     member_text(rule, "chain"), verdict_of(expressions));
+        other_print(detail + used, "%sused by chain %.40s: %s", used ? "; " : "",
+                    member_text(rule, "chain"), verdict_of(expressions));
         used = strlen(detail);
     }
     if (used == 0)
-        others_print(detail, "no rule uses it");
+        other_print(detail, "no rule uses it");
 }
 
 static void
@@ -283,15 +243,15 @@ look_at_set(struct look *look, struct fjson_object *set, const char *kind)
     if (is_ours(set) || !fjson_object_object_get_ex(set, "elem", &elements) ||
         !holds(elements, look->source, 0))
         return;
-    other = others_add(look->others);
+    other = other_add(look->others);
     if (!other)
         return;
-    others_print(other->place, "%s %s %s %s", kind, member_text(set, "family"),
-                 member_text(set, "table"), member_text(set, "name"));
+    other_print(other->place, "%s %s %s %s", kind, member_text(set, "family"),
+                member_text(set, "table"), member_text(set, "name"));
     tell_use(look, set, other->detail);
-    others_print(other->remedy, "nft get element %s %s %s '{ %s }'", member_text(set, "family"),
-                 member_text(set, "table"), member_text(set, "name"),
-                 source_print_address(look->source, address));
+    other_print(other->remedy, "nft get element %s %s %s '{ %s }'", member_text(set, "family"),
+                member_text(set, "table"), member_text(set, "name"),
+                source_print_address(look->source, address));
 }
 
 /* Our own sets hold addresses, and prefixes by their base: v6_64 means /64. */

@@ -25,20 +25,17 @@
 #include "unicode-helper.h"
 
 #include "command.h"
-#include "condition.h"
 #include "engine.h"
 #include "policy.h"
 #include "stamp.h"
 #include "statistics.h"
 #include "table-health.h"
-#include "warnings.h"
 
 /* a directory of at most 80 characters, and the name of a file of ours */
 #define FILE_PATH_SIZE 128
 #define TABLE_NAME     "table"
 #define LEDGER_NAME    "ledger.db"
-#define LOOK_MS        2000 /* at what is wrong */
-#define BUSY_PAUSE_MS  50   /* between tries to open a table that somebody has open */
+#define BUSY_PAUSE_MS  50 /* between tries to open a table that somebody has open */
 #define BUSY_MOST_MS   5000
 
 DEFobjStaticHelpers
@@ -258,16 +255,6 @@ restore_bans(const struct parameters *parameters)
         engine.count_from_ms = engine_now_ms() / 1000 * 1000; /* stamps have whole seconds */
 }
 
-/* On the scribe's thread, so that no worker has to. */
-static void
-say_what_stamps_are_like(void)
-{
-    char text[STAMP_TEXT_SIZE];
-
-    if (stamp_notice(engine.stamps, text))
-        say(NULL, LOG_WARNING, text);
-}
-
 static rsRetVal
 watch_stamps(const struct parameters *parameters)
 {
@@ -318,92 +305,6 @@ lift_allowed_bans(const modConfData_t *configuration)
     }
 }
 
-/* The conditions that rsyslogd itself can tell, as statistics. */
-static void
-count_conditions(const struct condition_facts *facts)
-{
-    static const enum statistic statistics[CONDITIONS] = {
-        [CONDITION_NO_JAIL] = STATISTIC_TROUBLE_JAIL,
-        [CONDITION_PAUSED] = STATISTIC_TROUBLE_PAUSED,
-        [CONDITION_HELD_BACK] = STATISTIC_TROUBLE_HELD_BACK,
-        [CONDITION_LEDGER] = STATISTIC_TROUBLE_LEDGER,
-        [CONDITION_SILENT] = STATISTIC_TROUBLE_SILENT,
-        [CONDITION_UNMATCHED] = STATISTIC_TROUBLE_UNMATCHED,
-        [CONDITION_LOST] = STATISTIC_TROUBLE_LOST,
-        [CONDITION_KERNEL] = STATISTIC_TROUBLE_KERNEL,
-        [CONDITION_WAITING] = STATISTIC_TROUBLE_WAITING,
-        [CONDITION_BACKEND] = STATISTIC_TROUBLE_BACKEND,
-        [CONDITION_FULL] = STATISTIC_TROUBLE_FULL,
-        [CONDITION_BITE] = STATISTIC_TROUBLE_BITE,
-    };
-    const uint32_t found = condition_find(facts, CONDITION_SILENT_MS);
-
-    for (int i = 0; i < CONDITIONS; i++)
-        if (statistics[i] != 0)
-            statistics_set(statistics[i], (found & CONDITION_BIT(i)) != 0);
-    statistics_set(STATISTIC_TROUBLE, (uint64_t)__builtin_popcount(found));
-}
-
-/* Said when it begins; for as long as it goes on banmailctl status shows it. */
-static void
-note_losses(const struct condition_facts *facts)
-{
-    uint64_t lost[TABLE_LOSSES], all = 0;
-
-    statistics_take_losses(lost);
-    for (int i = 0; i < TABLE_LOSSES; i++) {
-        table_note_lost(engine.table, (enum table_loss)i, lost[i], facts->now_ms / 1000);
-        statistics_set((enum statistic)(STATISTIC_LOST_JOURNAL + i),
-                       facts->health.lost[i] + lost[i]);
-        all += lost[i];
-    }
-    if (all > 0 && facts->now_ms - facts->health.lost_ms >= CONDITION_SHOWN_MS)
-        report_say(&engine_report, LOG_WARNING,
-                   "rsyslogd loses messages before ombanmail can see them: failures are missed; "
-                   "see banmailctl status");
-}
-
-/* Once in the life of a process. */
-static void
-note_evictions(const struct table_status *status)
-{
-    static bool is_said;
-
-    statistics_set(STATISTIC_EVICTED, status->evicted);
-    if (is_said || status->evicted == engine.evicted)
-        return;
-    is_said = true;
-    report_say(&engine_report, LOG_WARNING,
-               "more clients fail than capacity=\"%u\" has room for: those who failed least are "
-               "forgotten before their failures are too old; no ban is. Raise capacity and restart "
-               "rsyslog; banmailctl status tells how many were evicted",
-               status->capacity);
-}
-
-/* Now and then: reading the facts takes milliseconds where there are many bans. A ban waits for the
- * kernel when it did so at the last look as well. */
-static void
-look_at_conditions(void)
-{
-    static int64_t next_ms;
-    static size_t pending;
-    const int64_t now_ms = engine_now_ms();
-    struct condition_facts facts;
-
-    if (now_ms < next_ms && next_ms <= now_ms + LOOK_MS)
-        return;
-    next_ms = now_ms + LOOK_MS;
-    condition_read(engine.table, now_ms, &facts);
-    note_losses(&facts);
-    note_evictions(&facts.status);
-    statistics_set(STATISTIC_NOT_BITING, facts.biteless);
-    const size_t pending_now = facts.pending;
-    if (pending < pending_now)
-        facts.pending = pending;
-    pending = pending_now;
-    count_conditions(&facts);
-}
-
 /* The list of a jail, or the module's (NULL). Returns whether it is another now. */
 static bool
 read_allow_list(struct allow_list *list, const char *jail)
@@ -451,8 +352,8 @@ engine_hangup(const instanceData *instance)
     engine_wake();
 }
 
-static void
-follow_hangup(void)
+void
+engine_follow_hangup(void)
 {
     if (!atomic_exchange(&engine.hangup, false))
         return;
@@ -461,22 +362,8 @@ follow_hangup(void)
     pthread_mutex_unlock(&engine.instances_lock);
 }
 
-/* On the scribe's thread: workers say nothing. */
 static void
-say_news(void)
-{
-    char text[BACKEND_TEXT_SIZE];
-
-    look_at_conditions();
-    follow_hangup();
-    say_what_stamps_are_like();
-    warnings_say();
-    while (engine.backend != NULL && backend_news(engine.backend, engine_now_ms(), text))
-        report_say(&engine_report, LOG_WARNING, "%s", text);
-}
-
-static void
-start_scribe(const struct parameters *parameters)
+start_scribe(const struct parameters *parameters, void (*look)(void))
 {
     char ledger_path[FILE_PATH_SIZE], socket_path[FILE_PATH_SIZE];
     const struct scribe_options options = {.table = engine.table,
@@ -486,7 +373,7 @@ start_scribe(const struct parameters *parameters)
                                            .allow = allow_in_force,
                                            .is_allowed_in_jail = is_allowed_in_jail,
                                            .gateways = engine.gateways,
-                                           .look = say_news,
+                                           .look = look,
                                            .retention_s = parameters->retention_s,
                                            .command_group = parameters->command_group,
                                            .ledger_size = parameters->ledger_size,
@@ -545,7 +432,6 @@ engine_prepare(modConfData_t *configuration)
         engine.gateways = gateway_new(parameters->gateway_users);
     learn_host();
     engine.evidence = parameters->evidence;
-    warnings_begin(parameters);
     table_set_ban_rate(engine.table, parameters->max_ban_rate);
     register_jails(configuration->instances);
     table_set_manual_ports(engine.table, &parameters->jail.ports);
@@ -556,7 +442,7 @@ finalize_it:
 }
 
 void
-engine_begin(modConfData_t *configuration)
+engine_begin(modConfData_t *configuration, void (*look)(void))
 {
     statistics_enable();
     restore_bans(&configuration->parameters);
@@ -566,7 +452,7 @@ engine_begin(modConfData_t *configuration)
     read_allow_lists(configuration);
     if (engine.keeper != NULL)
         keeper_release(engine.keeper);
-    start_scribe(&configuration->parameters);
+    start_scribe(&configuration->parameters, look);
 }
 
 void

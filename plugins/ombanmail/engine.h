@@ -85,9 +85,12 @@ rsRetVal engine_prepare(struct modConfData_s *configuration);
  * and this host's addresses. Main thread; does not wait for it. */
 void engine_hangup(const instanceData *instance);
 
+/* Reads what engine_hangup asked for, if it did. The scribe's thread. */
+void engine_follow_hangup(void);
+
 /* As the user that it runs as, before any queue runs: brings back the bans of an earlier table,
- * releases the keeper, starts the scribe. Main thread. */
-void engine_begin(struct modConfData_s *configuration);
+ * releases the keeper, starts the scribe, which calls `look` about once a second. Main thread. */
+void engine_begin(struct modConfData_s *configuration, void (*look)(void));
 
 /* Ends the threads and closes the table; no worker runs any more. Main thread. */
 void engine_end(void);

@@ -32,6 +32,7 @@
 
 #include "engine.h"
 #include "message.h"
+#include "news.h"
 #include "statistics.h"
 #include "table-bite.h"
 #include "version.h"
@@ -184,8 +185,10 @@ ENDactivateCnfPrePrivDrop
 
 BEGINactivateCnf
     CODESTARTactivateCnf
-    if (pModConf->active)
-        engine_begin(pModConf);
+    if (pModConf->active) {
+        news_begin(&pModConf->parameters);
+        engine_begin(pModConf, news_say);
+    }
 ENDactivateCnf
 
 BEGINfreeCnf

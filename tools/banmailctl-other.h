@@ -1,0 +1,38 @@
+/* other: one who blocks an address beside us, and the list of them.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAILCTL_OTHER_H
+#define BANMAILCTL_OTHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "source.h"
+
+#define OTHERS_MOST      64
+#define OTHERS_TEXT_SIZE 320
+
+struct other {
+    char place[OTHERS_TEXT_SIZE];  /* set inet filter blocklist; chain ip filter INPUT */
+    char detail[OTHERS_TEXT_SIZE]; /* 203.0.113.0/24; drop, by chain inet filter input */
+    char remedy[OTHERS_TEXT_SIZE]; /* the command that takes it out; "" when we do not know one */
+};
+
+struct others {
+    struct other list[OTHERS_MOST]; /* without our own sets */
+    unsigned count;
+    bool was_asked;    /* false: see trouble */
+    bool is_enforced;  /* whether our own table's sets hold the address */
+    char trouble[160]; /* why they could not be asked; "" */
+};
+
+/* For who fills the list: the next place in it, or NULL when it is full; a text of one of its
+ * members, without what a terminal would take for more than text; whether an address or prefix, or
+ * what lies from one address to another, holds the source. */
+struct other *other_add(struct others *others);
+void other_print(char text[OTHERS_TEXT_SIZE], const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+bool other_text_holds(const char *text, const struct source *source);
+bool other_range_holds(const char *low, const char *high, const struct source *source);
+
+#endif
