@@ -438,15 +438,25 @@ print_layout(FILE *command, const struct firewall_policy *policy, const bool set
 }
 
 static void
-print_timeout(FILE *command, int64_t ms)
+print_time(FILE *command, const char *what, int64_t ms)
+{
+    fprintf(command, " %s %lldd%lldh%lldm%llds%lldms", what, (long long)(ms / 86400000),
+            (long long)(ms / 3600000 % 24), (long long)(ms / 60000 % 60),
+            (long long)(ms / 1000 % 60), (long long)(ms % 1000));
+}
+
+/* An element that is there already and has the same timeout goes on to run out as before when it is
+ * added again, unless it is told when to: bans are mostly prolonged by the length that they had. */
+static void
+print_timeout(FILE *command, int64_t ms, enum refresh refresh)
 {
     if (ms == FIREWALL_FOREVER_MS)
         return;
     if (ms > TIMEOUT_MAX_MS)
         ms = TIMEOUT_MAX_MS;
-    fprintf(command, " timeout %lldd%lldh%lldm%llds%lldms", (long long)(ms / 86400000),
-            (long long)(ms / 3600000 % 24), (long long)(ms / 60000 % 60),
-            (long long)(ms / 1000 % 60), (long long)(ms % 1000));
+    print_time(command, "timeout", ms);
+    if (refresh == REFRESH_BY_ADDING)
+        print_time(command, "expires", ms);
 }
 
 /* The steps of an upsert. */
@@ -459,7 +469,8 @@ has_step(const struct firewall_change *change, enum step step, enum refresh refr
 }
 
 static void
-print_element(FILE *command, const struct firewall_change *change, enum step step, bool is_own)
+print_element(FILE *command, const struct firewall_change *change, enum step step,
+              enum refresh refresh, bool is_own)
 {
     char text[SOURCE_TEXT_SIZE];
 
@@ -467,7 +478,7 @@ print_element(FILE *command, const struct firewall_change *change, enum step ste
             is_own ? source_print(&change->source, text)
                    : source_print_address(&change->source, text));
     if (step == ADD)
-        print_timeout(command, change->timeout_ms);
+        print_timeout(command, change->timeout_ms, refresh);
     if (step == ADD && change->comment[0] != '\0')
         fprintf(command, " comment \"%s\"", change->comment);
 }
@@ -496,7 +507,7 @@ print_step(FILE *command, const struct firewall *firewall, unsigned set, enum st
         } else {
             fputc(',', command);
         }
-        print_element(command, &changes[i], step, own[0] != '\0');
+        print_element(command, &changes[i], step, refresh, own[0] != '\0');
         any = true;
     }
     if (any)

@@ -251,9 +251,37 @@ test_timeout_is_replaced(void **state)
     assert_timeout("v4", "203.0.113.9", HOUR_MS);
 }
 
-#define ADD_9                                                                                      \
+static int64_t
+expires_ms(void)
+{
+    char *text = output_of("nft list set inet ombanmail v4"), *at;
+
+    at = strstr(text, " 203.0.113.9 timeout ");
+    assert_non_null(at);
+    at = strstr(at, " expires ");
+    int64_t ms = at != NULL ? parse_time(at + 9) : HOUR_MS; /* none: it has just been added */
+    free(text);
+    return ms;
+}
+
+/* The time that is left begins anew, also when the timeout is the same to the tick. */
+static void
+test_same_timeout_begins_anew(void **state)
+{
+    int64_t before_ms;
+
+    apply(*state, want("203.0.113.9", HOUR_MS));
+    do
+        before_ms = expires_ms();
+    while (before_ms > HOUR_MS - 2000);
+    apply(*state, want("203.0.113.9", HOUR_MS));
+    assert_timeout("v4", "203.0.113.9", HOUR_MS);
+    assert_true(expires_ms() > before_ms);
+}
+
+#define ADD_9(expires)                                                                             \
     "add set inet ombanmail v4 { type ipv4_addr; flags timeout; elements = {"                      \
-    " 203.0.113.9 timeout 0d1h0m0s0ms }; }\n"
+    " 203.0.113.9 timeout 0d1h0m0s0ms" expires " }; }\n"
 
 /* On a kernel that updates nothing but the text shows the steps. */
 static void
@@ -272,7 +300,7 @@ test_old_kernel_has_three_steps(void **state)
 {
     expect_commands(*state,
                     "add element inet ombanmail v4 { 203.0.113.9, 203.0.113.10 }\n"
-                    "delete element inet ombanmail v4 { 203.0.113.9, 203.0.113.10 }\n" ADD_9);
+                    "delete element inet ombanmail v4 { 203.0.113.9, 203.0.113.10 }\n" ADD_9(""));
 }
 
 /* Whether this kernel, probed by other means, updates. */
@@ -295,7 +323,8 @@ test_new_kernel_has_one(void **state)
     if (!kernel_updates())
         skip();
     expect_commands(*state, "add element inet ombanmail v4 { 203.0.113.10 }\n"
-                            "delete element inet ombanmail v4 { 203.0.113.10 }\n" ADD_9);
+                            "delete element inet ombanmail v4 { 203.0.113.10 }\n" ADD_9(
+                                " expires 0d1h0m0s0ms"));
 }
 
 /* Others see no trace of the probe, and it is not made again. */
@@ -724,6 +753,8 @@ main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_families_and_prefixes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_timeout_is_replaced, setup, teardown),
         cmocka_unit_test_setup_teardown(test_timeout_is_replaced, setup_old, teardown),
+        cmocka_unit_test_setup_teardown(test_same_timeout_begins_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_same_timeout_begins_anew, setup_old, teardown),
         cmocka_unit_test_setup_teardown(test_old_kernel_has_three_steps, setup_old, teardown),
         cmocka_unit_test_setup_teardown(test_new_kernel_has_one, setup, teardown),
         cmocka_unit_test_setup_teardown(test_probed_once, setup, teardown),
