@@ -168,7 +168,10 @@ equal() {
 
 finish() {
     # One that is watched is watched to its end.
-    [ -z "$REPORTS" ] || ! kill -0 "${rsyslogd_pid:-none}" 2>/dev/null || rsyslog_stop
+    if [ -n "$REPORTS" ]; then
+        ! kill -0 "${rsyslogd_pid:-none}" 2>/dev/null || rsyslog_stop
+        cat $WORK/stderr $WORK/rsyslogd.log >$WORK/reports/said 2>/dev/null
+    fi
     echo "1..$tests_run"
     finished=1
     exit $((tests_failed > 0))
