@@ -272,11 +272,10 @@ watch_stamps(const struct parameters *parameters)
 
 /* ---- who is never banned ---- */
 
+/* In the ban's own jail, beside what the module's list has. */
 static bool
-is_allowed(const modConfData_t *configuration, const struct ban *ban)
+is_allowed_in_its_jail(const modConfData_t *configuration, const struct ban *ban)
 {
-    if (allow_overlaps(allow_list_now(engine.allow), &ban->source))
-        return true;
     for (const instanceData *instance = configuration->instances; instance != NULL;
          instance = instance->next)
         if (instance->jail_index == ban->jail &&
@@ -296,10 +295,14 @@ lift_allowed_bans(const modConfData_t *configuration)
     table_read_status(engine.table, &status);
     for (uint32_t i = 0; i < status.max_bans; i++) {
         if (!table_read_ban(engine.table, i, &ban) ||
-            (ban.state != BAN_WANTED && ban.state != BAN_ENFORCED) ||
-            !is_allowed(configuration, &ban))
+            (ban.state != BAN_WANTED && ban.state != BAN_ENFORCED))
             continue;
-        table_unban(engine.table, &ban.source, 0, engine_now_ms());
+        if (allow_overlaps(allow_list_now(engine.allow), &ban.source))
+            table_unban(engine.table, &ban.source, 0, engine_now_ms());
+        else if (is_allowed_in_its_jail(configuration, &ban))
+            table_unban_jail(engine.table, &ban.source, ban.jail, 0, engine_now_ms());
+        else
+            continue;
         LogMsg(0, RS_RET_OK, LOG_NOTICE, "ombanmail: the ban of %s is lifted: it is allow-listed",
                source_print(&ban.source, text));
     }
