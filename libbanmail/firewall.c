@@ -610,6 +610,11 @@ judge_set(struct firewall *firewall, enum firewall_family family, const char *li
     if (find_line(listing, "flags", line) == NULL || strstr(line, "timeout") == NULL)
         return reject_set(family, set, "has no flag timeout, so no ban would end: add it", reason);
     is_interval = strstr(line, "interval") != NULL;
+    if (find_line(listing, "auto-merge", line) != NULL)
+        return reject_set(family, set,
+                          "has auto-merge, which makes one element of neighbours, so that one of"
+                          " them could not be lifted: leave it out",
+                          reason);
     if (!is_interval && policy->shortest[family] < (family == FIREWALL_V4 ? 32 : 128))
         return reject_set(family, set,
                           "takes single addresses, but a jail bans prefixes: leave it out for sets"
@@ -862,6 +867,22 @@ want_usual_sets(const struct firewall_policy *policy, bool sets[SETS])
     }
 }
 
+/* From an earlier life without the administrator's sets: their elements would stand for ever, as
+ * nobody asks for them any more. Returns whether there were any; all is made anew then. */
+static bool
+drop_unused_sets(const struct firewall_policy *policy, bool sets[SETS])
+{
+    bool dropped = false;
+
+    for (unsigned set = 0; set < SETS; set++) {
+        if (sets[set] && own_set(policy, set)[0] != '\0') {
+            sets[set] = false;
+            dropped = true;
+        }
+    }
+    return dropped;
+}
+
 static int
 apply_once(struct firewall *firewall, const struct firewall_change *changes, size_t count,
            char *reason)
@@ -875,8 +896,11 @@ apply_once(struct firewall *firewall, const struct firewall_change *changes, siz
         memcpy(sets, firewall->present, sizeof(sets));
     else
         want_usual_sets(&firewall->policy, sets);
-    if (layout == LAYOUT_UNKNOWN)
+    if (layout == LAYOUT_UNKNOWN) {
         find_sets(firewall, sets);
+        if (drop_unused_sets(&firewall->policy, sets))
+            layout = LAYOUT_BROKEN;
+    }
     for (size_t i = 0; i < count; i++) {
         unsigned set = set_of(&changes[i]);
         if (own_set(&firewall->policy, set)[0] != '\0')
@@ -927,7 +951,8 @@ firewall_apply(struct firewall *firewall, const struct firewall_change *changes,
         firewall->own_checked = false; /* it may be gone, and then the check says so */
         if ((error = firewall_check_sets(firewall, warning, why)) < 0)
             memcpy(reason, why, sizeof(why));
-        return error < 0 ? error : result;
+        if (error < 0)
+            return error;
     }
     return result < 0 ? apply_to_lost(firewall, changes, count, result, reason) : result;
 }

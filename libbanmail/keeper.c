@@ -36,6 +36,8 @@
 #define STOP_PATIENCE_S  5
 #define COMMANDS_A_BATCH 32 /* while narrowing down which element is refused */
 #define SLOW_COMMAND_MS  100
+/* Some kernels take less than one tick of their clock for no timeout at all. */
+#define TIMEOUT_LEAST_MS 100
 #define CLOCK_STEP_MS    2000 /* more than this between two looks: the clock was set */
 
 enum mark { MARK_FREE, MARK_IN_COMMAND, MARK_ABANDONED };
@@ -165,6 +167,8 @@ as_element(const struct table *table, const struct table_change *change, int64_t
 
     element.timeout_ms =
         change->until_ms == TABLE_FOREVER_MS ? FIREWALL_FOREVER_MS : change->until_ms - now_ms;
+    if (change->until_ms != TABLE_FOREVER_MS && element.timeout_ms < TIMEOUT_LEAST_MS)
+        element.timeout_ms = TIMEOUT_LEAST_MS;
     if (element.wanted)
         write_comment(table, change, element.comment);
     return element;
