@@ -251,6 +251,7 @@ table_keep_jails(struct table *table, uint64_t used)
         if (!(used & UINT64_C(1) << i))
             store_jail(table, i, &nothing);
     }
+    find_same_ports(table);
 }
 
 void

@@ -118,6 +118,13 @@ the_file_is_whole_and_of_the_size_it_says(void **state)
 static void
 jails_keep_their_index(void **state)
 {
+    struct ban ban = {.source = source_of("192.0.2.9"),
+                      .origin = BAN_BY_JAIL,
+                      .class = OFFENCE_AUTH_FAILED,
+                      .failures = 5,
+                      .since_ms = NOON_MS,
+                      .until_ms = NOON_MS + HOUR_MS};
+    struct table_change change;
     struct jail jail, read;
     struct fixture f;
     int second, third;
@@ -125,6 +132,7 @@ jails_keep_their_index(void **state)
     (void)state;
     fixture_begin(&f, 1024, 64);
     jail = f.jail;
+    jail.ports = (struct ports){.count = 1, .number = {25}};
     strcpy(jail.name, "second");
     second = table_jail(f.table, &jail);
     strcpy(jail.name, "third");
@@ -132,9 +140,13 @@ jails_keep_their_index(void **state)
     assert_true(second > 0 && third > 0 && second != third);
     f.jail_index = (unsigned)third;
     count_now(&f, "192.0.2.1", NOON_MS);
+    ban.jail = (uint8_t)third;
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
     fixture_close(&f);
     assert_int_equal(table_open(&f.options, &f.table, &f.is_new), 0);
     assert_false(table_read_jail(f.table, (unsigned)second, &read)); /* nothing refers to it */
+    assert_int_equal(table_take(f.table, &change, 1, NOON_MS), 1);
+    assert_int_equal(change.jail, third); /* nor stands it for others of the same ports */
     assert_true(table_read_jail(f.table, (unsigned)third, &read));
     assert_string_equal(read.name, "third");
     jail.maxretry = 3;
