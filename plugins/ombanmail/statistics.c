@@ -142,8 +142,15 @@ static const struct {
     {"core.queue", "discarded.nf", TABLE_LOST_QUEUE},
 };
 
+/* Where they stand in rsyslog's memory. */
+static struct {
+    const intctr_t *number;
+    enum table_loss loss;
+} found[64];
+static unsigned found_count;
+
 static void
-add_losses(const statsobj_t *other, uint64_t sums[TABLE_LOSSES])
+find_losses(const statsobj_t *other)
 {
     if (other->origin == NULL)
         return;
@@ -152,35 +159,39 @@ add_losses(const statsobj_t *other, uint64_t sums[TABLE_LOSSES])
             continue;
         for (const ctr_t *counter = other->ctrRoot; counter != NULL; counter = counter->next)
             if (counter->ctrType == ctrType_IntCtr &&
-                strcmp((const char *)counter->name, losses[i].counter) == 0)
-                sums[losses[i].loss] += __atomic_load_n(counter->val.pIntCtr, __ATOMIC_RELAXED);
+                found_count < sizeof(found) / sizeof(found[0]) &&
+                strcmp((const char *)counter->name, losses[i].counter) == 0) {
+                found[found_count].number = counter->val.pIntCtr;
+                found[found_count++].loss = losses[i].loss;
+            }
     }
 }
 
 /* rsyslog has no lock for those who read its list, impstats among them. It grows while rsyslogd
- * starts: so the first time nothing is taken. It shrinks after the inputs were told to end, and
- * have ended: so from then on no more of it is looked at.
+ * starts, and some modules' objects come and go later: so it is walked once, at the second call.
+ * The counters of inputs and queues stay where they are until the inputs have ended: from when they
+ * are told to, nothing is looked at.
  *
  * impstats may reset what it has printed: then all of it is new. */
 void
 statistics_take_losses(uint64_t lost[TABLE_LOSSES])
 {
-    static bool has_started;
+    static unsigned calls;
     static uint64_t before[TABLE_LOSSES];
     uint64_t sums[TABLE_LOSSES] = {0};
     const statsobj_t *other;
 
     memset(lost, 0, TABLE_LOSSES * sizeof(lost[0]));
-    if (object == NULL || !has_started) {
-        has_started = true;
+    if (object == NULL || calls++ == 0 || glbl.GetGlobalInputTermState())
         return;
+    if (calls == 2) {
+        for (other = object; other != NULL; other = other->prev)
+            find_losses(other);
+        for (other = object->next; other != NULL; other = other->next)
+            find_losses(other);
     }
-    for (other = object; other != NULL && !glbl.GetGlobalInputTermState(); other = other->prev)
-        add_losses(other, sums);
-    for (other = object; other != NULL && !glbl.GetGlobalInputTermState(); other = other->next)
-        add_losses(other, sums);
-    if (glbl.GetGlobalInputTermState())
-        return; /* these are not all */
+    for (unsigned i = 0; i < found_count; i++)
+        sums[found[i].loss] += __atomic_load_n(found[i].number, __ATOMIC_RELAXED);
     for (int i = 0; i < TABLE_LOSSES; i++) {
         lost[i] = sums[i] >= before[i] ? sums[i] - before[i] : sums[i];
         before[i] = sums[i];
