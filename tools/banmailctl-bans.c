@@ -78,6 +78,21 @@ bans_read_spared(const struct table *table, int64_t now_ms, struct bans *bans)
     return 0;
 }
 
+size_t
+bans_waiting(const struct table *table, int64_t then_ms)
+{
+    struct table_status status;
+    size_t waiting = 0;
+    struct ban ban;
+
+    table_read_status(table, &status);
+    for (uint32_t i = 0; i < status.max_bans; i++)
+        waiting += table_read_ban(table, i, &ban) &&
+                   ((ban.state == BAN_WANTED && ban.since_ms <= then_ms) ||
+                    (ban.state == BAN_LIFTED && ban.ended_ms <= then_ms));
+    return waiting;
+}
+
 void
 bans_free(struct bans *bans)
 {

@@ -22,6 +22,10 @@ int bans_read_spared(const struct table *table, int64_t now_ms, struct bans *ban
 
 void bans_free(struct bans *bans);
 
+/* How many changes that were wanted by then wait for the kernel: under attack there are always
+ * newer ones. */
+size_t bans_waiting(const struct table *table, int64_t then_ms);
+
 /* Whether one of the two contains the other: then lifting the one lifts the other. */
 bool bans_touches(const struct ban *ban, const struct source *source);
 

@@ -5,9 +5,11 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libfastjson/json.h>
 
@@ -32,15 +34,31 @@ flush(const char *table, size_t *removed, char reason[FIREWALL_REASON_SIZE])
     return error;
 }
 
+/* A table of another version cannot be read, but it is locked as any. */
+static bool
+is_locked(const char *path)
+{
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool locked;
+
+    if (file < 0)
+        return false;
+    locked = fcntl(file, F_OFD_GETLK, &whole) == 0 && whole.l_type != F_UNLCK;
+    close(file);
+    return locked;
+}
+
 static bool
 is_in_use(const struct place *place)
 {
     char reason[PLACE_REASON_SIZE];
     struct table_status status = {0};
     struct table *table;
+    int error = place_read(place, &table, reason);
 
-    if (place_read(place, &table, reason) < 0)
-        return false;
+    if (error < 0)
+        return is_locked(place->table);
     table_read_status(table, &status);
     table_close(table);
     return status.writer != 0;

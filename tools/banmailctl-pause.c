@@ -12,12 +12,13 @@
 #include "banmailctl.h"
 #include "banmailctl-gate.h"
 #include "banmailctl-place.h"
+#include "banmailctl-bans.h"
 #include "banmailctl-words.h"
 #include "evidence.h"
 #include "object.h"
 #include "table-health.h"
 
-/* 100,000 elements take a second, and longer while bans go on falling. */
+/* 100,000 elements take a second, and longer where there is much else to do. */
 #define KERNEL_WAIT_MS 15000
 #define POLL_MS        5
 
@@ -31,6 +32,7 @@ order(const struct invocation *invocation, const char *request, const char *key,
     struct place place;
     struct table *table;
     struct gate gate = {.place = &place};
+    const int64_t now_ms = banmailctl_now_ms();
     int status = banmailctl_read(invocation, &place, &table), error;
 
     if (status != EXIT_FINE)
@@ -49,10 +51,10 @@ order(const struct invocation *invocation, const char *request, const char *key,
     fjson_object_put(object);
     if (gate_close(&gate, reason) < 0 && status == EXIT_FINE)
         status = banmailctl_fail(invocation, EXIT_REFUSED, "%s", reason);
-    for (int waited = 0; status == EXIT_FINE && table_pending(table) && waited < KERNEL_WAIT_MS;
-         waited += POLL_MS)
+    while (status == EXIT_FINE && bans_waiting(table, now_ms) > 0 &&
+           banmailctl_now_ms() < now_ms + KERNEL_WAIT_MS)
         nanosleep(&pause, NULL);
-    if (status == EXIT_FINE && table_pending(table))
+    if (status == EXIT_FINE && bans_waiting(table, now_ms) > 0)
         status = banmailctl_fail(invocation, EXIT_REFUSED,
                                  "done, but the kernel does not agree yet; see banmailctl status");
     table_close(table);

@@ -35,13 +35,17 @@ struct summary {
     size_t by_jail[TABLE_JAILS_MAX]; /* the manual one: bans by hand */
 };
 
-static void
+/* Returns what waits all the same: not what came meanwhile. */
+static size_t
 wait_for_pending(const struct table *table)
 {
     const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
+    const int64_t now_ms = banmailctl_now_ms();
 
-    for (int waited = 0; table_pending(table) > 0 && waited < PENDING_WAIT_MS; waited += POLL_MS)
+    for (int waited = 0; bans_waiting(table, now_ms) > 0 && waited < PENDING_WAIT_MS;
+         waited += POLL_MS)
         nanosleep(&pause, NULL);
+    return bans_waiting(table, now_ms);
 }
 
 /* ---- a sentence for each condition, with its remedy ---- */
@@ -216,8 +220,10 @@ static int
 summarize(const struct place *place, const struct table *table, int64_t silent_ms,
           struct summary *summary)
 {
-    wait_for_pending(table);
+    const size_t waiting = wait_for_pending(table);
+
     condition_read(table, banmailctl_now_ms(), &summary->facts);
+    summary->facts.pending = waiting;
     policy_read(place->table, &summary->policy);
     summary->facts.set =
         summary->policy.set[source_is_v4(&summary->facts.first.source) ? FIREWALL_V4 : FIREWALL_V6];
