@@ -429,6 +429,27 @@ test_flushed_ruleset(void **state)
     apply(*state, want("203.0.113.9", HOUR_MS));
 }
 
+/* A set of the administrator's for one family; the other family's are ours, and were deleted. */
+static void
+test_deleted_table_beside_own_set(void **state)
+{
+    struct firewall_policy policy = {.most = 100,
+                                     .shortest = {[FIREWALL_V4] = 32, [FIREWALL_V6] = 128},
+                                     .set = {[FIREWALL_V4] = "inet blocklist bad4"}};
+    struct firewall_change change = want("2001:db8::9", HOUR_MS);
+    char warning[FIREWALL_REASON_SIZE];
+
+    policy.lists[0] = ports_mail();
+    free(output_of("nft 'add table inet blocklist;"
+                   " add set inet blocklist bad4 { type ipv4_addr; flags timeout; }'"));
+    firewall_set_policy(*state, &policy);
+    assert_int_equal(firewall_check_sets(*state, warning, reason), 0);
+    apply(*state, change);
+    free(output_of("nft delete table inet ombanmail"));
+    assert_int_equal(firewall_apply(*state, &change, 1, reason), FIREWALL_WAS_LOST);
+    assert_true(in_kernel("v6", "2001:db8::9", NULL));
+}
+
 static void
 test_deleted_set(void **state)
 {
@@ -765,6 +786,7 @@ main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_whole_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_whole_batch, setup_old, teardown),
         cmocka_unit_test_setup_teardown(test_flushed_ruleset, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deleted_table_beside_own_set, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deleted_set, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_layout, setup, teardown),
         cmocka_unit_test_setup_teardown(test_second_life, setup, teardown),
