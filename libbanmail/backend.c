@@ -83,13 +83,13 @@ hash_bytes(const char *bytes, size_t length)
 
 /* postfix-out/smtps/smtpd is of the instance postfix-out. Dovecot's services have no slash, and
  * what Dovecot's auth can't answer fails for all who ask it: its faults are of the whole host. */
-static struct brake_place
-place_of(const struct backend_line *line, const struct offence *offence)
+struct brake_place
+backend_place(const char *host, size_t host_length, const struct offence *offence)
 {
     const char *slash = offence->service_length == 0
                             ? NULL
                             : memchr(offence->service, '/', offence->service_length);
-    struct brake_place place = {.host = hash_bytes(line->host, line->host_length)};
+    struct brake_place place = {.host = hash_bytes(host, host_length)};
 
     if (slash != NULL)
         place.instance = hash_bytes(offence->service, (size_t)(slash - offence->service));
@@ -242,7 +242,7 @@ join_session(struct backend *backend, const struct backend_line *line, uint64_t 
 bool
 backend_hear(struct backend *backend, const struct backend_line *line, struct offence *offence)
 {
-    const struct brake_place place = place_of(line, offence);
+    const struct brake_place place = line->place;
     enum brake_news what = BRAKE_AS_BEFORE;
 
     if (offence->reason != OFFENCE_REASON_NONE)
@@ -264,16 +264,15 @@ bool
 backend_holds(struct backend *backend, const struct backend_line *line,
               const struct offence *offence, bool *wake)
 {
-    const struct brake_place place = place_of(line, offence);
     struct brake_place where;
     enum brake_news what;
-
     bool holds;
 
     *wake = false;
     if (offence->class != OFFENCE_AUTH_FAILED)
         return false;
-    holds = brake_holds(backend->brake, &place, offence->whom_hash, stamp_of(line), &what, &where);
+    holds = brake_holds(backend->brake, &line->place, offence->whom_hash, stamp_of(line), &what,
+                        &where);
     *wake = follow(backend, what, &where, line);
     if (holds)
         atomic_fetch_add(&backend->held, 1);
@@ -287,14 +286,11 @@ backend_knows(struct backend *backend, const struct offence *offence)
 }
 
 void
-backend_counted(struct backend *backend, const struct backend_line *line,
-                const struct offence *offence, const struct table_counted *counted)
+backend_counted(struct backend *backend, const struct brake_place *place,
+                const struct table_counted *counted)
 {
-    struct brake_failure failure = {.place = place_of(line, offence), .counted = *counted};
+    const struct brake_failure failure = {.place = *place, .counted = *counted};
 
-    if (offence->class != OFFENCE_AUTH_FAILED)
-        return;
-    failure.counted.stamp_ms = stamp_of(line);
     brake_counted(backend->brake, &failure);
 }
 

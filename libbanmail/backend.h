@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "brake.h"
 #include "offence.h"
 #include "table.h"
 
@@ -24,7 +25,8 @@ struct backend;
 struct backend_line {
     const char *host; /* bytes, as long as the call lasts */
     size_t host_length;
-    int64_t stamp_ms; /* more than a minute ahead of now_ms is taken for now_ms */
+    struct brake_place place; /* from backend_place */
+    int64_t stamp_ms;         /* more than a minute ahead of now_ms is taken for now_ms */
     int64_t now_ms;
 };
 
@@ -42,6 +44,10 @@ struct backend_statistics {
 struct backend *backend_new(struct table *table);
 void backend_free(struct backend *backend);
 
+/* Where a line of this host was written. Pure. */
+struct brake_place backend_place(const char *host, size_t host_length,
+                                 const struct offence *offence);
+
 /* Every line that has a class, before anything is made of it. Where it is a failed login of a
  * session whose user does not exist, *offence becomes auth_unknown_user; where it has no hash of
  * the secret, that of the session. Returns whether keeper and scribe are to be woken: there is
@@ -57,9 +63,9 @@ bool backend_holds(struct backend *backend, const struct backend_line *line,
  * typed there. As far as memory goes, which begins with the process. */
 bool backend_knows(struct backend *backend, const struct offence *offence);
 
-/* It has counted. */
-void backend_counted(struct backend *backend, const struct backend_line *line,
-                     const struct offence *offence, const struct table_counted *counted);
+/* A failure of class auth_failed has counted there. */
+void backend_counted(struct backend *backend, const struct brake_place *place,
+                     const struct table_counted *counted);
 
 /* The next sentence that is to be said; false when there is none. Brings the table's status up to
  * date. One thread, about once a second. */

@@ -19,7 +19,7 @@
 #define EVIDENCE_HOST_SIZE    48
 #define EVIDENCE_SERVICE_SIZE 32
 #define EVIDENCE_USER_SIZE    96
-#define EVIDENCE_LINE_SIZE    280
+#define EVIDENCE_LINE_SIZE    272
 
 enum evidence_mode {
     EVIDENCE_NONE,
@@ -31,7 +31,7 @@ struct evidence {
     uint64_t number; /* ascending within a table; 0: none */
     struct source client;
     enum offence_class class;
-    uint8_t jail;
+    uint64_t jails;   /* that counted it, as bits of their indexes */
     uint8_t attempts; /* that it added to the count */
     int64_t stamp_ms;
     char host[EVIDENCE_HOST_SIZE]; /* that logged it */

@@ -22,6 +22,7 @@ jail_defaults(struct jail *jail)
         .v4_bits = 32,
         .v6_bits = 64,
         .ports = ports_mail(),
+        .repeats = 1,
     };
 }
 
@@ -134,7 +135,9 @@ jail_check(const struct jail *jail, char text[256])
     if ((wrong = check_number("maxretry", jail->maxretry, 1, JAIL_MAXRETRY_MAX, text)) ||
         (wrong = check_number("findtime", jail->findtime_s, 1, JAIL_TIME_MAX_S, text)) ||
         (wrong = check_number("v4 bits", jail->v4_bits, 8, 32, text)) ||
-        (wrong = check_number("v6 bits", jail->v6_bits, 16, 128, text)))
+        (wrong = check_number("v6 bits", jail->v6_bits, 16, 128, text)) ||
+        (wrong = check_number("repeats", jail->repeats, 1, JAIL_REPEATS_MAX, text)) ||
+        (wrong = check_number("longest bantime", jail->bantime_max_s, 0, JAIL_TIME_MAX_S, text)))
         return wrong;
     if (!ports_are_valid(&jail->ports)) {
         snprintf(text, 256, "ports must be 1 to %d ports, or all", PORTS_MAX);
@@ -143,6 +146,18 @@ jail_check(const struct jail *jail, char text[256])
     if (jail->bantime_s == JAIL_FOREVER)
         return NULL;
     return check_number("bantime", jail->bantime_s, 1, JAIL_TIME_MAX_S, text);
+}
+
+int64_t
+jail_bantime(const struct jail *jail, unsigned before)
+{
+    int64_t bantime_s = jail->bantime_s;
+
+    if (jail->bantime_max_s <= bantime_s)
+        return bantime_s;
+    while (before-- > 0 && bantime_s < jail->bantime_max_s)
+        bantime_s *= 2;
+    return bantime_s < jail->bantime_max_s ? bantime_s : jail->bantime_max_s;
 }
 
 bool

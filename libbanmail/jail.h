@@ -16,6 +16,7 @@
 #define JAIL_MAXRETRY_MAX 16 /* the table keeps that many stamps for each client */
 #define JAIL_FOREVER      INT64_MAX
 #define JAIL_TIME_MAX_S   INT64_C(3153600000) /* longest finite findtime and bantime: 100 years */
+#define JAIL_REPEATS_MAX  255
 #define JAIL_MANUAL       "manual" /* the jail of bans made by hand; no other may be named so */
 
 struct jail {
@@ -27,6 +28,10 @@ struct jail {
     unsigned v4_bits;          /* IPv4 is counted and banned by this prefix: 8..32 */
     unsigned v6_bits;          /* likewise IPv6: 16..128 */
     struct ports ports;        /* that its bans close */
+    int64_t bantime_max_s;     /* each further ban of a client lasts twice as long, up to this;
+                                  0: all last bantime_s */
+    unsigned repeats;          /* a guess again at the same user, with the same secret as far as the
+                                  line tells: of those one in so many counts; 1: each */
 };
 
 /* The defaults: mail, OFFENCE_DEFAULT, 5 in 10 minutes, 1 hour, /32 and /64, the
@@ -41,6 +46,9 @@ int jail_parse_time(const char *text, bool forever, int64_t *seconds);
 /* Checks the limits above. Returns NULL, or what is wrong as a sentence that names the parameter,
  * the value and what is allowed, in text[256]. */
 const char *jail_check(const struct jail *jail, char text[256]);
+
+/* How long a ban lasts, in seconds, of a client that was banned `before` times. Pure. */
+int64_t jail_bantime(const struct jail *jail, unsigned before);
 
 /* The decision: whether any maxretry of these failures lie within one findtime (newest - oldest
  * ≤ findtime). `stamps` are one client's newest failures, seconds since the epoch, ascending;

@@ -264,11 +264,14 @@ queue_source(struct table *table, uint32_t slot, const struct ban_cell *cell)
     list_append(table, LIST_PENDING, slot);
 }
 
-/* Stores a ban that the kernel and the ledger have to hear of. */
+/* Stores a ban that the kernel and the ledger have to hear of. The number of the change is that of
+ * the table's generation, which all changes share. */
 static void
 change(struct table *table, uint32_t slot, struct ban_cell *cell)
 {
     cell->head.own = 0;
+    if (cell->origin == 0)
+        cell->change = atomic_load(&table->header->generation) + 1;
     store(table, slot, cell);
     list_append(table, LIST_UNRECORDED, slot);
     table->bans.slots[slot].version = ++table->bans.version;
@@ -372,6 +375,8 @@ cell_from(const struct ban *ban)
         .first_ms = ban->first_ms,
         .since_ms = ban->since_ms,
         .until_ms = ban->until_ms,
+        .origin = ban->table,
+        .change = ban->change,
     };
 
     memcpy(cell.address, ban->source.address, sizeof cell.address);
@@ -403,19 +408,22 @@ ban_from(const struct ban_cell *cell)
         .after_services = cell->after_services,
         .after_first_ms = cell->after_first_ms,
         .after_last_ms = cell->after_last_ms,
+        .table = cell->origin,
+        .change = cell->change,
     };
 
     memcpy(ban.source.address, cell->address, sizeof cell->address);
     return ban;
 }
 
-/* The live ban of the same source, jail and scope, or NONE. */
+/* The live ban of the same source, jail, scope and table, or NONE. */
 static uint32_t
 find_live(struct table *table, const struct ban *ban, int64_t now_ms, struct ban_cell *cell)
 {
     FOR_EACH_OF_SOURCE(table, slot, ban->source.address, ban->source.prefix, cell)
     {
-        if (is_live(cell, now_ms) && cell->jail == ban->jail && cell->scope == ban->scope)
+        if (is_live(cell, now_ms) && cell->jail == ban->jail && cell->scope == ban->scope &&
+            cell->origin == ban->table)
             return slot;
     }
     return NONE;

@@ -7,6 +7,7 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table-evidence.h"
 
+#include "table-layout3.h"
 #include "table-private.h"
 
 /* Bytes of the attacker: never longer than their field, with a NUL whatever a file says, and
@@ -27,7 +28,7 @@ witness_from(const struct evidence *evidence, uint64_t number)
         .number = number,
         .stamp_ms = evidence->stamp_ms,
         .class = (uint8_t)evidence->class,
-        .jail = evidence->jail,
+        .jails = evidence->jails,
         .attempts = evidence->attempts,
     };
 
@@ -83,7 +84,7 @@ put(struct table *table, const struct witness *witness)
         fill_place(cell, sequence, witness);
 }
 
-void
+uint64_t
 table_add_evidence(struct table *table, const struct evidence *evidence)
 {
     uint64_t number =
@@ -91,6 +92,7 @@ table_add_evidence(struct table *table, const struct evidence *evidence)
     struct witness witness = witness_from(evidence, number);
 
     put(table, &witness);
+    return number;
 }
 
 /* ---- reading ---- */
@@ -130,12 +132,11 @@ table_read_evidence(const struct table *table, uint64_t number, struct evidence 
     struct witness witness;
 
     if (!read_place(&table->witnesses[number % table->witness_count], &witness) ||
-        witness.number != number || number == 0 || witness.class >= OFFENCE_CLASSES ||
-        witness.jail >= TABLE_JAILS_MAX)
+        witness.number != number || number == 0 || witness.class >= OFFENCE_CLASSES)
         return false;
     evidence->number = witness.number;
     evidence->class = (enum offence_class)witness.class;
-    evidence->jail = witness.jail;
+    evidence->jails = witness.jails;
     evidence->attempts = witness.attempts;
     evidence->stamp_ms = witness.stamp_ms;
     evidence->client.prefix = SOURCE_HOST_PREFIX;
@@ -150,10 +151,24 @@ table_read_evidence(const struct table *table, uint64_t number, struct evidence 
 bool
 table_is_evidence_of(const struct evidence *evidence, const struct ban *ban)
 {
-    return evidence->jail == ban->jail && ban->origin == BAN_BY_JAIL &&
+    return (evidence->jails >> ban->jail & 1) && ban->origin == BAN_BY_JAIL &&
            evidence->stamp_ms >= ban->first_ms / 1000 * 1000 &&
            (ban->end == BAN_RUNNING || evidence->stamp_ms <= ban->ended_ms) &&
            source_contains(&ban->source, &evidence->client);
+}
+
+void
+table_share_evidence(struct table *table, uint64_t number, uint64_t jails)
+{
+    struct witness_cell *const cell = &table->witnesses[number % table->witness_count];
+    struct witness witness;
+    uint64_t sequence;
+
+    if (number == 0 || !read_place(cell, &witness) || witness.number != number ||
+        !take_place(cell, &sequence))
+        return;
+    witness.jails |= jails;
+    fill_place(cell, sequence, &witness);
 }
 
 /* ---- erasing ---- */
@@ -204,8 +219,12 @@ table_adopt_evidence(struct table *table, const struct table *old)
     struct witness witness;
 
     atomic_store(&table->header->last_evidence, last);
-    for (uint32_t i = 0; i < old->witness_count; i++)
-        if (read_place(&old->witnesses[i], &witness) && witness.number != 0 &&
-            last - witness.number < table->witness_count)
-            put(table, &witness);
+    for (uint32_t i = 0; i < old->witness_count; i++) {
+        if (!read_place(&old->witnesses[i], &witness) || witness.number == 0 ||
+            last - witness.number >= table->witness_count)
+            continue;
+        if (old->layout == 3)
+            witness = layout3_witness(&witness);
+        put(table, &witness);
+    }
 }

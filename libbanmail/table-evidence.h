@@ -7,10 +7,13 @@
 #include "evidence.h"
 #include "table.h"
 
-/* Puts a line into the ring; its number is made here. Any thread of the process that writes the
- * table; no lock, no system call. Two threads meet in one place only when the ring went round
- * while one of them wrote: then the later gives way. */
-void table_add_evidence(struct table *table, const struct evidence *evidence);
+/* Puts a line into the ring. Returns its number, which is made here. Any thread of the process that
+ * writes the table; no lock, no system call. Two threads meet in one place only when the ring went
+ * round while one of them wrote: then the later gives way. */
+uint64_t table_add_evidence(struct table *table, const struct evidence *evidence);
+
+/* The line of this number, if it is still there, is evidence for these jails as well. Likewise. */
+void table_share_evidence(struct table *table, uint64_t number, uint64_t jails);
 
 /* The number of the newest line; 0: there is none. Lines have the numbers up to it, without gaps,
  * as far back as table_evidence_room; what was overwritten, erased or damaged is missing. */

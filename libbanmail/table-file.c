@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "table-layout3.h"
 #include "table-private.h"
 
 #define CAPACITY_LEAST 1024
@@ -23,6 +24,7 @@
 #define BANS_MOST      (UINT32_C(1) << 26)
 #define ATTEMPTS_SHARE 8  /* one attempt's entry for so many records */
 #define EVIDENCE_SHARE 16 /* one line of evidence for so many records */
+#define LINES_SHARE    2  /* one known line for so many records */
 #define SUFFIX_NEW     ".new"
 #define SUFFIX_DAMAGED ".damaged"
 
@@ -58,26 +60,37 @@ table_file_shape(const struct table_options *options)
     };
 }
 
-/* The directory and the size follow from the shape. */
+/* The directory and the size follow from the shape and the layout. */
 static void
-lay_out(struct table_fixed *fixed, struct table_shape shape)
+lay_out(struct table_fixed *fixed, struct table_shape shape, unsigned layout)
 {
     const uint64_t lengths[SECTIONS_NOW] = {
         [SECTION_JAILS] = 2 * TABLE_JAILS_MAX * CELL_SIZE,
-        [SECTION_RECORDS] = (uint64_t)shape.capacity * CELL_SIZE,
+        [SECTION_RECORDS] =
+            (uint64_t)shape.capacity * (layout == 3 ? LAYOUT3_RECORD_SIZE : RECORD_SIZE),
         [SECTION_ATTEMPTS] = (uint64_t)shape.capacity / ATTEMPTS_SHARE * CELL_SIZE,
         [SECTION_BANS] = (uint64_t)shape.max_bans * CELL_SIZE,
         [SECTION_EVIDENCE] = (uint64_t)shape.capacity / EVIDENCE_SHARE * WITNESS_SIZE,
+        [SECTION_LINES] = (uint64_t)shape.capacity / LINES_SHARE * sizeof(struct known_line),
+        [SECTION_JAIL_LINES] = TABLE_JAILS_MAX * sizeof(uint64_t),
     };
+    const unsigned sections = layout == 3 ? LAYOUT3_SECTIONS : SECTIONS_NOW;
     uint64_t offset = TABLE_HEADER_SIZE;
 
     fixed->capacity = shape.capacity;
     fixed->max_bans = shape.max_bans;
-    for (unsigned i = 0; i < SECTIONS_NOW; i++) {
+    for (unsigned i = 0; i < sections; i++) {
         fixed->sections[i] = (struct section){offset, lengths[i]};
         offset += lengths[i];
     }
     fixed->size = offset;
+}
+
+/* The layout of a file of ours, or 0. */
+static unsigned
+layout_of(const struct table_fixed *fixed)
+{
+    return fixed->layout == table_layout_id() ? 4 : fixed->layout == LAYOUT3_ID ? 3 : 0;
 }
 
 /* What is wrong with the header of a file of `size` bytes, or NULL. */
@@ -90,12 +103,12 @@ check_header(const struct table_fixed *fixed, uint64_t size)
 
     if (memcmp(fixed->magic, TABLE_MAGIC, sizeof fixed->magic) != 0)
         return "it is no table";
-    if (fixed->layout != table_layout_id())
+    if (layout_of(fixed) == 0)
         return "its layout is that of another version";
     if (fixed->check != table_fixed_check(fixed))
         return "its header is damaged";
     memset(expected.sections, 0, sizeof expected.sections);
-    lay_out(&expected, shape);
+    lay_out(&expected, shape, layout_of(fixed));
     if (memcmp(&expected, fixed, sizeof expected) != 0)
         return "its header contradicts itself";
     return size == fixed->size ? NULL : "it is not as long as its header says";
@@ -119,11 +132,15 @@ map(struct table *table, int file, size_t size, bool is_writer)
     table->header = (struct table_header *)base;
     fixed = &table->header->fixed;
     table->jails = (struct cell *)(base + fixed->sections[SECTION_JAILS].offset);
-    table->records = (struct cell *)(base + fixed->sections[SECTION_RECORDS].offset);
+    table->layout = layout_of(fixed);
+    table->records = (struct record_cell *)(base + fixed->sections[SECTION_RECORDS].offset);
     table->attempts = (struct cell *)(base + fixed->sections[SECTION_ATTEMPTS].offset);
     table->ban_cells = (struct cell *)(base + fixed->sections[SECTION_BANS].offset);
     table->witnesses = (struct witness_cell *)(base + fixed->sections[SECTION_EVIDENCE].offset);
     table->witness_count = fixed->capacity / EVIDENCE_SHARE;
+    table->line_buckets = (struct line_bucket *)(base + fixed->sections[SECTION_LINES].offset);
+    table->line_bucket_count = fixed->capacity / LINES_SHARE / LINE_WAYS;
+    table->jail_lines = (_Atomic uint64_t *)(base + fixed->sections[SECTION_JAIL_LINES].offset);
     table->capacity = fixed->capacity;
     table->max_bans = fixed->max_bans;
     table->record_bucket_count = fixed->capacity / BUCKET_WAYS;
@@ -226,6 +243,10 @@ table_file_open_reader(const char *path, struct table *table)
     if (file < 0)
         return -errno;
     error = look_at(file, &size) ? -EPROTO : map(table, file, size, false);
+    if (!error && table->layout != 4) { /* the next rsyslogd takes it over */
+        munmap(table->header, size);
+        error = -EPROTO;
+    }
     if (error)
         close(file);
     return error;
@@ -256,7 +277,7 @@ allocate(int file, struct table_fixed *fixed, struct table_shape *shape)
     int error;
 
     for (;;) {
-        lay_out(fixed, *shape);
+        lay_out(fixed, *shape, 4);
         if (ftruncate(file, 0))
             return -errno;
         do

@@ -40,6 +40,8 @@ jail_of(const struct jail_cell *cell)
         .v4_bits = cell->v4_bits,
         .v6_bits = cell->v6_bits,
         .ports = ports_of(cell),
+        .bantime_max_s = cell->bantime_max_s,
+        .repeats = cell->repeats != 0 ? cell->repeats : 1,
     };
 
     memcpy(jail.name, cell->name, sizeof jail.name);
@@ -99,6 +101,8 @@ write_jail(struct table *table, unsigned index, const struct jail *jail)
         .v4_bits = (uint8_t)jail->v4_bits,
         .v6_bits = (uint8_t)jail->v6_bits,
         .ports = jail->ports,
+        .bantime_max_s = jail->bantime_max_s,
+        .repeats = (uint8_t)jail->repeats,
     };
 
     memcpy(cell.name, jail->name, strnlen(jail->name, sizeof cell.name - 1));
@@ -204,6 +208,19 @@ table_take_rebuild(struct table *table)
     return atomic_exchange(&table->rebuild, false);
 }
 
+void
+table_note_jail_lines(struct table *table, uint64_t jails)
+{
+    for (; jails != 0; jails &= jails - 1)
+        table_add(&table->jail_lines[__builtin_ctzll(jails)], 1);
+}
+
+uint64_t
+table_jail_lines(const struct table *table, unsigned jail_index)
+{
+    return jail_index < TABLE_JAILS_MAX ? atomic_load(&table->jail_lines[jail_index]) : 0;
+}
+
 /* ---- attaching ---- */
 
 /* Loads a jail's cell; one that is not whole, or no jail, is made free. Returns whether it was one,
@@ -238,6 +255,9 @@ void
 table_attach_jails(struct table *table)
 {
     settle_jails(table);
+    if (table->layout == 4)
+        for (unsigned i = 0; i < TABLE_JAILS_MAX; i++)
+            atomic_store(&table->jail_lines[i], 0);
     write_manual_jail(table);
     find_same_ports(table);
 }

@@ -1,230 +1,44 @@
-/* table-layout: what stands in the table's file, and how a word of it is read and written. Only
- * the table's own files include this.
+/* table-layout: what stands in the table's file. Only the table's own files include this.
  *
  *      0 ┌──────────────────────────────────────────────────────────────┐
  *        │ header: fixed part with checksum, counters, texts, directory │ 4,096 bytes
  *   4096 ├──────────────────────────────────────────────────────────────┤
  *        │ jails      64 cells, and the same again                      │
  *        ├──────────────────────────────────────────────────────────────┤
- *        │ records    capacity cells, in buckets of 16                  │
+ *        │ records    capacity cells of 192 bytes, in buckets of 16     │
  *        ├──────────────────────────────────────────────────────────────┤
  *        │ attempts   capacity / 8 cells, in buckets of 16              │
  *        ├──────────────────────────────────────────────────────────────┤
  *        │ bans       max_bans cells                                    │
  *        ├──────────────────────────────────────────────────────────────┤
  *        │ evidence   capacity / 16 places of 512 bytes                 │
+ *        ├──────────────────────────────────────────────────────────────┤
+ *        │ lines      capacity / 2 places of 16 bytes, in buckets of 8  │
+ *        ├──────────────────────────────────────────────────────────────┤
+ *        │ jail lines 64 counters                                       │
  *        └──────────────────────────────────────────────────────────────┘
  *
  * The last 1,024 bytes of the header's page are eight cells of gateways.
  *
  * The header's directory gives offset and length of each section and has room for more.
  *
- * Every cell is 128 bytes, sixteen 64-bit words, and begins with the same word:
- *
- *      0        4       6      7      8                                 128
- *      ┌────────┬───────┬──────┬──────┬───────────────────────────────────┐
- *      │sequence│ check │ used │ own  │ fifteen words, by section         │
- *      └────────┴───────┴──────┴──────┴───────────────────────────────────┘
- *
- * `sequence` is odd while the cell is being written, `check` is a checksum of all else, `used` is
- * 0 in a free cell. One writing process, under locks of its own; readers in any process copy the
- * words and try again when the sequence has changed (a seqlock). A writer that was killed leaves
- * an odd sequence, or a check that does not fit: that one cell is dropped at the next attach.
+ * A cell is sixteen 64-bit words (a record's twenty-four): table-cell.h.
  * (Jails are there twice, because all records of a jail would be worthless without it.)
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BANMAIL_TABLE_LAYOUT_H
 #define BANMAIL_TABLE_LAYOUT_H
 
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <string.h>
 
 #include "evidence.h"
 #include "jail.h"
 #include "siphash.h"
 #include "source.h"
 #include "table.h"
+#include "table-cell.h"
 #include "table-gateway.h"
 #include "table-health.h"
-
-_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2, "words shared between processes need no lock");
-
-/* ---- cells ---- */
-
-#define CELL_WORDS 16
-#define CELL_SIZE  (CELL_WORDS * 8)
-#define CELL_ALL   0xfffeU /* all words but the first */
-#define CELL_TRIES 1000    /* copies that a reader tries before it gives up on a busy cell */
-
-struct cell {
-    _Atomic uint64_t word[CELL_WORDS];
-};
-
-_Static_assert(sizeof(struct cell) == CELL_SIZE, "a cell is 128 bytes");
-
-struct cell_head {
-    uint32_t sequence;
-    uint16_t check;
-    uint8_t used;
-    uint8_t own;
-};
-
-/* What a word adds to its cell's checksum, by exclusive or: turned by its index, so that no two
- * words can change places. A change of one word needs no other to bring the sum up to date. */
-static inline uint64_t
-cell_turn(unsigned index, uint64_t word)
-{
-    unsigned bits = index * 5 % 64;
-
-    return word << bits | word >> (-bits % 64);
-}
-
-/* Each flipped bit flips one of these 16. */
-static inline uint16_t
-cell_fold(uint64_t sum)
-{
-    sum ^= sum >> 32;
-    return (uint16_t)(sum ^ sum >> 16);
-}
-
-/* What the first word adds to it: all but sequence and check themselves. */
-static inline uint64_t
-cell_turn_head(uint64_t word)
-{
-    const struct cell_head summed = {.used = 0xff, .own = 0xff};
-    uint64_t mask;
-
-    memcpy(&mask, &summed, sizeof mask);
-    return word & mask;
-}
-
-static inline uint16_t
-cell_check(const uint64_t word[CELL_WORDS])
-{
-    uint64_t sum = cell_turn_head(word[0]);
-
-    for (unsigned i = 1; i < CELL_WORDS; i++)
-        sum ^= cell_turn(i, word[i]);
-    return cell_fold(sum);
-}
-
-/* For who holds the cell's lock, and so need not fear a writer. `value` is one of the structs
- * below. */
-static inline void
-cell_load(const struct cell *cell, void *value)
-{
-    memcpy(value, (const void *)cell, CELL_SIZE);
-}
-
-static inline struct cell_head
-cell_load_head(const struct cell *cell)
-{
-    uint64_t word = atomic_load_explicit(&cell->word[0], memory_order_relaxed);
-    struct cell_head head;
-
-    memcpy(&head, &word, sizeof head);
-    return head;
-}
-
-static inline void
-cell_store_head(struct cell *cell, struct cell_head head, memory_order order)
-{
-    uint64_t word;
-
-    memcpy(&word, &head, sizeof word);
-    atomic_store_explicit(&cell->word[0], word, order);
-}
-
-/* Which words but the first differ from those of `value`, as bits. */
-static inline uint32_t
-cell_changes(const struct cell *cell, const void *value)
-{
-    uint64_t old[CELL_WORDS], new[CELL_WORDS];
-    uint32_t changes = 0;
-
-    cell_load(cell, old);
-    memcpy(new, value, sizeof new);
-    for (unsigned i = 1; i < CELL_WORDS; i++)
-        changes |= (uint32_t)(old[i] != new[i]) << i;
-    return changes;
-}
-
-/* For who holds the cell's lock; the cell is whole. Writes the first word, whose sequence and check
- * are made here, and those of `changes`; release on each orders it behind the odd sequence, for the
- * price of a plain store on x86. A change in the first word alone is one store, and cannot be
- * torn. */
-static inline void
-cell_store(struct cell *cell, const void *value, uint32_t changes)
-{
-    struct cell_head before = cell_load_head(cell), after;
-    uint64_t word, sum;
-
-    memcpy(&after, value, sizeof after);
-    memcpy(&word, value, sizeof word);
-    sum = cell_turn_head(word ^ atomic_load_explicit(&cell->word[0], memory_order_relaxed));
-    before.sequence++;
-    if (changes != 0)
-        cell_store_head(cell, before, memory_order_relaxed);
-    for (; changes != 0; changes &= changes - 1) {
-        unsigned i = (unsigned)__builtin_ctz(changes);
-
-        memcpy(&word, (const char *)value + i * sizeof word, sizeof word);
-        sum ^= cell_turn(i, word ^ atomic_load_explicit(&cell->word[i], memory_order_relaxed));
-        atomic_store_explicit(&cell->word[i], word, memory_order_release);
-    }
-    after.sequence = before.sequence + 1;
-    after.check = before.check ^ cell_fold(sum);
-    cell_store_head(cell, after, memory_order_release);
-}
-
-static inline void
-cell_replace(struct cell *cell, const void *value)
-{
-    cell_store(cell, value, cell_changes(cell, value));
-}
-
-/* Makes a cell whole, and free, whatever was in it. Only while attaching. */
-static inline void
-cell_clear(struct cell *cell)
-{
-    for (unsigned i = 0; i < CELL_WORDS; i++)
-        atomic_store_explicit(&cell->word[i], 0, memory_order_relaxed);
-}
-
-/* Without a lock, from any process. Returns false when the cell was being written every time. */
-static inline bool
-cell_read(const struct cell *cell, void *value)
-{
-    uint64_t word[CELL_WORDS];
-    struct cell_head head;
-
-    for (unsigned tries = 0; tries < CELL_TRIES; tries++) {
-        for (unsigned i = 0; i < CELL_WORDS; i++)
-            word[i] = atomic_load_explicit(&cell->word[i], memory_order_acquire);
-        memcpy(&head, word, sizeof head);
-        if (head.sequence % 2 == 0 &&
-            atomic_load_explicit(&cell->word[0], memory_order_relaxed) == word[0]) {
-            memcpy(value, word, CELL_SIZE);
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Whether what a killed writer or a damaged file left here is whole. */
-static inline bool
-cell_is_whole(const void *value)
-{
-    uint64_t word[CELL_WORDS];
-    struct cell_head head;
-
-    memcpy(word, value, CELL_SIZE);
-    memcpy(&head, value, sizeof head);
-    return head.sequence % 2 == 0 && head.check == cell_check(word);
-}
 
 /* ---- what is in the cells ---- */
 
@@ -237,8 +51,10 @@ struct jail_cell {
     uint32_t maxretry;
     uint8_t v4_bits;
     uint8_t v6_bits;
-    struct ports ports; /* count 0: the mail ports */
-    uint8_t zero[24];
+    struct ports ports;    /* count 0: the mail ports */
+    int64_t bantime_max_s; /* 0: bans do not grow */
+    uint8_t repeats;       /* 0, as layout 3 has it, means 1 */
+    uint8_t zero[15];
 };
 
 _Static_assert(sizeof(struct jail_cell) == CELL_SIZE && _Alignof(struct jail_cell) == 8 &&
@@ -255,31 +71,44 @@ struct record_key {
 
 _Static_assert(sizeof(struct record_key) == 20, "no padding: keys are hashed and compared whole");
 
-/* One client's counter.
+/* One client's counter in one jail.
  *
- *      0      8                  28     32                 64                         128
- *      ┌──────┬──────────────────┬──────┬──────────────────┬────────────────────────────┐
- *      │ head │ key              │ ban  │ 16 short hashes  │ 16 stamps                  │
- *      └──────┴──────────────────┴──────┴──────────────────┴────────────────────────────┘
- */
+ *      0      8     28    32      36     38       39   64       96         128      192
+ *      ┌──────┬─────┬─────┬───────┬──────┬────────┬────┬────────┬──────────┬────────┐
+ *      │ head │ key │ ban │ login │ bans │ repeat │ 0  │16 users│16 secrets│16 stamps│
+ *      └──────┴─────┴─────┴───────┴──────┴────────┴────┴────────┴──────────┴────────┘
+ *
+ * User, secret and stamp of one failure have the same index; the stamps ascend. */
+#define RECORD_WORDS 24
+#define RECORD_SIZE  (RECORD_WORDS * 8)
+
 struct record {
     struct cell_head head; /* own: how many stamps */
     struct record_key key;
-    uint32_t ban;                          /* the slot of its latest ban + 1; 0: none */
-    uint16_t attempted[JAIL_MAXRETRY_MAX]; /* of (user, secret), beside the stamps; 0: none */
-    uint32_t stamps[JAIL_MAXRETRY_MAX];    /* the newest failures, in seconds, ascending */
+    uint32_t ban;     /* the slot of its latest ban + 1; 0: none */
+    uint32_t login_s; /* when a user last logged in from there; 0: never, as far as known */
+    uint16_t bans;    /* how often it was banned before */
+    uint8_t repeat;   /* repeated guesses since the last one that counted, see jail.repeats */
+    uint8_t zero[25];
+    uint16_t users[JAIL_MAXRETRY_MAX]; /* hashes; 0: the line named none */
+    uint16_t secrets[JAIL_MAXRETRY_MAX];
+    uint32_t stamps[JAIL_MAXRETRY_MAX]; /* of the newest failures, in seconds */
 };
 
-_Static_assert(sizeof(struct record) == CELL_SIZE, "layout");
+struct record_cell {
+    cell_word word[RECORD_WORDS];
+};
+
+_Static_assert(sizeof(struct record) == RECORD_SIZE && RECORD_WORDS <= CELL_WORDS_MAX &&
+                   sizeof(struct record_cell) == RECORD_SIZE,
+               "layout");
 _Static_assert(offsetof(struct record, key) == 8 && offsetof(struct record, ban) == 28 &&
-                   offsetof(struct record, attempted) == 32 &&
-                   offsetof(struct record, stamps) == 64,
+                   offsetof(struct record, login_s) == 32 && offsetof(struct record, bans) == 36 &&
+                   offsetof(struct record, repeat) == 38 && offsetof(struct record, users) == 64 &&
+                   offsetof(struct record, secrets) == 96 && offsetof(struct record, stamps) == 128,
                "layout");
 
-/* The words of the cell in which the stamp `at` and its hash lie. */
-#define RECORD_WORDS_OF(at) (UINT32_C(1) << (8 + (at) / 2) | UINT32_C(1) << (4 + (at) / 4))
-
-#define ATTEMPT_KINDS       8
+#define ATTEMPT_KINDS 8
 
 struct attempt_kind {
     uint16_t kind;
@@ -327,9 +156,10 @@ _Static_assert(offsetof(struct attempt, service_hash) == 48 &&
  *      └──────┴─────────┴──────┴──────────┴────┴───────┴───────┴───────┴───────┘
  *      80       84     88         96            104          112           120 128
  *      ┌────────┬──────┬──────────┬─────────────┬────────────┬─────────────┬───┐
- *      │ lifter │ after│ enforced │ first after │ last after │ seconds … 0 │ 0 │
+ *      │ lifter │ after│ enforced │ first after │ last after │ … origin    │ c │
  *      └────────┴──────┴──────────┴─────────────┴────────────┴─────────────┴───┘
- */
+ *
+ * c: change. */
 struct ban_cell {
     struct cell_head head; /* used: enum ban_state; own: whether the ledger has it as it is */
     uint8_t address[16];
@@ -352,23 +182,26 @@ struct ban_cell {
     int64_t after_last_ms;
     uint16_t after_seconds;
     uint8_t after_services;
-    uint8_t zero[5];
-    uint64_t zeros[1]; /* room for where its evidence begins */
+    uint8_t zero;
+    uint32_t origin; /* 0: this table; part of what makes it another ban than a like one */
+    uint64_t change; /* the number of its latest change in the table of its origin */
 };
 
 _Static_assert(sizeof(struct ban_cell) == CELL_SIZE, "layout");
 _Static_assert(offsetof(struct ban_cell, table_id) == 32 &&
                    offsetof(struct ban_cell, ended_ms) == 72 &&
                    offsetof(struct ban_cell, enforced_ms) == 88 &&
-                   offsetof(struct ban_cell, after_seconds) == 112,
+                   offsetof(struct ban_cell, after_seconds) == 112 &&
+                   offsetof(struct ban_cell, origin) == 116 &&
+                   offsetof(struct ban_cell, change) == 120,
                "layout");
 
 /* One line of evidence. It has a sequence as cells have, and a checksum of its own: it is longer.
  *
- *      0          8       16       24      32        48        56     104       136    232    512
- *      ┌──────────┬───────┬────────┬───────┬─────────┬─────────┬──────┬─────────┬──────┬──────┐
- *      │ sequence │ check │ number │ stamp │ address │ numbers │ host │ service │ user │ line │
- *      └──────────┴───────┴────────┴───────┴─────────┴─────────┴──────┴─────────┴──────┴──────┘
+ *      0      8       16       24      32        48      56        64     112       144    240 512
+ *      ┌──────┬───────┬────────┬───────┬─────────┬───────┬─────────┬──────┬─────────┬──────┬──────┐
+ *      │ seq. │ check │ number │ stamp │ address │ jails │ numbers │ host │ service │ user │ line │
+ *      └──────┴───────┴────────┴───────┴─────────┴───────┴─────────┴──────┴─────────┴──────┴──────┘
  */
 #define WITNESS_SIZE  512
 #define WITNESS_WORDS (WITNESS_SIZE / 8)
@@ -379,10 +212,10 @@ struct witness {
     uint64_t number; /* 0: free */
     int64_t stamp_ms;
     uint8_t address[16];
+    uint64_t jails; /* that counted it, as bits */
     uint8_t class;
-    uint8_t jail;
     uint8_t attempts;
-    uint8_t zero[5];
+    uint8_t zero[6];
     char host[EVIDENCE_HOST_SIZE];
     char service[EVIDENCE_SERVICE_SIZE];
     char user[EVIDENCE_USER_SIZE];
@@ -395,8 +228,35 @@ struct witness_cell {
 
 _Static_assert(sizeof(struct witness) == WITNESS_SIZE, "layout");
 _Static_assert(sizeof(struct witness_cell) == WITNESS_SIZE, "layout");
-_Static_assert(offsetof(struct witness, host) == 56 && offsetof(struct witness, user) == 136 &&
-                   offsetof(struct witness, line) == 232,
+_Static_assert(offsetof(struct witness, jails) == 48 && offsetof(struct witness, host) == 64 &&
+                   offsetof(struct witness, user) == 144 && offsetof(struct witness, line) == 240,
+               "layout");
+
+/* That a line has come: table-lines.c. Two words, each written for itself.
+ *
+ *      0             8                 13.2   14.4    15.2     16
+ *      ┌─────────────┬─────────────────┬──────┬───────┬────────┐
+ *      │ fingerprint │ received        │ life │ count │ before │   the second word in bits:
+ *      └─────────────┴─────────────────┴──────┴───────┴────────┘   42, 10, 6 and 6
+ */
+#define LINE_LIVES     1024
+#define LINE_COUNT_MAX 63
+
+struct known_line {
+    uint64_t fingerprint;      /* 0: free */
+    uint64_t received_ms : 42; /* when the first of those came that are one burst; until 2109 */
+    uint64_t life : 10;        /* the table's, when it last came */
+    uint64_t count : 6;        /* equal lines that were taken for so many */
+    uint64_t before : 6; /* of them, those of earlier lives that have not come again in this one */
+};
+
+#define LINE_WAYS 8
+
+struct line_bucket {
+    cell_word word[2 * LINE_WAYS];
+};
+
+_Static_assert(sizeof(struct known_line) == 16 && sizeof(struct line_bucket) == 16 * LINE_WAYS,
                "layout");
 
 /* ---- the header ---- */
@@ -412,6 +272,8 @@ enum section_kind {
     SECTION_ATTEMPTS,
     SECTION_BANS,
     SECTION_EVIDENCE,
+    SECTION_LINES,
+    SECTION_JAIL_LINES,
     SECTIONS_NOW,
     SECTIONS_MAX = 16,
 };
@@ -508,6 +370,8 @@ struct table_header {
     _Atomic int64_t lost_s;               /* the latest of them */
     struct cell outage;                   /* an outage_cell */
     struct table_sample samples[TABLE_SAMPLES];
+    _Atomic uint64_t lives;    /* how often it was opened for writing */
+    _Atomic uint64_t repeated; /* lines that had come before */
     _Alignas(64) struct table_tally tallies[TABLE_TALLIES];
 };
 
@@ -565,11 +429,12 @@ table_layout_id(void)
 {
     static const uint64_t key[2] = {1, 2};
     const uint64_t facts[] = {
-        3, /* the version: raise it when a field changes its meaning but not its place */
+        4, /* the version: raise it when a field changes its meaning but not its place */
         sizeof(struct table_header),
         offsetof(struct table_header, last_id),
         offsetof(struct table_header, tallies),
         CELL_SIZE,
+        RECORD_SIZE,
         OFFENCE_CLASSES,
         TABLE_JAILS_MAX,
         JAIL_MAXRETRY_MAX,

@@ -109,11 +109,16 @@ struct table {
     size_t size;
     struct table_header *header;
     struct cell *jails;
-    struct cell *records;
+    struct record_cell *records;
     struct cell *attempts;
     struct cell *ban_cells;
     struct witness_cell *witnesses;
     uint32_t witness_count;
+    struct line_bucket *line_buckets;
+    _Atomic uint64_t *jail_lines; /* [TABLE_JAILS_MAX] */
+    uint32_t line_bucket_count;
+    unsigned layout; /* 4; 3: only to be taken over */
+    unsigned life;   /* the writer's: how often the table was opened, modulo LINE_LIVES */
     uint32_t capacity;
     uint32_t max_bans;
     uint32_t record_bucket_count;
@@ -252,10 +257,13 @@ void table_attach_gateways(struct table *table);
 /* ---- for a change of shape: puts what another file held into this one ---- */
 
 void table_adopt_jails(struct table *table, const struct table *old);
+/* Whether a record that is whole can be one, too. */
+bool table_is_record(const struct table *table, const struct record *record);
 void table_adopt_record(struct table *table, const struct record *record, int64_t now_ms);
 uint32_t table_adopt_ban(struct table *table, const struct ban_cell *ban); /* its new slot + 1 */
 
 void table_adopt_evidence(struct table *table, const struct table *old);
+void table_adopt_lines(struct table *table, const struct table *old);
 void table_adopt_health(struct table *table, const struct table *old);
 void table_adopt_gateways(struct table *table, const struct table *old);
 
@@ -289,7 +297,8 @@ static inline bool
 table_is_ban_of(const struct ban_cell *cell, const struct record_key *key)
 {
     return memcmp(cell->address, key->address, sizeof cell->address) == 0 &&
-           cell->prefix == key->prefix && cell->jail == key->jail && cell->scope == key->scope;
+           cell->prefix == key->prefix && cell->jail == key->jail && cell->scope == key->scope &&
+           cell->origin == 0;
 }
 
 /* `attempts` failures have come of a client whose latest ban is in this slot, with a packet that
@@ -305,6 +314,10 @@ bool table_lift_ban(struct table *table, uint32_t slot, const struct record_key 
  * (TABLE_JAILS_MAX: any). Returns whether it did. */
 bool table_lift_overlapping(struct table *table, uint32_t slot, const struct source *source,
                             unsigned jail, uint32_t lifted_by, int64_t now_ms);
+
+/* The key of a client's counter. */
+struct record_key table_key_of(unsigned jail_index, const struct jail *jail,
+                               const struct source *client, uint16_t scope);
 
 /* The bucket of a client, and, under the lock of that, the way of its record, loaded; or
  * BUCKET_WAYS. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "table-private.h"
+#include "table-window.h"
 
 static inline struct place
 place_of(const struct table *table, const struct record_key *key)
@@ -19,10 +20,10 @@ place_of(const struct table *table, const struct record_key *key)
     return table_place(table, key->address, more, table->record_bucket_count);
 }
 
-static struct cell *
+static cell_word *
 cell_of(const struct table *table, uint32_t bucket, unsigned way)
 {
-    return &table->records[(size_t)bucket * BUCKET_WAYS + way];
+    return table->records[(size_t)bucket * BUCKET_WAYS + way].word;
 }
 
 /* The way that holds the key, its record loaded; or BUCKET_WAYS. */
@@ -35,7 +36,7 @@ find_way(const struct table *table, struct place place, const struct record_key 
     for (uint32_t ways = table_match_tags(bucket->tags, place.tag); ways; ways &= ways - 1) {
         unsigned way = (unsigned)__builtin_ctz(ways);
 
-        cell_load(cell_of(table, place.bucket, way), record);
+        words_load(cell_of(table, place.bucket, way), RECORD_WORDS, record);
         if (memcmp(&record->key, key, sizeof *key) == 0)
             return way;
     }
@@ -106,7 +107,7 @@ rank_of(const struct table *table, uint32_t bucket_index, unsigned way, int64_t 
     struct record record;
 
     if (left == 0) {
-        cell_load(cell_of(table, bucket_index, way), &record);
+        words_load(cell_of(table, bucket_index, way), RECORD_WORDS, &record);
         if (!table_ban_is_live(table, record.ban - 1, &record.key, now_ms))
             left = JAIL_MAXRETRY_MAX;
     }
@@ -124,11 +125,11 @@ give_up(struct table *table, uint32_t bucket_index, unsigned way)
     struct record record;
 
     table_add(&table_tally(table, bucket_index)->evicted, 1);
-    cell_load(cell_of(table, bucket_index, way), &record);
+    words_load(cell_of(table, bucket_index, way), RECORD_WORDS, &record);
     if (record.head.own == 0)
         return;
     glimpses->fingerprints[glimpses->next] = place_of(table, &record.key).fingerprint;
-    glimpses->stamps_s[glimpses->next] = record.stamps[record.head.own - 1];
+    glimpses->stamps_s[glimpses->next] = window_newest(&record);
     glimpses->next = (glimpses->next + 1) % BUCKET_GLIMPSES;
     if (glimpses->used < BUCKET_GLIMPSES)
         glimpses->used++;
@@ -176,7 +177,7 @@ choose_way(struct table *table, uint32_t bucket_index, int64_t now_ms)
     return best;
 }
 
-/* ---- the window ---- */
+/* ---- counting ---- */
 
 /* One call of table_count. */
 struct counting {
@@ -193,68 +194,10 @@ struct counting {
     unsigned left;        /* failures to the threshold; 0: banned */
 };
 
-static uint16_t
-attempted_hash(const struct table_failure *failure)
-{
-    return (uint16_t)((failure->user_hash ^ failure->secret_hash * 3) *
-                          UINT64_C(0x9e3779b97f4a7c15) >>
-                      48);
-}
-
-/* Makes room in front of the stamp `at`: the newer ones move up, or, when there are 16, the older
- * ones down, over the oldest. Returns the place that is free now. */
-static unsigned
-make_place(struct record *record, unsigned at)
-{
-    unsigned from = at, to = at + 1, moved = record->head.own - at;
-
-    if (record->head.own == JAIL_MAXRETRY_MAX) {
-        from = 1;
-        to = 0;
-        moved = --at;
-    } else {
-        record->head.own++;
-    }
-    memmove(record->stamps + to, record->stamps + from, moved * sizeof *record->stamps);
-    memmove(record->attempted + to, record->attempted + from, moved * sizeof *record->attempted);
-    return at;
-}
-
-/* Keeps the 16 newest, ascending. */
-static inline void
-insert_stamp(struct record *record, uint32_t stamp_s, uint16_t attempted, uint32_t *changed)
-{
-    unsigned at = record->head.own;
-
-    while (at > 0 && record->stamps[at - 1] > stamp_s)
-        at--;
-    if (at == record->head.own && at < JAIL_MAXRETRY_MAX) { /* mostly: behind the others */
-        record->head.own++;
-        *changed |= RECORD_WORDS_OF(at);
-    } else if (at > 0 || record->head.own < JAIL_MAXRETRY_MAX) {
-        at = make_place(record, at);
-        *changed = CELL_ALL;
-    } else {
-        return;
-    }
-    record->stamps[at] = stamp_s;
-    record->attempted[at] = attempted;
-}
-
-static inline uint32_t
-newest_stamp(const struct record *record)
-{
-    return record->head.own > 0 ? record->stamps[record->head.own - 1] : 0;
-}
-
 static void
-clear_stamps(struct counting *counting)
+clear_window(struct counting *counting)
 {
-    struct record *record = &counting->record;
-
-    memset(record->stamps, 0, sizeof record->stamps);
-    memset(record->attempted, 0, sizeof record->attempted);
-    record->head.own = 0;
+    window_cut(&counting->record, 0);
     counting->changed = CELL_ALL;
 }
 
@@ -263,13 +206,13 @@ static void
 drop_future(struct counting *counting)
 {
     struct record *record = &counting->record;
+    unsigned count = record->head.own;
 
-    while (newest_stamp(record) * INT64_C(1000) > counting->now_ms + TABLE_LIVE_MS) {
-        record->head.own--;
-        record->stamps[record->head.own] = 0;
-        record->attempted[record->head.own] = 0;
-        counting->changed = CELL_ALL;
-    }
+    while (count > 0 &&
+           record->stamps[count - 1] * INT64_C(1000) > counting->now_ms + TABLE_LIVE_MS)
+        count--;
+    window_cut(record, count);
+    counting->changed = CELL_ALL;
 }
 
 /* The first window that holds maxretry failures; jail_decide has said that there is one. */
@@ -313,9 +256,10 @@ deserved_ban(const struct counting *counting)
            (int64_t)record->stamps[last + 1] - record->stamps[first] <= jail->findtime_s)
         last++;
     ban.failures = (uint16_t)(last - first + 1);
+    const int64_t bantime_s = jail_bantime(jail, record->bans);
     ban.until_ms = TABLE_FOREVER_MS;
-    if (jail->bantime_s < (TABLE_FOREVER_MS - ban.since_ms) / 1000)
-        ban.until_ms = ban.since_ms + jail->bantime_s * 1000;
+    if (bantime_s < (TABLE_FOREVER_MS - ban.since_ms) / 1000)
+        ban.until_ms = ban.since_ms + bantime_s * 1000;
     return ban;
 }
 
@@ -325,10 +269,8 @@ static enum table_verdict
 make_ban(struct counting *counting)
 {
     static const enum table_verdict verdicts[] = {
-        [BAN_MADE] = TABLE_BANNED,
-        [BAN_PROLONGED] = TABLE_PROLONGED,
-        [BAN_AS_IT_WAS] = TABLE_KNOWN,
-        [BAN_NO_ROOM] = TABLE_FULL,
+        [BAN_MADE] = TABLE_BANNED,         [BAN_PROLONGED] = TABLE_PROLONGED,
+        [BAN_AS_IT_WAS] = TABLE_KNOWN,     [BAN_NO_ROOM] = TABLE_FULL,
         [BAN_HELD_BACK] = TABLE_HELD_BACK,
     };
     struct ban ban = deserved_ban(counting);
@@ -336,17 +278,19 @@ make_ban(struct counting *counting)
     uint32_t slot;
 
     if (ban.until_ms <= counting->now_ms || counting->failure->is_gateway) {
-        clear_stamps(counting);
+        clear_window(counting);
         counting->left = counting->jail->maxretry;
         return ban.until_ms <= counting->now_ms ? TABLE_LATE : TABLE_SPARED;
     }
     outcome = table_want_ban(counting->table, &ban, counting->now_ms, &slot);
     counting->left = 1;
     if (outcome != BAN_NO_ROOM && outcome != BAN_HELD_BACK) {
-        clear_stamps(counting);
+        clear_window(counting);
         counting->record.ban = slot + 1;
         counting->left = 0;
     }
+    if (outcome == BAN_MADE && counting->record.bans < UINT16_MAX)
+        counting->record.bans++;
     return verdicts[outcome];
 }
 
@@ -360,19 +304,56 @@ note_passed(const struct counting *counting, unsigned attempts)
                           counting->failure, attempts, counting->stamp_ms);
 }
 
+/* Whether the window has this guess already: the same user, and not another secret. */
+static bool
+is_repeat(const struct record *record, const struct jail *jail, struct window_entry entry)
+{
+    if (entry.user == 0)
+        return false;
+    for (unsigned at = record->head.own; at-- > 0;) {
+        if (entry.stamp_s > record->stamps[at] + jail->findtime_s)
+            return false;
+        if (record->users[at] == entry.user &&
+            (entry.secret == 0 || record->secrets[at] == entry.secret))
+            return true;
+    }
+    return false;
+}
+
+/* A phone with an old password repeats one guess all day: of repeats one in jail->repeats counts.
+ */
+static unsigned
+without_repeats(struct counting *counting, struct window_entry entry, unsigned attempts)
+{
+    struct record *record = &counting->record;
+    const unsigned of = counting->jail->repeats;
+    unsigned repeats;
+
+    if (of <= 1)
+        return attempts;
+    repeats = attempts - !is_repeat(record, counting->jail, entry);
+    attempts -= repeats;
+    repeats += record->repeat;
+    record->repeat = (uint8_t)(repeats % of);
+    counting->changed = CELL_ALL;
+    return attempts + repeats / of;
+}
+
 /* Adds the failures to the record and says what follows. */
 static enum table_verdict
 judge(struct counting *counting, unsigned attempts)
 {
     const struct jail *jail = counting->jail;
     struct record *record = &counting->record;
-    uint16_t attempted = attempted_hash(counting->failure);
+    const struct window_entry entry = {counting->stamp_s, window_hash(counting->failure->user_hash),
+                                       window_hash(counting->failure->secret_hash)};
     unsigned within;
 
-    if (newest_stamp(record) > counting->stamp_s)
+    if (window_newest(record) > counting->stamp_s)
         drop_future(counting);
+    attempts = without_repeats(counting, entry, attempts);
     for (unsigned i = 0; i < attempts && i < JAIL_MAXRETRY_MAX; i++)
-        insert_stamp(record, counting->stamp_s, attempted, &counting->changed);
+        window_insert(record, entry, &counting->changed);
 
     within = record->head.own;
     if (within >= jail->maxretry && jail_decide(jail, record->stamps, record->head.own, &within)) {
@@ -401,14 +382,15 @@ believable_stamp(int64_t stamp_ms, int64_t now_ms)
     return stamp_ms > 1000 ? stamp_ms : 1000;
 }
 
-static struct record_key
-key_of(unsigned jail_index, const struct jail *jail, const struct table_failure *failure)
+struct record_key
+table_key_of(unsigned jail_index, const struct jail *jail, const struct source *client,
+             uint16_t scope)
 {
-    struct source source = source_mask(&failure->client, jail->v4_bits, jail->v6_bits);
+    struct source source = source_mask(client, jail->v4_bits, jail->v6_bits);
     struct record_key key = {
         .prefix = source.prefix,
         .jail = (uint8_t)jail_index,
-        .scope = failure->scope,
+        .scope = scope,
     };
 
     memcpy(key.address, source.address, sizeof key.address);
@@ -428,7 +410,8 @@ begin_record(struct counting *counting)
     counting->record = (struct record){.head.used = 1, .key = counting->key};
     counting->changed = CELL_ALL;
     if (stamp_s != 0)
-        insert_stamp(&counting->record, stamp_s, 0, &counting->changed);
+        window_insert(&counting->record, (struct window_entry){.stamp_s = stamp_s},
+                      &counting->changed);
     bucket->tags[way] = counting->place.tag;
     bucket->jails[way] = counting->key.jail;
     bucket->newest_s[way] = 0;
@@ -451,7 +434,7 @@ table_count(struct table *table, unsigned jail_index, const struct jail *jail,
     counting.now_ms = now_ms;
     counting.stamp_ms = believable_stamp(failure->stamp_ms, now_ms);
     counting.stamp_s = (uint32_t)((uint64_t)counting.stamp_ms / 1000);
-    counting.key = key_of(jail_index, jail, failure);
+    counting.key = table_key_of(jail_index, jail, &failure->client, failure->scope);
     counting.place = place_of(table, &counting.key);
     counting.changed = 0;
     bucket = &table->record_buckets[counting.place.bucket];
@@ -462,7 +445,7 @@ table_count(struct table *table, unsigned jail_index, const struct jail *jail,
     if (way == BUCKET_WAYS)
         way = begin_record(&counting);
     verdict = judge(&counting, attempts);
-    cell_store(cell_of(table, counting.place.bucket, way), &counting.record, counting.changed);
+    words_store(cell_of(table, counting.place.bucket, way), &counting.record, counting.changed);
     bucket->left[way] = (uint8_t)counting.left;
     if (bucket->newest_s[way] < counting.stamp_s || bucket->newest_s[way] * INT64_C(1000) > now_ms)
         bucket->newest_s[way] = counting.stamp_s;
@@ -472,6 +455,67 @@ table_count(struct table *table, unsigned jail_index, const struct jail *jail,
     if (verdict == TABLE_FULL)
         table_add(&table_tally(table, counting.place.bucket)->refused, 1);
     return verdict;
+}
+
+/* ---- logins, and reading one counter ---- */
+
+void
+table_note_login(struct table *table, unsigned jail_index, const struct source *source,
+                 int64_t stamp_ms)
+{
+    struct record_key key = {.prefix = source->prefix, .jail = (uint8_t)jail_index};
+    struct place place;
+    struct record record;
+    unsigned way;
+
+    memcpy(key.address, source->address, sizeof key.address);
+    place = place_of(table, &key);
+    pthread_mutex_lock(table_stripe(table, place.bucket));
+    way = find_way(table, place, &key, &record);
+    if (way < BUCKET_WAYS && stamp_ms / 1000 > record.login_s) {
+        record.login_s = (uint32_t)(stamp_ms / 1000);
+        words_replace(cell_of(table, place.bucket, way), RECORD_WORDS, &record);
+    }
+    pthread_mutex_unlock(table_stripe(table, place.bucket));
+}
+
+static unsigned
+count_users(const struct record *record)
+{
+    unsigned users = 0;
+
+    for (unsigned i = 0; i < record->head.own; i++) {
+        unsigned first = 0;
+
+        while (record->users[first] != record->users[i])
+            first++;
+        users += record->users[i] != 0 && first == i;
+    }
+    return users;
+}
+
+bool
+table_read_counter(const struct table *table, unsigned jail_index, const struct source *source,
+                   struct table_counter *counter)
+{
+    struct record_key key = {.prefix = source->prefix, .jail = (uint8_t)jail_index};
+    struct record record;
+
+    memcpy(key.address, source->address, sizeof key.address);
+    const uint32_t bucket = place_of(table, &key).bucket;
+    for (unsigned way = 0; way < BUCKET_WAYS; way++) {
+        if (!words_read(cell_of(table, bucket, way), RECORD_WORDS, &record) ||
+            !words_are_whole(&record, RECORD_WORDS) || record.head.used != 1 ||
+            record.head.own > JAIL_MAXRETRY_MAX || memcmp(&record.key, &key, sizeof key) != 0)
+            continue;
+        *counter = (struct table_counter){.failures = record.head.own,
+                                          .users = count_users(&record),
+                                          .bans = record.bans,
+                                          .newest_s = window_newest(&record),
+                                          .login_s = record.login_s};
+        return true;
+    }
+    return false;
 }
 
 /* ---- reset, reading, attach ---- */
@@ -499,7 +543,7 @@ forget_record(struct table *table, uint32_t bucket, unsigned way)
 {
     static const struct record nobody;
 
-    cell_replace(cell_of(table, bucket, way), &nobody);
+    words_replace(cell_of(table, bucket, way), RECORD_WORDS, &nobody);
     table->record_buckets[bucket].tags[way] = 0;
 }
 
@@ -563,15 +607,15 @@ forget_by_scan(struct table *table, const struct source *source)
 
     forget_glimpses(table);
     for (uint32_t i = 0; i < table->capacity; i++) {
-        struct cell *cell = &table->records[i];
+        cell_word *const cell = table->records[i].word;
         uint32_t bucket = i / BUCKET_WAYS;
 
         /* A look without the lock: what is written at this very moment counts as later. */
-        cell_load(cell, &record);
+        words_load(cell, RECORD_WORDS, &record);
         if (!is_of(&record, source))
             continue;
         pthread_mutex_lock(table_stripe(table, bucket));
-        cell_load(cell, &record);
+        words_load(cell, RECORD_WORDS, &record);
         if (is_of(&record, source))
             forget_record(table, bucket, i % BUCKET_WAYS);
         pthread_mutex_unlock(table_stripe(table, bucket));
@@ -595,21 +639,19 @@ table_tracked(const struct table *table)
     size_t tracked = 0;
 
     for (uint32_t i = 0; i < table->capacity; i++) {
-        uint64_t first = atomic_load_explicit(&table->records[i].word[0], memory_order_relaxed);
-        struct cell_head head;
+        const struct cell_head head = words_load_head(table->records[i].word);
 
-        memcpy(&head, &first, sizeof head);
         tracked += head.used && head.own > 0;
     }
     return tracked;
 }
 
-static bool
-is_valid(const struct table *table, const struct record *record)
+bool
+table_is_record(const struct table *table, const struct record *record)
 {
     unsigned count = record->head.own;
 
-    if (!cell_is_whole(record) || record->head.used != 1 || count > JAIL_MAXRETRY_MAX ||
+    if (record->head.used != 1 || count > JAIL_MAXRETRY_MAX ||
         !table_is_masked(record->key.address, record->key.prefix) ||
         !table_has_jail(table, record->key.jail) || record->ban > table->max_bans)
         return false;
@@ -632,7 +674,7 @@ enter_way(struct table *table, struct place place, unsigned way, const struct re
     note_kind(table, &record->key);
     bucket->tags[way] = place.tag;
     bucket->jails[way] = record->key.jail;
-    bucket->newest_s[way] = count > 0 ? record->stamps[count - 1] : 0;
+    bucket->newest_s[way] = window_newest(record);
     bucket->left[way] = JAIL_MAXRETRY_MAX;
     if (record->ban != 0)
         bucket->left[way] = 0;
@@ -662,13 +704,14 @@ table_attach_records(struct table *table, uint64_t *jails_used, size_t *dropped)
     if (!table->record_buckets || !table->glimpses)
         return -ENOMEM;
     for (uint32_t i = 0; i < table->capacity; i++) {
-        cell_load(&table->records[i], &record);
-        if (!record.head.used && cell_is_whole(&record))
+        words_load(table->records[i].word, RECORD_WORDS, &record);
+        const bool is_whole = words_are_whole(&record, RECORD_WORDS);
+        if (!record.head.used && is_whole)
             continue;
         place = place_of(table, &record.key);
-        if (!is_valid(table, &record) || place.bucket != i / BUCKET_WAYS ||
+        if (!is_whole || !table_is_record(table, &record) || place.bucket != i / BUCKET_WAYS ||
             find_way(table, place, &record.key, &twin) != BUCKET_WAYS) {
-            cell_clear(&table->records[i]);
+            words_clear(table->records[i].word, RECORD_WORDS);
             ++*dropped;
             continue;
         }
@@ -684,6 +727,6 @@ table_adopt_record(struct table *table, const struct record *record, int64_t now
     struct place place = place_of(table, &record->key);
     unsigned way = choose_way(table, place.bucket, now_ms);
 
-    cell_replace(cell_of(table, place.bucket, way), record);
+    words_replace(cell_of(table, place.bucket, way), RECORD_WORDS, record);
     enter_way(table, place, way, record);
 }

@@ -21,15 +21,17 @@ table_read_spared(const struct table *table, uint32_t index, int64_t now_ms, str
     unsigned within = 0;
     int64_t latest_s;
 
-    if (!cell_read(&table->records[index], &record) || !record.head.used || record.head.own == 0 ||
-        record.head.own > JAIL_MAXRETRY_MAX || !cell_is_whole(&record) ||
+    if (!words_read(table->records[index].word, RECORD_WORDS, &record) || !record.head.used ||
+        record.head.own == 0 || record.head.own > JAIL_MAXRETRY_MAX ||
+        !words_are_whole(&record, RECORD_WORDS) ||
         !table_read_jail(table, record.key.jail, &jail) || jail.classes == 0 ||
         record.head.own < jail.maxretry ||
         !jail_decide(&jail, record.stamps, record.head.own, &within) ||
         is_banned(table, &record, now_ms))
         return false;
     latest_s = record.stamps[record.head.own - 1];
-    if (jail.bantime_s != JAIL_FOREVER && latest_s + jail.bantime_s <= now_ms / 1000)
+    if (jail.bantime_s != JAIL_FOREVER &&
+        latest_s + jail_bantime(&jail, record.bans) <= now_ms / 1000)
         return false; /* its next failure would begin anew */
     *ban = (struct ban){
         .source.prefix = record.key.prefix,

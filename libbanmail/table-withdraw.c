@@ -2,6 +2,7 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table-private.h"
+#include "table-window.h"
 
 /* Takes up to `attempts` stamps of this second out of the record. Returns how many. */
 static unsigned
@@ -14,25 +15,10 @@ take_stamps(struct record *record, uint32_t stamp_s, unsigned attempts)
             taken++;
             continue;
         }
-        record->stamps[kept] = record->stamps[i];
-        record->attempted[kept++] = record->attempted[i];
+        window_put(record, kept++, window_get(record, i));
     }
-    for (unsigned i = kept; i < count; i++) {
-        record->stamps[i] = 0;
-        record->attempted[i] = 0;
-    }
-    record->head.own = (uint8_t)kept;
+    window_cut(record, kept);
     return taken;
-}
-
-static struct record_key
-key_of(const struct table_counted *counted)
-{
-    struct record_key key = {
-        .prefix = counted->source.prefix, .jail = counted->jail, .scope = counted->scope};
-
-    memcpy(key.address, counted->source.address, sizeof key.address);
-    return key;
 }
 
 /* The record is loaded, and its bucket locked. */
@@ -43,38 +29,57 @@ withdraw(struct table *table, struct record *record, const struct table_counted 
     bool lifted = false;
 
     take_stamps(record, (uint32_t)((uint64_t)counted->stamp_ms / 1000), counted->attempts);
-    table_add(&table->header->withdrawn, counted->attempts);
-    if (counted->made_ban && record->ban != 0) {
+    if ((counted->banning >> record->key.jail & 1) && record->ban != 0) {
         lifted = table_lift_ban(table, record->ban - 1, &record->key, BAN_WITHDRAWN, now_ms);
         record->ban = 0;
+        record->bans -= record->bans > 0;
     }
     return lifted;
 }
 
-bool
-table_withdraw(struct table *table, const struct table_counted *counted, int64_t now_ms)
+static bool
+withdraw_in(struct table *table, unsigned jail_index, const struct table_counted *counted,
+            int64_t now_ms)
 {
-    const struct record_key key = key_of(counted);
-    const uint32_t bucket = table_record_bucket(table, &key);
+    struct record_key key;
     struct record record;
     struct jail jail;
     bool lifted = false;
+    uint32_t bucket;
     unsigned way;
 
-    if (!table_read_jail(table, counted->jail, &jail))
+    if (!table_read_jail(table, jail_index, &jail))
         return false;
+    if (counted->singles >> jail_index & 1) {
+        jail.v4_bits = 32;
+        jail.v6_bits = 128;
+    }
+    key = table_key_of(jail_index, &jail, &counted->client, counted->scope);
+    bucket = table_record_bucket(table, &key);
     pthread_mutex_lock(table_stripe(table, bucket));
     way = table_find_record(table, &key, &record);
     if (way < BUCKET_WAYS) {
         uint8_t *left = &table->record_buckets[bucket].left[way];
 
         lifted = withdraw(table, &record, counted, now_ms);
-        cell_replace(&table->records[(size_t)bucket * BUCKET_WAYS + way], &record);
+        words_replace(table->records[(size_t)bucket * BUCKET_WAYS + way].word, RECORD_WORDS,
+                      &record);
         if (lifted || *left != 0) /* 0: has another ban */
             *left =
                 (uint8_t)(record.head.own < jail.maxretry ? jail.maxretry - record.head.own : 1);
     }
     pthread_mutex_unlock(table_stripe(table, bucket));
+    return lifted;
+}
+
+unsigned
+table_withdraw(struct table *table, const struct table_counted *counted, int64_t now_ms)
+{
+    unsigned lifted = 0;
+
+    for (uint64_t jails = counted->jails; jails != 0; jails &= jails - 1)
+        lifted += withdraw_in(table, (unsigned)__builtin_ctzll(jails), counted, now_ms);
+    table_add(&table->header->withdrawn, counted->attempts);
     return lifted;
 }
 

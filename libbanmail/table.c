@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "table-layout3.h"
 #include "table-private.h"
 
 #ifndef PACKAGE_VERSION
@@ -92,6 +93,8 @@ attach(struct table *table, const struct table_options *options)
         return error;
     table_attach_jails(table);
     error = table_attach_bans(table, &jails_used, &dropped_bans);
+    if (table->layout == 3) /* the rest is only to be read, once */
+        return error;
     if (!error)
         error = table_attach_records(table, &jails_used, &dropped_records);
     if (!error)
@@ -119,6 +122,7 @@ announce(struct table *table, const struct table_options *options)
              options->ledger_path ? options->ledger_path : "");
     write_text(table->header, &text);
     cell_clear(&table->header->outage);
+    table->life = (atomic_fetch_add(&table->header->lives, 1) + 1) % LINE_LIVES;
     atomic_store(&table->header->opened_ms, options->now_ms);
     atomic_store(&table->header->writer, (int64_t)getpid());
 }
@@ -143,8 +147,11 @@ adopt_records(struct table *table, const struct table *old, const uint32_t *new_
     struct record record;
 
     for (uint32_t i = 0; i < old->capacity; i++) {
-        cell_load(&old->records[i], &record);
-        if (!record.head.used)
+        if (old->layout == 3)
+            record = layout3_record((const struct cell *)old->records + i);
+        else
+            words_load(old->records[i].word, RECORD_WORDS, &record);
+        if (!record.head.used || !table_is_record(old, &record))
             continue;
         if (record.ban != 0)
             record.ban = new_slots[record.ban - 1];
@@ -158,6 +165,8 @@ adopt_header(struct table_header *header, const struct table_header *old)
     atomic_store(&header->generation, atomic_load(&old->generation));
     atomic_store(&header->bans, atomic_load(&old->bans));
     atomic_store(&header->withdrawn, atomic_load(&old->withdrawn));
+    atomic_store(&header->lives, atomic_load(&old->lives));
+    atomic_store(&header->repeated, atomic_load(&old->repeated));
     atomic_store(&header->unbans, atomic_load(&old->unbans));
     for (unsigned i = 0; i < TABLE_TALLIES; i++) {
         table_add(&header->tallies[i].counted, atomic_load(&old->tallies[i].counted));
@@ -179,6 +188,7 @@ adopt(struct table *table, const struct table *old, const struct table_options *
     table_adopt_health(table, old);
     table_adopt_gateways(table, old);
     table_adopt_evidence(table, old);
+    table_adopt_lines(table, old);
     table->bans.last_id = old->bans.last_id;
     table->bans.latest_ms = old->bans.latest_ms;
     table_guarded_set(&table->header->last_id, old->bans.last_id);
@@ -213,21 +223,15 @@ detach(struct table *table)
     table_file_close(table);
 }
 
-/* Moves all into a file of the shape that is asked for now, and replaces *table by it. What cannot
- * be done is said, and the table stays as it is. */
-static void
-reshape(struct table *table, const struct table_options *options)
+/* Makes a file of this shape beside that of *table, moves all into it, and replaces *table by it.
+ * Where that fails *table stays as it is. */
+static int
+move(struct table *table, const struct table_options *options, struct table_shape shape,
+     uint32_t used)
 {
-    struct table_shape shape = table_file_shape(options);
     struct table other = {.file = -1};
-    uint32_t used = bans_in_use(table);
-    int error;
+    int error = table_file_create(options, shape, table, &other);
 
-    if (shape.max_bans < used)
-        shape.max_bans = used; /* no ban is lost for want of room */
-    if (shape.capacity == table->capacity && shape.max_bans == table->max_bans)
-        return;
-    error = table_file_create(options, shape, table, &other);
     if (!error && other.max_bans < used)
         error = -ENOSPC;
     if (!error)
@@ -240,13 +244,35 @@ reshape(struct table *table, const struct table_options *options)
         if (other.file >= 0)
             table_file_discard(options);
         detach(&other);
-        report_say(options->report, LOG_WARNING,
-                   "%s keeps its capacity %u and maxBans %u: it could not be changed: %s",
-                   options->path, table->capacity, table->max_bans, strerror(-error));
-        return;
+        return error;
     }
     detach(table);
     *table = other;
+    return 0;
+}
+
+/* Gives a table the shape that is asked for now, and the layout. What cannot be done is said. A
+ * table of this layout stays as it is then; one of layout 3 cannot be used: -EPROTO. */
+static int
+reshape(struct table *table, const struct table_options *options)
+{
+    struct table_shape shape = table_file_shape(options);
+    uint32_t used = bans_in_use(table);
+    int error;
+
+    if (shape.max_bans < used)
+        shape.max_bans = used; /* no ban is lost for want of room */
+    if (table->layout == 4 && shape.capacity == table->capacity &&
+        shape.max_bans == table->max_bans)
+        return 0;
+    error = move(table, options, shape, used);
+    if (!error)
+        return 0;
+    if (table->layout == 4)
+        report_say(options->report, LOG_WARNING,
+                   "%s keeps its capacity %u and maxBans %u: it could not be changed: %s",
+                   options->path, table->capacity, table->max_bans, strerror(-error));
+    return table->layout == 4 ? 0 : -EPROTO;
 }
 
 /* ---- opening ---- */
@@ -278,8 +304,13 @@ open_or_begin(const struct table_options *options, struct table *table, bool *is
     if (error == 0) {
         error = attach(table, options);
         if (!error)
-            reshape(table, options);
-        return error;
+            error = reshape(table, options);
+        if (error != -EPROTO)
+            return error;
+        why = "its layout is that of an earlier version, and it could not be taken over";
+        file = dup(table->file); /* keeps the lock until it has been moved aside */
+        detach(table);
+        *table = (struct table){.file = -1};
     }
     if (error == -EPROTO)
         error = table_file_set_aside(options, why);
@@ -362,6 +393,7 @@ table_read_status(const struct table *table, struct table_status *status)
         .withdrawn = atomic_load(&header->withdrawn),
         .bans = atomic_load(&header->bans),
         .unbans = atomic_load(&header->unbans),
+        .repeated = atomic_load(&header->repeated),
     };
     if (table->is_writer || table_file_has_writer(table))
         status->writer = (pid_t)atomic_load(&header->writer);

@@ -139,20 +139,21 @@ enum table_verdict table_count(struct table *table, unsigned jail_index, const s
                                const struct table_failure *failure, unsigned attempts,
                                int64_t now_ms);
 
-/* What table_count has counted. */
+/* What table_count has counted for one line. */
 struct table_counted {
-    struct source source; /* the client, masked as the jail does */
+    struct source client; /* the single address */
     uint16_t scope;
-    uint8_t jail; /* index */
-    bool made_ban; /* it was TABLE_BANNED */
     uint32_t attempts;
     int64_t stamp_ms;
+    uint64_t jails;   /* that counted it, as bits of their indexes */
+    uint64_t singles; /* of these, who counted the single address, whatever their prefix is */
+    uint64_t banning; /* of these, where it was TABLE_BANNED */
 };
 
-/* Takes it back; failures that a ban has used up are gone already, and a client without a counter
- * is ignored. With made_ban also lifts that ban, if it is live still (BAN_WITHDRAWN). Returns
- * whether it did: then wake the keeper and the scribe. */
-bool table_withdraw(struct table *table, const struct table_counted *counted, int64_t now_ms);
+/* Takes it back in all these jails; failures that a ban has used up are gone already, and a client
+ * without a counter is ignored. Also lifts the bans that it has made, if they are live still
+ * (BAN_WITHDRAWN). Returns how many: then wake the keeper and the scribe. */
+unsigned table_withdraw(struct table *table, const struct table_counted *counted, int64_t now_ms);
 
 /* ---- bans ---- */
 
@@ -187,6 +188,8 @@ struct ban {
     int64_t ended_ms;    /* when OVER or LIFTED */
     uint32_t lifted_by;  /* user id of who lifted it */
     int64_t enforced_ms; /* the kernel has it without a break since then; 0: it has not */
+    uint32_t table;      /* whose ban it is: 0: this table's; only a like one is the same ban */
+    uint64_t change;     /* number of its latest change there, ascending */
     /* failures for which packets passed all the same, see bite.h */
     uint32_t after;         /* how many */
     uint16_t after_seconds; /* in how many different seconds */
@@ -194,10 +197,10 @@ struct ban {
     int64_t after_first_ms, after_last_ms;
 };
 
-/* Wants a ban: of source, jail, scope, failures, origin, class, first_ms, since_ms, until_ms and,
- * when it comes back from the ledger, table_id and id (else 0: given anew). One that is live for
- * the same source, jail and scope is prolonged instead when until_ms is later. Returns 0; -ENOSPC
- * when there are max_bans; -EINVAL when it would be over at now_ms. */
+/* Wants a ban: of source, jail, scope, failures, origin, table, class, first_ms, since_ms, until_ms
+ * and, when it comes back from the ledger, table_id and id (else 0: given anew). One that is live
+ * for the same source, jail, scope and table is prolonged instead when until_ms is later. Returns
+ * 0; -ENOSPC when there are max_bans; -EINVAL when it would be over at now_ms. */
 int table_ban(struct table *table, const struct ban *ban, int64_t now_ms);
 
 /* Lifts every live ban, in all jails, of `source` exactly, of a prefix that contains it, or within
@@ -267,13 +270,37 @@ struct table_status {
      * old; refused: bans for which there was no room */
     uint64_t counted, duplicates, bans, unbans, evicted, refused;
     uint64_t withdrawn; /* failures taken back, because of the authentication backend's faults */
-    char trouble[256]; /* what keeps the kernel from agreeing, in words; "" when nothing does */
+    uint64_t repeated;  /* lines that had come before, and so did not count */
+    char trouble[256];  /* what keeps the kernel from agreeing, in words; "" when nothing does */
 };
 
 void table_read_status(const struct table *table, struct table_status *status);
 
 /* Puts words into `trouble`; NULL or "" clears. Keeper only. */
 void table_set_trouble(struct table *table, const char *trouble);
+
+/* What a jail has in its counter of a client. */
+struct table_counter {
+    unsigned failures; /* the newest, of any age */
+    unsigned users;    /* whom they name, as far as can be told apart */
+    unsigned bans;     /* how often it was banned before */
+    int64_t newest_s;  /* the latest failure; 0: none */
+    int64_t login_s;   /* when a user last logged in from there; 0: never, as far as is known */
+};
+
+/* Reads the counter of `source`, an address masked as the jail does. Returns false when there is
+ * none. Any thread, any process. */
+bool table_read_counter(const struct table *table, unsigned jail_index, const struct source *source,
+                        struct table_counter *counter);
+
+/* A user has logged in from `source`, masked likewise: noted where it has a counter. */
+void table_note_login(struct table *table, unsigned jail_index, const struct source *source,
+                      int64_t stamp_ms);
+
+/* Lines that may count in these jails (bits of their indexes), since the table was opened: who sees
+ * none counts none. Costs some instructions a jail. */
+void table_note_jail_lines(struct table *table, uint64_t jails);
+uint64_t table_jail_lines(const struct table *table, unsigned jail_index);
 
 /* Clients that have a counter. Reads all records: milliseconds for 1,000,000. */
 size_t table_tracked(const struct table *table);

@@ -27,7 +27,6 @@
 #include "command.h"
 #include "engine.h"
 #include "policy.h"
-#include "stamp.h"
 #include "statistics.h"
 #include "table-health.h"
 
@@ -159,17 +158,31 @@ open_table(const struct parameters *parameters, uid_t owner, gid_t group)
 }
 
 static void
-register_jails(instanceData *instances)
+register_action(instanceData *instance)
 {
-    for (instanceData *instance = instances; instance != NULL; instance = instance->next) {
-        const int index = table_jail(engine.table, &instance->parameters.jail);
-        if (index >= 0)
-            instance->jail_index = (unsigned)index;
-        else
-            LogError(-index, RS_RET_ERR,
-                     "ombanmail: no room for jail %s: its failures are not counted",
-                     instance->parameters.jail.name);
+    struct counter_action action = {.jail = instance->parameters.jail,
+                                    .allow = instance->parameters.allow,
+                                    .is_own = instance->parameters.is_own};
+    const int index = table_jail(engine.table, &instance->parameters.jail);
+
+    if (index >= 0) {
+        action.jail_index = instance->jail_index = (unsigned)index;
+        instance->action = counter_add_action(engine.counter, &action);
     }
+    if (index < 0 || instance->action < 0)
+        LogError(index < 0 ? -index : -instance->action, RS_RET_ERR,
+                 "ombanmail: no room for jail %s: its failures are not counted",
+                 instance->parameters.jail.name);
+}
+
+/* In the order of the configuration, the last of which is the first instance. */
+static void
+register_actions(instanceData *instances)
+{
+    if (instances == NULL)
+        return;
+    register_actions(instances->next);
+    register_action(instances);
 }
 
 static const struct allow *
@@ -251,23 +264,8 @@ restore_bans(const struct parameters *parameters)
         return;
     engine_path(path, parameters->state_directory, LEDGER_NAME);
     scribe_restore(engine.table, path, engine_now_ms(), &engine_report, &first_run);
-    if (first_run)
-        engine.count_from_ms = engine_now_ms() / 1000 * 1000; /* stamps have whole seconds */
-}
-
-static rsRetVal
-watch_stamps(const struct parameters *parameters)
-{
-    uint64_t key[2];
-
-    if (getrandom(key, sizeof(key), 0) != (ssize_t)sizeof(key))
-        return RS_RET_ERR;
-    engine.stamps = stamp_new(key);
-    engine.stamp_bounds = (struct stamp_bounds){.age_ms = parameters->max_stamp_age_s * 1000,
-                                                .ahead_ms = parameters->max_stamp_ahead_s * 1000};
-    if (engine.stamps == NULL)
-        return RS_RET_OUT_OF_MEMORY;
-    return msgPropDescrFill(&engine.received_field, UCHAR_CONSTANT("timegenerated"), 13);
+    if (first_run && engine.counter != NULL) /* stamps have whole seconds */
+        counter_set_start(engine.counter, engine_now_ms() / 1000 * 1000);
 }
 
 /* ---- who is never banned ---- */
@@ -369,18 +367,19 @@ static void
 start_scribe(const struct parameters *parameters, void (*look)(void))
 {
     char ledger_path[FILE_PATH_SIZE], socket_path[FILE_PATH_SIZE];
-    const struct scribe_options options = {.table = engine.table,
-                                           .keeper = engine.keeper,
-                                           .ledger_path = ledger_path,
-                                           .socket_path = socket_path,
-                                           .allow = allow_in_force,
-                                           .is_allowed_in_jail = is_allowed_in_jail,
-                                           .gateways = engine.gateways,
-                                           .look = look,
-                                           .retention_s = parameters->retention_s,
-                                           .command_group = parameters->command_group,
-                                           .ledger_size = parameters->ledger_size,
-                                           .report = &engine_report};
+    const struct scribe_options options = {
+        .table = engine.table,
+        .keeper = engine.keeper,
+        .ledger_path = ledger_path,
+        .socket_path = socket_path,
+        .allow = allow_in_force,
+        .is_allowed_in_jail = is_allowed_in_jail,
+        .gateways = engine.counter == NULL ? NULL : counter_gateways(engine.counter),
+        .look = look,
+        .retention_s = parameters->retention_s,
+        .command_group = parameters->command_group,
+        .ledger_size = parameters->ledger_size,
+        .report = &engine_report};
 
     engine_path(ledger_path, parameters->state_directory, LEDGER_NAME);
     engine_path(socket_path, parameters->runtime_directory, COMMAND_SOCKET_NAME);
@@ -392,20 +391,40 @@ start_scribe(const struct parameters *parameters, void (*look)(void))
 /* As rsyslogd names this machine in the messages of its own inputs. A new name counts from the next
  * start on. */
 static void
-learn_host(void)
+learn_host(char host[COUNTER_HOST_SIZE])
 {
     rsRetVal iRet;
 
-    engine.host[0] = '\0';
+    host[0] = '\0';
     CHKiRet(objGetObjInterface(&obj));
     CHKiRet(objUse(glbl, CORE_COMPONENT));
-    snprintf(engine.host, sizeof(engine.host), "%s", (const char *)glbl.GetLocalHostName());
+    snprintf(host, COUNTER_HOST_SIZE, "%s", (const char *)glbl.GetLocalHostName());
     objRelease(glbl, CORE_COMPONENT);
 finalize_it:
     if (iRet != RS_RET_OK)
         LogError(0, iRet,
                  "ombanmail: bans that do not bite are not looked for: this host's name "
                  "is not known");
+}
+
+static rsRetVal
+make_counter(const struct parameters *parameters)
+{
+    char host[COUNTER_HOST_SIZE];
+    const struct counter_options options = {
+        .table = engine.table,
+        .stamps = {.age_ms = parameters->max_stamp_age_s * 1000,
+                   .ahead_ms = parameters->max_stamp_ahead_s * 1000},
+        .evidence = parameters->evidence,
+        .gateway_users = parameters->spares_gateways ? parameters->gateway_users : 0,
+        .host = host,
+        .allow = parameters->allow};
+
+    learn_host(host);
+    engine.counter = counter_new(&options);
+    if (engine.counter == NULL)
+        return RS_RET_OUT_OF_MEMORY;
+    return msgPropDescrFill(&engine.received_field, UCHAR_CONSTANT("timegenerated"), 13);
 }
 
 rsRetVal
@@ -429,14 +448,9 @@ engine_prepare(modConfData_t *configuration)
     give_ledger(parameters, owner, readers);
     CHKiRet(open_table(parameters, owner, readers));
     configuration->active = true;
-    CHKiRet(watch_stamps(parameters));
-    engine.backend = backend_new(engine.table);
-    if (parameters->spares_gateways)
-        engine.gateways = gateway_new(parameters->gateway_users);
-    learn_host();
-    engine.evidence = parameters->evidence;
+    CHKiRet(make_counter(parameters));
     table_set_ban_rate(engine.table, parameters->max_ban_rate);
-    register_jails(configuration->instances);
+    register_actions(configuration->instances);
     table_set_manual_ports(engine.table, &parameters->jail.ports);
     listen_for_commands(parameters, owner, commanders);
     start_keeper(parameters, owner, group);
@@ -463,17 +477,13 @@ engine_end(void)
 {
     scribe_stop(engine.scribe); /* first: it wakes the keeper */
     keeper_stop(engine.keeper);
-    backend_free(engine.backend);
-    gateway_free(engine.gateways);
+    counter_free(engine.counter);
     table_close(engine.table);
-    stamp_free(engine.stamps);
     msgPropDescrDestruct(&engine.received_field);
-    engine.backend = NULL;
-    engine.gateways = NULL;
+    engine.counter = NULL;
     engine.keeper = NULL;
     engine.scribe = NULL;
     engine.table = NULL;
     engine.allow = NULL;
     engine.configuration = NULL;
-    engine.stamps = NULL;
 }

@@ -8,27 +8,24 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "backend.h"
-#include "gateway.h"
+#include "count/counter.h"
 #include "keeper.h"
 #include "parameters.h"
 #include "readers.h"
 #include "report.h"
 #include "scribe.h"
-#include "stamp.h"
 #include "table.h"
 
 /* rsyslog's headers are included by the .c files: they must come first there. */
-
-#define ENGINE_HOST_SIZE 256
 
 /* One action. The name is rsyslog's. */
 typedef struct _instanceData {
     struct parameters parameters;
     msgPropDescr_t fields;       /* the object that mmnormalize made */
     msgPropDescr_t class_field;  /* its member `class` */
-    struct jail single;          /* the same jail, but by single address: see message.c */
+    unsigned reading;            /* which rulebases made it, as far as its path tells */
     unsigned jail_index;         /* in the table, from engine_prepare on; 0: has none */
+    int action;                  /* its number in the counter, likewise; negative: has none */
     struct _instanceData *next;  /* of the configuration's instances … */
     struct _instanceData **link; /* … and what points to this one */
 } instanceData;
@@ -46,18 +43,12 @@ struct engine {
     struct table *table;
     struct keeper *keeper;
     struct scribe *scribe;
-    struct backend *backend;     /* may be NULL: then every failure is its client's */
-    struct gateways *gateways;   /* NULL: nobody is spared for being one */
-    char host[ENGINE_HOST_SIZE]; /* this machine, as its own messages name it */
-    struct allow_list *allow;    /* the module's: for every action, and for banmailctl */
-    struct stamp_watch *stamps;  /* of every host that sends */
-    struct stamp_bounds stamp_bounds;
+    struct counter *counter;
+    struct allow_list *allow;      /* the module's: for every action, and for banmailctl */
     msgPropDescr_t received_field; /* when rsyslogd took the message in */
-    enum evidence_mode evidence;
     bool table_is_new;
     uint64_t evicted; /* clients, before the table was opened */
     int listen_socket;
-    int64_t count_from_ms;  /* lines of files that are older are history, not an attack */
     struct readers readers; /* every worker, from its beginning on */
     /* The scribe reads the lists of all actions anew; actions go away before it ends. */
     struct modConfData_s *configuration;

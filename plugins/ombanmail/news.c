@@ -87,9 +87,10 @@ say_warnings(void)
     struct table_gateway gateway;
     struct ban ban;
 
-    if (engine.gateways != NULL && (now_ms - networks_ms >= NETWORKS_MS || now_ms < networks_ms)) {
+    if (counter_gateways(engine.counter) != NULL &&
+        (now_ms - networks_ms >= NETWORKS_MS || now_ms < networks_ms)) {
         networks_ms = now_ms;
-        gateway_look(engine.gateways);
+        gateway_look(counter_gateways(engine.counter));
     }
     while (table_take_biteless(engine.table, &ban))
         if (may_tell(&biteless, now_ms))
@@ -194,7 +195,7 @@ say_what_stamps_are_like(void)
 {
     char text[STAMP_TEXT_SIZE];
 
-    if (stamp_notice(engine.stamps, text))
+    if (stamp_notice(counter_stamps(engine.counter), text))
         report_say(&engine_report, LOG_WARNING, "%s", text);
 }
 
@@ -205,8 +206,10 @@ news_say(void)
 
     look_at_conditions();
     engine_follow_hangup();
+    if (engine.counter == NULL)
+        return;
     say_what_stamps_are_like();
     say_warnings();
-    while (engine.backend != NULL && backend_news(engine.backend, engine_now_ms(), text))
+    while (backend_news(counter_backend(engine.counter), engine_now_ms(), text))
         report_say(&engine_report, LOG_WARNING, "%s", text);
 }

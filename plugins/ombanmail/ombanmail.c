@@ -146,6 +146,8 @@ describe_fields(instanceData *instance)
     DEFiRet;
 
     snprintf(class_path, sizeof(class_path), "%s!class", path);
+    for (const char *at = path; strcmp(path, PARAMETERS_PATH) != 0 && *at != '\0'; at++)
+        instance->reading = instance->reading * 31 + (unsigned char)*at;
     CHKiRet(msgPropDescrFill(&instance->fields, (uchar *)path, (int)strlen(path)));
     CHKiRet(msgPropDescrFill(&instance->class_field, (uchar *)class_path, (int)strlen(class_path)));
 finalize_it:
@@ -158,9 +160,7 @@ BEGINnewActInst
     CHKiRet(parameters_read_action(lst, &load_configuration->parameters, &pData->parameters));
     if (!jail_agrees(&pData->parameters.jail))
         ABORT_FINALIZE(RS_RET_PARAM_ERROR);
-    pData->single = pData->parameters.jail;
-    pData->single.v4_bits = 32;
-    pData->single.v6_bits = 128;
+    pData->action = -1;
     CHKiRet(describe_fields(pData));
     CODE_STD_STRING_REQUESTnewActInst(1);
     CHKiRet(OMSRsetEntry(*ppOMSR, 0, NULL, OMSR_TPL_AS_MSG));
@@ -226,20 +226,49 @@ BEGINisCompatibleWithFeature
         iRet = RS_RET_OK;
 ENDisCompatibleWithFeature
 
-/* What the threads have counted. */
 static void
-read_thread_statistics(void)
+read_counter_statistics(void)
+{
+    struct counter_statistics counter;
+    struct backend_statistics backend;
+
+    counter_read_statistics(engine.counter, &counter);
+    statistics_set(STATISTIC_FAILURES, counter.failures);
+    statistics_set(STATISTIC_DUPLICATES, counter.duplicates);
+    statistics_set(STATISTIC_REPEATED, counter.repeated);
+    statistics_set(STATISTIC_IGNORED, counter.ignored);
+    statistics_set(STATISTIC_ALLOW_LISTED, counter.allow_listed);
+    statistics_set(STATISTIC_OLD, counter.old);
+    statistics_set(STATISTIC_SESSION_MISMATCHES, counter.session_mismatches);
+    statistics_set(STATISTIC_UNMATCHED, counter.unmatched);
+    statistics_set(STATISTIC_LOGINS, counter.logins);
+    statistics_set(STATISTIC_MAILS_ACCEPTED, counter.mails_accepted);
+    statistics_set(STATISTIC_BANS, counter.bans);
+    statistics_set(STATISTIC_BANS_FULL, counter.bans_full);
+    statistics_set(STATISTIC_BANS_HELD_BACK, counter.bans_held_back);
+    statistics_set(STATISTIC_GATEWAYS_SPARED, counter.gateways_spared);
+    backend_read_statistics(counter_backend(engine.counter), engine_now_ms(), &backend);
+    statistics_set(STATISTIC_USERS_UNKNOWN, backend.unknown);
+    statistics_set(STATISTIC_BACKEND_FAULTS, backend.faults);
+    statistics_set(STATISTIC_BACKEND_SUSPENDED, backend.suspended);
+    statistics_set(STATISTIC_BACKEND_HELD, backend.held);
+    statistics_set(STATISTIC_BACKEND_WITHDRAWN, backend.withdrawn);
+    statistics_set(STATISTIC_BACKEND_BANS_WITHDRAWN, backend.lifted);
+}
+
+/* What the others have counted. */
+static void
+read_engine_statistics(void)
 {
     struct keeper_statistics keeper = {0};
     struct scribe_statistics scribe = {0};
-    struct backend_statistics backend = {0};
 
+    if (engine.counter != NULL)
+        read_counter_statistics();
     if (engine.keeper != NULL)
         keeper_read_statistics(engine.keeper, &keeper);
     if (engine.scribe != NULL)
         scribe_read_statistics(engine.scribe, &scribe);
-    if (engine.backend != NULL)
-        backend_read_statistics(engine.backend, engine_now_ms(), &backend);
     if (engine.table != NULL)
         statistics_set(STATISTIC_AFTER_BAN, table_after_bans(engine.table));
     statistics_set(STATISTIC_ENFORCED, keeper.enforced);
@@ -248,12 +277,6 @@ read_thread_statistics(void)
     statistics_set(STATISTIC_PENDING, keeper.pending);
     statistics_set(STATISTIC_LEDGER_WRITTEN, scribe.written);
     statistics_set(STATISTIC_LEDGER_ERRORS, scribe.errors);
-    statistics_set(STATISTIC_USERS_UNKNOWN, backend.unknown);
-    statistics_set(STATISTIC_BACKEND_FAULTS, backend.faults);
-    statistics_set(STATISTIC_BACKEND_SUSPENDED, backend.suspended);
-    statistics_set(STATISTIC_BACKEND_HELD, backend.held);
-    statistics_set(STATISTIC_BACKEND_WITHDRAWN, backend.withdrawn);
-    statistics_set(STATISTIC_BACKEND_BANS_WITHDRAWN, backend.lifted);
 }
 
 static rsRetVal
@@ -292,5 +315,5 @@ BEGINmodInit()
     CODESTARTmodInit
     *ipIFVersProvided = CURR_MOD_IF_VERSION;
     CHKiRet(check_version());
-    CHKiRet(statistics_open(read_thread_statistics));
+    CHKiRet(statistics_open(read_engine_statistics));
 ENDmodInit

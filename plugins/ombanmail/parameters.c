@@ -27,7 +27,6 @@
 
 #define DEFAULT_RUNTIME_DIRECTORY "/run/ombanmail"
 #define DEFAULT_STATE_DIRECTORY   "/var/lib/ombanmail"
-#define DEFAULT_PATH              "!ombanmail"
 #define CAPACITY_MIN              1024
 #define CAPACITY_MAX              100000000 /* some 13 GB */
 #define MAX_BAN_RATE_MAX          1000000
@@ -282,6 +281,7 @@ read_jail(const char *name, const char *word, struct parameters *parameters)
     if (strlen(word) >= sizeof(jail->name))
         return refuse(name, word, "a name of at most 31 letters, digits, - and _ is allowed");
     strcpy(jail->name, word);
+    parameters->is_own = true;
     return true;
 }
 
@@ -547,7 +547,7 @@ parameters_read_action(struct nvlst *list, const struct parameters *module,
                        struct parameters *action)
 {
     *action = (struct parameters){
-        .jail = module->jail, .allow = allow_list_new(), .path = strdup(DEFAULT_PATH)};
+        .jail = module->jail, .allow = allow_list_new(), .path = strdup(PARAMETERS_PATH)};
     if (action->allow == NULL || action->path == NULL)
         return RS_RET_OUT_OF_MEMORY;
     return read_jail_values(list, action_table, ROWS(action_table), module, action);

@@ -16,6 +16,8 @@
 #include "firewall.h"
 #include "jail.h"
 
+#define PARAMETERS_PATH "!ombanmail" /* unless path= names another */
+
 /* rsyslog's headers are included by the .c files: they must come first there. */
 struct nvlst;
 
@@ -43,7 +45,8 @@ struct parameters {
     /* ignoreip and loopback; not read yet. The module's holds for every action, an action's for
      * that action. */
     struct allow_list *allow;
-    char *path; /* where mmnormalize put the fields: "!ombanmail"; not of the module */
+    char *path;  /* where mmnormalize put the fields: PARAMETERS_PATH; not of the module */
+    bool is_own; /* jail= is given; not of the module */
 };
 
 /* Fill in the defaults, then what is in the list (NULL: nothing is). The members are the caller's

@@ -22,6 +22,7 @@ static const char *const names[STATISTICS] = {
     [STATISTIC_MESSAGES] = "messages",
     [STATISTIC_FAILURES] = "failures",
     [STATISTIC_DUPLICATES] = "duplicates",
+    [STATISTIC_REPEATED] = "repeated",
     [STATISTIC_IGNORED] = "ignored",
     [STATISTIC_ALLOW_LISTED] = "allow.listed",
     [STATISTIC_OLD] = "old",

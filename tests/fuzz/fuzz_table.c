@@ -149,16 +149,22 @@ begin(void)
 static void
 whole_cell(size_t offset)
 {
-    uint8_t *const cell = work + offset / CELL_SIZE * CELL_SIZE;
-    uint64_t words[CELL_WORDS];
+    const struct section *const records =
+        &((const struct table_header *)image)->fixed.sections[SECTION_RECORDS];
+    const bool is_record = offset >= records->offset && offset < records->offset + records->length;
+    const size_t size = is_record ? RECORD_SIZE : CELL_SIZE;
+    const size_t from = is_record ? records->offset : TABLE_HEADER_SIZE;
+    uint64_t words[CELL_WORDS_MAX];
     struct cell_head head;
+    uint8_t *cell;
 
-    if (offset < TABLE_HEADER_SIZE || offset / CELL_SIZE * CELL_SIZE + CELL_SIZE > image_size)
+    if (offset < TABLE_HEADER_SIZE || (offset - from) / size * size + from + size > image_size)
         return;
-    memcpy(words, cell, sizeof words);
+    cell = work + from + (offset - from) / size * size;
+    memcpy(words, cell, size);
     memcpy(&head, words, sizeof head);
     head.sequence &= ~1U;
-    head.check = cell_check(words);
+    head.check = words_check(words, (unsigned)size / 8);
     memcpy(cell, &head, sizeof head);
 }
 

@@ -30,6 +30,7 @@ int
 main(int argc, char **argv)
 {
     static const enum section_kind kinds[] = {SECTION_RECORDS, SECTION_BANS};
+    static const unsigned words[] = {RECORD_WORDS, CELL_WORDS};
     const uint8_t *data = argc == 2 ? map(argv[1]) : NULL;
     const struct table_header *header = (const struct table_header *)data;
     unsigned long long used[2] = {0, 0}, torn = 0, counted = 0;
@@ -41,11 +42,11 @@ main(int argc, char **argv)
     for (unsigned i = 0; i < 2; i++) {
         const struct section *section = &header->fixed.sections[kinds[i]];
 
-        for (size_t at = 0; at < section->length; at += CELL_SIZE) {
+        for (size_t at = 0; at < section->length; at += words[i] * 8) {
             struct cell_head head;
 
             memcpy(&head, data + section->offset + at, sizeof head);
-            if (!cell_is_whole(data + section->offset + at))
+            if (!words_are_whole(data + section->offset + at, words[i]))
                 torn++;
             else
                 used[i] += head.used != 0;

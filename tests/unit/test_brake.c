@@ -150,7 +150,7 @@ never_more_than_ten_minutes_in_an_hour(void **state)
 static void
 what_was_counted_before_is_given_back_once(void **state)
 {
-    struct brake_failure got[8], failure = {.place = mx1_postfix, .counted = {.jail = 1}};
+    struct brake_failure got[8], failure = {.place = mx1_postfix, .counted = {.jails = 2}};
 
     for (int i = 0; i < 40; i += 5) {
         failure.counted.stamp_ms = at(i);

@@ -79,7 +79,7 @@ names_are_shortened_in_the_line(void **state)
 static void
 add(struct fixture *f, const char *client, const char *user, int64_t stamp_ms)
 {
-    struct evidence evidence = {.class = OFFENCE_AUTH_FAILED, .jail = 1, .attempts = 1};
+    struct evidence evidence = {.class = OFFENCE_AUTH_FAILED, .jails = 2, .attempts = 1};
 
     assert_int_equal(source_parse(client, strlen(client), &evidence.client), 0);
     evidence.stamp_ms = stamp_ms;

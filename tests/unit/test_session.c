@@ -69,7 +69,8 @@ a_flood_displaces(void **state)
 static bool
 joined(struct backend *backend, const char *user, const char *session)
 {
-    const struct backend_line line = {"mx1", 3, NOON_MS, NOON_MS};
+    const struct backend_line line = {
+        .host = "mx1", .host_length = 3, .stamp_ms = NOON_MS, .now_ms = NOON_MS};
     struct offence offence = {.class = OFFENCE_AUTH_FAILED,
                               .user = user,
                               .user_length = strlen(user),
@@ -86,7 +87,8 @@ joined(struct backend *backend, const char *user, const char *session)
 static void
 a_login_line_asks_with_name_and_session(void **state)
 {
-    const struct backend_line line = {"mx1", 3, NOON_MS, NOON_MS};
+    const struct backend_line line = {
+        .host = "mx1", .host_length = 3, .stamp_ms = NOON_MS, .now_ms = NOON_MS};
     struct offence said = {.class = OFFENCE_AUTH_DETAIL,
                            .reason = OFFENCE_REASON_UNKNOWN,
                            .session = "S",

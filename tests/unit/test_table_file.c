@@ -109,7 +109,7 @@ the_file_is_whole_and_of_the_size_it_says(void **state)
     fixture_begin(&f, 100000, 50000);
     assert_int_equal(stat(f.path, &status), 0);
     print_message("# default size: %lld bytes, of which records %u\n", (long long)status.st_size,
-                  100000 * CELL_SIZE);
+                  100000 * RECORD_SIZE);
     assert_true(status.st_blocks * 512 >= status.st_size); /* not sparse */
     assert_int_equal(status.st_mode & 07777, 0640);
     fixture_end(&f);
@@ -435,7 +435,7 @@ spoil_jail(uint8_t *data, unsigned index)
     assert_string_equal(cell->name, "mail");
     cell->maxretry = 0;
     memcpy(word, cell, sizeof word);
-    cell->head.check = cell_check(word);
+    cell->head.check = words_check(word, CELL_WORDS);
 }
 
 /* It fits its checksum, but no jail has such a maxretry: with one of its two cells the other
@@ -475,6 +475,24 @@ a_jail_that_was_made_up_is_none(void **state)
 
 /* Whatever the bytes say, no crash; under a sanitizer, no foul. */
 static void
+make_checks_fit(uint8_t *data, enum section_kind kind, unsigned words)
+{
+    const struct table_header *header = (const struct table_header *)data;
+    const struct section section = header->fixed.sections[kind];
+
+    for (size_t at = section.offset; at < section.offset + section.length; at += words * 8) {
+        uint64_t word[CELL_WORDS_MAX];
+        struct cell_head head;
+
+        memcpy(word, data + at, words * 8);
+        memcpy(&head, word, sizeof head);
+        head.check = words_check(word, words);
+        head.sequence &= ~1U;
+        memcpy(data + at, &head, sizeof head);
+    }
+}
+
+static void
 shuffled_bytes_do_no_harm(void **state)
 {
     struct bytes whole, damaged;
@@ -496,16 +514,10 @@ shuffled_bytes_do_no_harm(void **state)
 
             damaged.data[at] = random() % 2 ? 0xff : (uint8_t)random();
         }
-        for (size_t cell = 4096; cell < whole.size; cell += CELL_SIZE) { /* make some checks fit */
-            uint64_t word[CELL_WORDS];
-            struct cell_head head;
-
-            memcpy(word, damaged.data + cell, sizeof word);
-            memcpy(&head, word, sizeof head);
-            head.check = cell_check(word);
-            head.sequence &= ~1U;
-            memcpy(damaged.data + cell, &head, sizeof head);
-        }
+        make_checks_fit(damaged.data, SECTION_JAILS, CELL_WORDS);
+        make_checks_fit(damaged.data, SECTION_RECORDS, RECORD_WORDS);
+        make_checks_fit(damaged.data, SECTION_ATTEMPTS, CELL_WORDS);
+        make_checks_fit(damaged.data, SECTION_BANS, CELL_WORDS);
         spew(f.path, damaged.data, damaged.size);
         fixture_open(&f);
         for (uint32_t client = 1; client <= 300; client++)
@@ -557,10 +569,10 @@ count_differences(const struct fixture *killed, const struct fixture *whole)
     const struct section *section = &header->fixed.sections[SECTION_RECORDS];
     unsigned differences = CRASH_CLIENTS;
 
-    for (size_t i = 0; i < section->length; i += CELL_SIZE) {
+    for (size_t i = 0; i < section->length; i += RECORD_SIZE) {
         const struct record *x = (const struct record *)(a.data + section->offset + i);
 
-        for (size_t k = 0; k < section->length && x->head.used; k += CELL_SIZE) {
+        for (size_t k = 0; k < section->length && x->head.used; k += RECORD_SIZE) {
             const struct record *y = (const struct record *)(b.data + section->offset + k);
 
             if (y->head.used && memcmp(&x->key, &y->key, sizeof x->key) == 0 &&

@@ -34,16 +34,15 @@ fail_at(const char *client, unsigned attempts, int64_t stamp_ms)
                        NOON_MS);
 }
 
-static bool
+static unsigned
 withdraw(const char *client, unsigned attempts, int64_t stamp_ms, bool made_ban)
 {
-    const struct source single = source_of(client);
-    const struct table_counted counted = {
-        .source = source_mask(&single, fixture.jail.v4_bits, fixture.jail.v6_bits),
-        .jail = (uint8_t)fixture.jail_index,
-        .attempts = attempts,
-        .stamp_ms = stamp_ms,
-        .made_ban = made_ban};
+    const uint64_t jail = UINT64_C(1) << fixture.jail_index;
+    const struct table_counted counted = {.client = source_of(client),
+                                          .jails = jail,
+                                          .attempts = attempts,
+                                          .stamp_ms = stamp_ms,
+                                          .banning = made_ban ? jail : 0};
 
     return table_withdraw(fixture.table, &counted, NOON_MS);
 }
@@ -74,7 +73,7 @@ the_ban_that_they_completed_is_lifted(void **state)
     assert_int_equal(table_take(fixture.table, &change, 1, NOON_MS), 1);
     table_settle(fixture.table, &change, 1, true, NOON_MS);
     assert_false(withdraw("2001:db8::9", 1, NOON_MS, false));
-    assert_true(withdraw("2001:db8::9", 1, NOON_MS, true));
+    assert_int_equal(withdraw("2001:db8::9", 1, NOON_MS, true), 1);
     assert_false(withdraw("2001:db8::9", 1, NOON_MS, true));
     assert_int_equal(table_take_unrecorded(fixture.table, &ban, 1), 1);
     assert_int_equal(ban.end, BAN_WITHDRAWN);

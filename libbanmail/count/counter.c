@@ -1,0 +1,772 @@
+/* counter: see counter.h.
+ *
+ * What is the same for all jails is found out once: the offence, its time, whether it is told
+ * again, its evidence. What depends on the length of a jail's prefixes (whom the client shares a
+ * network with) is found out once for each such length, in a `view`. What remains for each jail is
+ * to ask whom it allow-lists, and to count.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "count/counter.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+
+#include "bite.h"
+#include "count/recent.h"
+#include "table-evidence.h"
+#include "table-gateway.h"
+#include "table-health.h"
+#include "table-lines.h"
+
+#define LIVE_MS   60000 /* a line's stamp may be as far from the clock: not held up on its way */
+#define VIEWS_MAX (COUNTER_ACTIONS_MAX + 1)
+
+/* Classes that matter beyond the failures of jails. */
+#define HEARD                                                                                      \
+    (OFFENCE_BIT(OFFENCE_AUTH_FAILED) | OFFENCE_BIT(OFFENCE_AUTH_DETAIL) |                         \
+     OFFENCE_BIT(OFFENCE_LOGIN_OK) | OFFENCE_BIT(OFFENCE_SERVER_FAULT))
+
+/* By how many bits clients are counted. */
+struct lengths {
+    unsigned v4_bits, v6_bits;
+};
+
+struct action {
+    struct counter_action given;
+    struct jail single; /* the same jail, by single address */
+    unsigned view;      /* of its prefixes' lengths */
+    uint64_t classes;   /* its jail's, and auth_unknown_user where it counts as auth_failed */
+};
+
+struct counter {
+    struct counter_options options;
+    char host[COUNTER_HOST_SIZE];
+    int64_t count_from_ms;
+    struct stamp_watch *stamps;
+    struct backend *backend;
+    struct gateways *gateways;
+    struct recent *recent;
+    struct action actions[COUNTER_ACTIONS_MAX];
+    unsigned action_count;
+    uint64_t classes;                  /* of all actions */
+    struct lengths lengths[VIEWS_MAX]; /* [0]: single addresses */
+    unsigned view_count;
+    struct {
+        _Atomic uint64_t failures, duplicates, repeated, ignored, allow_listed, old,
+            session_mismatches, unmatched, logins, mails_accepted, bans, bans_full, bans_held_back,
+            gateways_spared;
+    } statistics;
+};
+
+/* The client as one length of prefixes shows it. */
+struct view {
+    struct source source;
+    bool has_allowed; /* somebody in it is allow-listed for all jails */
+    enum gateway_kind gateway;
+    unsigned users;
+};
+
+/* One line on its way. */
+struct taking {
+    struct counter *counter;
+    const struct line *line;
+    struct counter_outcome *outcome;
+    struct offence *offence; /* the outcome's */
+    struct backend_line told;
+    struct judgement judgement;
+    uint64_t is_known; /* views that are there, as bits; one less than their index */
+    uint64_t singles;  /* actions that count by single address, as bits */
+    struct view views[VIEWS_MAX];
+};
+
+static void
+count(_Atomic uint64_t *statistic)
+{
+    atomic_fetch_add_explicit(statistic, 1, memory_order_relaxed);
+}
+
+/* FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): it only tells programs, services
+ * and inputs apart, none of which an attacker chooses. */
+static uint64_t
+hash_bytes(uint64_t hash, const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        hash = (hash ^ (uint8_t)bytes[i]) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+#define HASH_START UINT64_C(0xcbf29ce484222325)
+
+/* ---- its life ---- */
+
+struct counter *
+counter_new(const struct counter_options *options)
+{
+    struct counter *counter = calloc(1, sizeof *counter);
+    uint64_t key[2];
+
+    if (counter == NULL)
+        return NULL;
+    counter->options = *options;
+    strncpy(counter->host, options->host, sizeof counter->host - 1);
+    counter->options.host = counter->host;
+    counter->lengths[0] = (struct lengths){32, 128};
+    counter->view_count = 1;
+    if (getrandom(key, sizeof key, 0) == (ssize_t)sizeof key)
+        counter->stamps = stamp_new(key);
+    counter->backend = backend_new(options->table);
+    counter->recent = recent_new();
+    if (options->gateway_users > 0)
+        counter->gateways = gateway_new(options->gateway_users);
+    if (counter->stamps == NULL || counter->backend == NULL || counter->recent == NULL ||
+        (options->gateway_users > 0 && counter->gateways == NULL)) {
+        counter_free(counter);
+        return NULL;
+    }
+    return counter;
+}
+
+void
+counter_free(struct counter *counter)
+{
+    if (counter == NULL)
+        return;
+    stamp_free(counter->stamps);
+    backend_free(counter->backend);
+    gateway_free(counter->gateways);
+    recent_free(counter->recent);
+    free(counter);
+}
+
+static unsigned
+view_of_lengths(struct counter *counter, unsigned v4_bits, unsigned v6_bits)
+{
+    unsigned view = 0;
+
+    while (view < counter->view_count &&
+           (counter->lengths[view].v4_bits != v4_bits || counter->lengths[view].v6_bits != v6_bits))
+        view++;
+    if (view == counter->view_count)
+        counter->lengths[counter->view_count++] = (struct lengths){v4_bits, v6_bits};
+    return view;
+}
+
+int
+counter_add_action(struct counter *counter, const struct counter_action *given)
+{
+    const unsigned number = counter->action_count;
+    struct action *const action = &counter->actions[number];
+
+    if (number == COUNTER_ACTIONS_MAX)
+        return -ENOSPC;
+    action->given = *given;
+    action->single = given->jail;
+    action->single.v4_bits = counter->lengths[0].v4_bits;
+    action->single.v6_bits = counter->lengths[0].v6_bits;
+    action->view = view_of_lengths(counter, given->jail.v4_bits, given->jail.v6_bits);
+    action->classes = given->jail.classes;
+    if (action->classes & OFFENCE_BIT(OFFENCE_AUTH_FAILED))
+        action->classes |= OFFENCE_BIT(OFFENCE_AUTH_UNKNOWN_USER);
+    counter->classes |= action->classes;
+    counter->action_count++;
+    return (int)number;
+}
+
+void
+counter_set_start(struct counter *counter, int64_t count_from_ms)
+{
+    counter->count_from_ms = count_from_ms;
+}
+
+struct backend *
+counter_backend(struct counter *counter)
+{
+    return counter->backend;
+}
+
+struct gateways *
+counter_gateways(struct counter *counter)
+{
+    return counter->gateways;
+}
+
+struct stamp_watch *
+counter_stamps(struct counter *counter)
+{
+    return counter->stamps;
+}
+
+void
+counter_read_statistics(const struct counter *counter, struct counter_statistics *statistics)
+{
+    *statistics = (struct counter_statistics){
+        .failures = counter->statistics.failures,
+        .duplicates = counter->statistics.duplicates,
+        .repeated = counter->statistics.repeated,
+        .ignored = counter->statistics.ignored,
+        .allow_listed = counter->statistics.allow_listed,
+        .old = counter->statistics.old,
+        .session_mismatches = counter->statistics.session_mismatches,
+        .unmatched = counter->statistics.unmatched,
+        .logins = counter->statistics.logins,
+        .mails_accepted = counter->statistics.mails_accepted,
+        .bans = counter->statistics.bans,
+        .bans_full = counter->statistics.bans_full,
+        .bans_held_back = counter->statistics.bans_held_back,
+        .gateways_spared = counter->statistics.gateways_spared,
+    };
+}
+
+/* ---- what the line says ---- */
+
+static void
+note_sight(const struct counter *counter, const struct line *line, const struct reader *worker,
+           enum table_sight sight)
+{
+    if (line->is_again)
+        return;
+    table_note_message(counter->options.table, (unsigned)((uintptr_t)worker >> 5), sight,
+                       line->now_ms / 1000);
+}
+
+/* What tells a module that sees nothing from a quiet night. */
+static void
+take_without_class(struct counter *counter, const struct line *line, const struct reader *worker)
+{
+    enum table_sight sight = TABLE_SEEN;
+
+    if (!line->is_again && evidence_looks_like_login(line->text.at, line->text.length)) {
+        count(&counter->statistics.unmatched);
+        sight = TABLE_UNMATCHED;
+    }
+    note_sight(counter, line, worker, sight);
+}
+
+static bool
+read_offence(struct counter *counter, const struct line *line, struct offence *offence)
+{
+    if (offence_read(line->fields, offence) != 0)
+        return false;
+    offence_service_from_tag(offence, line->tag.at, line->tag.length);
+    if (offence->flags & OFFENCE_SESSION_MISMATCH)
+        count(&counter->statistics.session_mismatches);
+    if (offence->class == OFFENCE_LOGIN_OK)
+        count(&counter->statistics.logins);
+    if (offence->class == OFFENCE_MAIL_ACCEPTED)
+        count(&counter->statistics.mails_accepted);
+    return true;
+}
+
+/* When it happened, in whole seconds. The lines of a file are history, however old. */
+static int64_t
+stamp_of(const struct counter *counter, const struct line *line)
+{
+    struct stamp_bounds bounds = counter->options.stamps;
+
+    if (line->is_history)
+        bounds.age_ms = STAMP_ANY_AGE_MS;
+    return stamp_judge(counter->stamps, line->host.at, line->host.length,
+                       line->stamp_us / 1000000 * 1000, line->received_ms / 1000 * 1000, &bounds);
+}
+
+/* Which program wrote the line, and which input brought it here. Dovecot's login processes and its
+ * event exporter are one program, and tell of the same attempts. */
+static uint16_t
+kind_of(const struct line *line, const struct offence *offence)
+{
+    uint64_t hash = hash_bytes(HASH_START, line->program.at, line->program.length);
+
+    hash = hash_bytes(hash, line->input.at, line->input.length);
+    if (offence->flags & OFFENCE_FROM_EVENT)
+        hash = hash_bytes(hash, "event", 5);
+    return (uint16_t)(hash ^ hash >> 16 ^ hash >> 32 ^ hash >> 48);
+}
+
+/* When packets for this line came through this machine's kernel; 0 where that is not known. Of
+ * another host's clients it sees none, and what a queue or a file has held tells of earlier bans.
+ */
+static int64_t
+passed_of(const struct taking *taking)
+{
+    const struct backend_line *const told = &taking->told;
+    const char *const host = taking->counter->host;
+
+    if (told->stamp_ms < told->now_ms - LIVE_MS || told->stamp_ms > told->now_ms + LIVE_MS ||
+        strlen(host) != told->host_length || strncasecmp(told->host, host, told->host_length) != 0)
+        return 0;
+    return bite_passed_ms(taking->offence, told->stamp_ms);
+}
+
+static void
+describe_failure(struct taking *taking)
+{
+    const struct offence *const offence = taking->offence;
+
+    taking->judgement.failure = (struct table_failure){
+        .client = offence->client,
+        .class = offence->class,
+        .kind = kind_of(taking->line, offence),
+        .service_hash = (uint32_t)hash_bytes(HASH_START, offence->service, offence->service_length),
+        .user_hash = offence->user_hash,
+        .secret_hash = offence->secret_hash,
+        .session_hash = offence->session_length == 0
+                            ? 0
+                            : hash_bytes(HASH_START, offence->session, offence->session_length),
+        .attempts = offence->attempts,
+        .stamp_ms = taking->told.stamp_ms,
+        .passed_ms = passed_of(taking),
+        .services = bite_service(offence->service, offence->service_length),
+    };
+    taking->judgement.place = taking->told.place;
+}
+
+/* ---- whom it is about ---- */
+
+static const struct allow *
+allow_of(const struct allow_list *list)
+{
+    return list != NULL ? allow_list_now(list) : NULL;
+}
+
+static bool
+overlaps(const struct allow_list *list, const struct source *source)
+{
+    const struct allow *const allow = allow_of(list);
+
+    return allow != NULL && allow_overlaps(allow, source);
+}
+
+static const struct view *
+view(struct taking *taking, unsigned index)
+{
+    struct counter *const counter = taking->counter;
+    struct view *const view = &taking->views[index];
+    const struct lengths lengths = counter->lengths[index];
+
+    if (index < 64 && (taking->is_known >> index & 1))
+        return view;
+    taking->is_known |= index < 64 ? UINT64_C(1) << index : 0;
+    *view = (struct view){
+        .source = source_mask(&taking->judgement.failure.client, lengths.v4_bits, lengths.v6_bits)};
+    view->has_allowed = overlaps(counter->options.allow, &view->source);
+    if (counter->gateways != NULL)
+        view->gateway =
+            gateway_find(counter->gateways, &view->source, taking->line->now_ms, &view->users);
+    return view;
+}
+
+/* In a network in which somebody is allow-listed clients are counted, and banned, one by one. */
+static const struct view *
+view_for(struct taking *taking, unsigned action)
+{
+    const struct action *const at = &taking->counter->actions[action];
+    const struct view *const wide = view(taking, at->view);
+
+    if (!wide->has_allowed && !overlaps(at->given.allow, &wide->source))
+        return wide;
+    taking->singles |= UINT64_C(1) << action;
+    return view(taking, 0);
+}
+
+/* This machine's own address in the network of a bridge is on the allow list as all its own are.
+ * But it is what clients of a container's published port may come from: to be told, it counts. */
+static bool
+is_allow_listed(struct taking *taking, unsigned action)
+{
+    const struct allow *const own = allow_of(taking->counter->actions[action].given.allow);
+    const struct allow *const all = allow_of(taking->counter->options.allow);
+    const struct view *const seen = view_for(taking, action);
+    const struct source *const client = &taking->judgement.failure.client;
+    struct source entry;
+
+    if (!(taking->singles >> action & 1)) /* then no list has an entry in its network */
+        return false;
+    if (own != NULL && allow_match(own, client, NULL))
+        return true;
+    return all != NULL && allow_match(all, client, &entry) &&
+           !(seen->gateway == GATEWAY_OWN && entry.prefix == SOURCE_HOST_PREFIX);
+}
+
+static uint64_t
+without_allow_listed(struct taking *taking, uint64_t actions)
+{
+    uint64_t left = actions;
+
+    for (; actions != 0; actions &= actions - 1) {
+        const unsigned action = (unsigned)__builtin_ctzll(actions);
+
+        if (is_allow_listed(taking, action))
+            left &= ~(UINT64_C(1) << action);
+    }
+    return left;
+}
+
+/* ---- logins ---- */
+
+/* Every user who logs in tells whom his address is shared with. */
+static void
+note_login(struct taking *taking)
+{
+    struct counter *const counter = taking->counter;
+    const struct offence *const offence = taking->offence;
+    uint64_t noted = 0;
+
+    taking->judgement.failure.client = offence->client;
+    for (unsigned i = 0; i < counter->action_count; i++) {
+        const struct source *const source = &view_for(taking, i)->source;
+        const unsigned index = taking->singles >> i & 1 ? 0 : counter->actions[i].view;
+
+        table_note_login(counter->options.table, counter->actions[i].given.jail_index, source,
+                         taking->told.stamp_ms);
+        if (counter->gateways == NULL || index >= 64 || (noted >> index & 1))
+            continue;
+        noted |= UINT64_C(1) << index;
+        gateway_login(counter->gateways, source, offence->user_hash, taking->told.stamp_ms);
+    }
+}
+
+/* ---- which jails want it ---- */
+
+/* Of these actions those whose jail counts such a line. */
+static uint64_t
+of_class(const struct counter *counter, uint64_t actions, enum offence_class class)
+{
+    uint64_t left = actions;
+
+    for (; actions != 0; actions &= actions - 1) {
+        const unsigned action = (unsigned)__builtin_ctzll(actions);
+
+        if (!(counter->actions[action].classes & OFFENCE_BIT(class)))
+            left &= ~(UINT64_C(1) << action);
+    }
+    return left;
+}
+
+static uint64_t
+jails_of(const struct counter *counter, uint64_t actions)
+{
+    uint64_t jails = 0;
+
+    for (; actions != 0; actions &= actions - 1)
+        jails |= UINT64_C(1) << counter->actions[__builtin_ctzll(actions)].given.jail_index %
+                                    TABLE_JAILS_MAX;
+    return jails;
+}
+
+/* ---- it counts ---- */
+
+static uint64_t
+keep_evidence(const struct taking *taking, uint64_t jails)
+{
+    const struct counter *const counter = taking->counter;
+    const enum evidence_mode mode = counter->options.evidence;
+    const struct offence *const offence = taking->offence;
+    const struct line *const line = taking->line;
+    struct evidence evidence;
+    bool is_known;
+
+    if (mode == EVIDENCE_NONE)
+        return 0;
+    is_known = backend_knows(counter->backend, offence);
+    evidence.client = offence->client;
+    evidence.class = offence->class;
+    evidence.jails = jails;
+    evidence.attempts = (uint8_t)taking->judgement.attempts;
+    evidence.stamp_ms = taking->told.stamp_ms;
+    evidence_copy(evidence.host, sizeof evidence.host, line->host.at, line->host.length);
+    evidence_copy(evidence.service, sizeof evidence.service, offence->service,
+                  offence->service_length);
+    evidence_user(mode, is_known, offence->user, offence->user_length, evidence.user);
+    evidence_line(mode, line->text.at, line->text.length, is_known, offence->user,
+                  offence->user_length, evidence.line);
+    return table_add_evidence(counter->options.table, &evidence);
+}
+
+static void
+note_gateway(struct taking *taking, unsigned jail_index, const struct view *seen)
+{
+    const struct table_gateway gateway = {
+        .source = seen->source, .jail = (uint8_t)jail_index, .users = (uint8_t)seen->users};
+
+    count(&taking->counter->statistics.gateways_spared);
+    table_note_gateway(taking->counter->options.table, &gateway, taking->line->now_ms);
+}
+
+static void
+note_verdict(struct taking *taking, unsigned jail_index, const struct view *seen,
+             enum table_verdict verdict)
+{
+    struct counter *const counter = taking->counter;
+
+    if (verdict == TABLE_FULL)
+        count(&counter->statistics.bans_full);
+    if (verdict == TABLE_HELD_BACK)
+        count(&counter->statistics.bans_held_back);
+    if (verdict == TABLE_BANNED) {
+        count(&counter->statistics.bans);
+        taking->outcome->banning |= UINT64_C(1) << jail_index;
+    }
+    if (verdict == TABLE_SPARED)
+        note_gateway(taking, jail_index, seen);
+    if (verdict == TABLE_BANNED || verdict == TABLE_PROLONGED)
+        taking->outcome->wake = true;
+}
+
+/* A failure of a user who does not exist is one in a jail that does not tell them apart. */
+static enum offence_class
+class_in(const struct jail *jail, enum offence_class class)
+{
+    if (class == OFFENCE_AUTH_UNKNOWN_USER && !(jail->classes & OFFENCE_BIT(class)))
+        return OFFENCE_AUTH_FAILED;
+    return class;
+}
+
+static void
+count_for(struct taking *taking, unsigned action)
+{
+    struct counter *const counter = taking->counter;
+    const struct action *const at = &counter->actions[action];
+    const bool is_single = taking->singles >> action & 1;
+    const struct view *const seen = view(taking, is_single ? 0 : at->view);
+    struct table_failure failure = taking->judgement.failure;
+
+    failure.class = class_in(&at->given.jail, failure.class);
+    failure.is_gateway = seen->gateway != GATEWAY_NONE;
+    note_verdict(taking, at->given.jail_index, seen,
+                 table_count(counter->options.table, at->given.jail_index,
+                             is_single ? &at->single : &at->given.jail, &failure,
+                             taking->judgement.attempts, taking->line->now_ms));
+}
+
+/* The failure may have to be taken back. */
+static void
+remember(struct taking *taking, uint64_t jails, uint64_t singles)
+{
+    const struct judgement *const judgement = &taking->judgement;
+    const struct table_counted counted = {
+        .client = judgement->failure.client,
+        .attempts = judgement->attempts,
+        .stamp_ms = taking->told.stamp_ms,
+        .jails = jails,
+        .singles = singles,
+        .banning = taking->outcome->banning & jails,
+    };
+
+    if (judgement->failure.class == OFFENCE_AUTH_FAILED)
+        backend_counted(taking->counter->backend, &judgement->place, &counted);
+}
+
+/* Each jail once, whichever of its actions the line has passed. */
+static void
+count_in_jails(struct taking *taking, uint64_t actions)
+{
+    uint64_t jails = 0, singles = 0;
+
+    for (; actions != 0; actions &= actions - 1) {
+        const unsigned action = (unsigned)__builtin_ctzll(actions);
+        const uint64_t jail = jails_of(taking->counter, UINT64_C(1) << action);
+
+        if ((jails | taking->outcome->jails) & jail)
+            continue;
+        jails |= jail;
+        singles |= taking->singles >> action & 1 ? jail : 0;
+        count_for(taking, action);
+    }
+    taking->outcome->jails |= jails;
+    remember(taking, jails, singles);
+}
+
+/* ---- the line is judged ---- */
+
+/* Whether the server's own troubles are why it failed. */
+static bool
+is_held(struct taking *taking)
+{
+    bool wake = false, holds;
+
+    holds = backend_holds(taking->counter->backend, &taking->told, taking->offence, &wake);
+    taking->outcome->wake |= wake;
+    return holds;
+}
+
+/* A failure that these actions' jails count. Leaves in the judgement what it adds. */
+static void
+judge_failure(struct taking *taking, uint64_t actions)
+{
+    struct counter *const counter = taking->counter;
+
+    count(&counter->statistics.failures);
+    actions = without_allow_listed(taking, actions);
+    if (actions == 0) {
+        count(&counter->statistics.allow_listed);
+        return;
+    }
+    if (taking->told.stamp_ms < counter->count_from_ms && taking->line->is_history) {
+        count(&counter->statistics.old);
+        return;
+    }
+    if (is_held(taking))
+        return;
+    taking->judgement.attempts = table_attempts(counter->options.table, &taking->judgement.failure);
+    if (taking->judgement.attempts == 0) {
+        count(&counter->statistics.duplicates);
+        return;
+    }
+    /* Before it counts: whoever is woken by a ban finds its last line as well. */
+    taking->judgement.evidence = keep_evidence(taking, jails_of(counter, actions));
+    taking->outcome->attempts = taking->judgement.attempts;
+    count_in_jails(taking, actions);
+}
+
+/* A line of a class that matters, for these actions; without the lists in hand. */
+static void
+hear(struct taking *taking)
+{
+    struct counter *const counter = taking->counter;
+    const struct line *const line = taking->line;
+
+    taking->told = (struct backend_line){
+        .host = line->host.at,
+        .host_length = line->host.length,
+        .place = backend_place(line->host.at, line->host.length, taking->offence),
+        .stamp_ms = stamp_of(counter, line),
+        .now_ms = line->now_ms,
+    };
+    taking->outcome->wake |= backend_hear(counter->backend, &taking->told, taking->offence);
+}
+
+/* Which of these actions' jails the line may count in. */
+static uint64_t
+wanting(const struct taking *taking, uint64_t actions)
+{
+    if (!offence_counts(taking->offence))
+        return 0;
+    return of_class(taking->counter, actions, taking->offence->class);
+}
+
+static void
+judge(struct taking *taking, uint64_t actions)
+{
+    struct counter *const counter = taking->counter;
+
+    hear(taking);
+    if (taking->offence->class == OFFENCE_LOGIN_OK && taking->offence->has_client)
+        note_login(taking);
+    /* Another class than at first: the backend may have told that there is no such user. */
+    if (wanting(taking, counter->action_count == COUNTER_ACTIONS_MAX
+                            ? UINT64_MAX
+                            : (UINT64_C(1) << counter->action_count) - 1) == 0)
+        return;
+    describe_failure(taking);
+    actions = wanting(taking, actions);
+    table_note_jail_lines(counter->options.table, jails_of(counter, actions));
+    taking->outcome->counts = actions != 0;
+    if (actions != 0)
+        judge_failure(taking, actions);
+}
+
+/* ---- a line that passes several actions ---- */
+
+/* It is judged: counts in the jails of these actions as well. */
+static void
+count_judged(struct taking *taking, uint64_t actions)
+{
+    struct counter *const counter = taking->counter;
+
+    if (taking->judgement.failure.attempts == 0) /* no failure */
+        return;
+    actions = of_class(counter, actions, taking->judgement.failure.class);
+    table_note_jail_lines(counter->options.table, jails_of(counter, actions));
+    taking->outcome->counts |= actions != 0;
+    if (taking->judgement.attempts == 0)
+        return;
+    actions = without_allow_listed(taking, actions);
+    taking->told.stamp_ms = taking->judgement.failure.stamp_ms;
+    taking->outcome->attempts = taking->judgement.attempts;
+    table_share_evidence(counter->options.table, taking->judgement.evidence,
+                         jails_of(counter, actions));
+    count_in_jails(taking, actions);
+}
+
+/* Comes to a line without fields: others judge it. */
+static void
+leave_to_others(struct taking *taking, unsigned action)
+{
+    uint64_t handle, left;
+    const uint64_t fingerprint = table_fingerprint(taking->counter->options.table, taking->line);
+
+    if (recent_come(taking->counter->recent, fingerprint, action, false, &handle, &left,
+                    &taking->judgement) == RECENT_JUDGED)
+        count_judged(taking, UINT64_C(1) << action);
+}
+
+/* One that matters. It is asked whether it is known before anything is made of it. */
+static void
+take_known(struct taking *taking, unsigned action)
+{
+    struct counter *const counter = taking->counter;
+    const uint64_t fingerprint = table_fingerprint(counter->options.table, taking->line);
+    const bool is_shared = counter->action_count > 1;
+    uint64_t handle = 0, left = 0;
+
+    if (is_shared) {
+        const enum recent_turn turn = recent_come(counter->recent, fingerprint, action, true,
+                                                  &handle, &left, &taking->judgement);
+        if (turn == RECENT_JUDGED)
+            count_judged(taking, UINT64_C(1) << action);
+        if (turn != RECENT_MINE)
+            return;
+    }
+    if (table_note_line(counter->options.table, taking->line, fingerprint)) {
+        judge(taking, left | UINT64_C(1) << action);
+    } else {
+        count(&counter->statistics.repeated);
+        taking->outcome->is_repeated = true;
+    }
+    if (is_shared) {
+        left = recent_judged(counter->recent, fingerprint, handle, &taking->judgement);
+        if (left != 0)
+            count_judged(taking, left);
+    }
+}
+
+void
+counter_take(struct counter *counter, const struct line *line, unsigned action,
+             struct reader *worker, struct counter_outcome *outcome)
+{
+    const bool is_own = counter->actions[action].given.is_own && line->fields == NULL;
+    struct taking taking;
+
+    *outcome = (struct counter_outcome){0};
+    taking.counter = counter;
+    taking.line = line;
+    taking.outcome = outcome;
+    taking.offence = &outcome->offence;
+    taking.is_known = taking.singles = 0;
+    if (is_own) {
+        readers_begin(worker);
+        leave_to_others(&taking, action);
+        readers_end(worker);
+        return;
+    }
+    if (line->fields == NULL || !read_offence(counter, line, taking.offence)) {
+        take_without_class(counter, line, worker);
+        return;
+    }
+    outcome->has_class = true;
+    note_sight(counter, line, worker, TABLE_MATCHED);
+    taking.judgement = (struct judgement){0};
+    if ((counter->classes | HEARD) & OFFENCE_BIT(taking.offence->class)) {
+        readers_begin(worker);
+        take_known(&taking, action);
+        readers_end(worker);
+    } else {
+        stamp_of(counter, line); /* the host's clock is known by the time that it matters */
+    }
+    if (!outcome->counts && !outcome->is_repeated && !line->is_again)
+        count(&counter->statistics.ignored);
+}

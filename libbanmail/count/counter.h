@@ -1,0 +1,104 @@
+/* counter: one line of a log is judged once, and then counts in each jail that wants it.
+ *
+ *     line ─▶ known already? ─▶ what it says ─▶ when it happened ─▶ what the backend says of it
+ *          ─▶ who must not be banned ─▶ is it told again? ─▶ evidence ─▶ each jail counts
+ *
+ * All of the decision is here: the module, `banmailctl test`, the tests and the fuzzers fill a
+ * struct line and call counter_take. The counter knows nothing of rsyslog, reads no clock and opens
+ * nothing: time comes with the line.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAIL_COUNTER_H
+#define BANMAIL_COUNTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "allow-list.h"
+#include "backend.h"
+#include "evidence.h"
+#include "gateway.h"
+#include "jail.h"
+#include "line/line.h"
+#include "offence.h"
+#include "readers.h"
+#include "stamp.h"
+#include "table.h"
+
+#define COUNTER_ACTIONS_MAX 64
+#define COUNTER_HOST_SIZE   256
+
+struct counter;
+
+struct counter_options {
+    struct table *table;        /* must outlive the counter */
+    struct stamp_bounds stamps; /* of what is no history */
+    enum evidence_mode evidence;
+    unsigned gateway_users;         /* so many logging in through an address make a gateway; 0:
+                                       nobody is spared for being one */
+    const char *host;               /* this machine, as its own messages name it; "": not known */
+    const struct allow_list *allow; /* for all jails; NULL: nobody */
+};
+
+/* What brings lines to a jail: an action of rsyslog's configuration. */
+struct counter_action {
+    unsigned jail_index; /* from table_jail; two actions may have the same jail */
+    struct jail jail;
+    const struct allow_list *allow; /* beside that of all jails; NULL: nobody */
+    /* Lines without fields are those that another action judges: this one may stand in front of the
+     * rulebases, or behind. Else they are lines that no rule knows. */
+    bool is_own;
+};
+
+/* What became of a line. */
+struct counter_outcome {
+    bool has_class;
+    bool wake;         /* something is to be enforced, written down or said: wake who does it */
+    bool is_repeated;  /* it had come before */
+    bool counts;       /* it is a failure that a jail counts, were it not for what follows: */
+    unsigned attempts; /* that it added */
+    uint64_t jails;    /* that counted it, as bits of their indexes */
+    uint64_t banning;  /* of these, where it made a ban */
+    struct offence offence; /* where it has a class; points into the line's fields */
+};
+
+struct counter_statistics {
+    uint64_t failures;     /* lines that a jail counts, whatever became of them */
+    uint64_t duplicates;   /* of these: told by another line, too */
+    uint64_t repeated;     /* lines that had come before */
+    uint64_t ignored;      /* with a class that counts nowhere */
+    uint64_t allow_listed; /* failures of whom all its jails allow-list */
+    uint64_t old;          /* failures of files from before the first start */
+    uint64_t session_mismatches;
+    uint64_t unmatched; /* lines without a class that look like a failed login */
+    uint64_t logins, mails_accepted;
+    uint64_t bans, bans_full, bans_held_back, gateways_spared; /* in all jails together */
+};
+
+/* Returns NULL when out of memory or randomness. Free with counter_free while no other thread uses
+ * it; NULL is fine. */
+struct counter *counter_new(const struct counter_options *options);
+void counter_free(struct counter *counter);
+
+/* An action more; before any line. Returns its number, or -ENOSPC when there are
+ * COUNTER_ACTIONS_MAX. The lists must live as long as lines come to it. */
+int counter_add_action(struct counter *counter, const struct counter_action *action);
+
+/* Lines of history that are older count nowhere (milliseconds). Before any line. */
+void counter_set_start(struct counter *counter, int64_t count_from_ms);
+
+/* Action `action` comes to a line; `worker` is the thread's, joined to the readers of the allow
+ * lists. Any thread; blocks on nothing but short locks, makes no system call; allocates for a
+ * moment where the fields are an exported event, else not. */
+void counter_take(struct counter *counter, const struct line *line, unsigned action,
+                  struct reader *worker, struct counter_outcome *outcome);
+
+/* What it works with, for who says, shows and orders. The counter's own. */
+struct backend *counter_backend(struct counter *counter);
+struct gateways *counter_gateways(struct counter *counter); /* NULL: nobody is spared */
+struct stamp_watch *counter_stamps(struct counter *counter);
+
+/* Any thread. */
+void counter_read_statistics(const struct counter *counter, struct counter_statistics *statistics);
+
+#endif
