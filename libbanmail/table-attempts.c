@@ -202,9 +202,13 @@ table_attempts(struct table *table, const struct table_failure *failure)
     pthread_mutex_lock(table_stripe(table, bucket));
     added = count_once(table, bucket, &key, failure, attempts);
     pthread_mutex_unlock(table_stripe(table, bucket));
+    if (added > attempts)
+        added = attempts;
+    if (added > 0)
+        table_add(&table_tally(table, bucket)->counted, added);
     if (added < attempts)
         table_add(&table_tally(table, bucket)->duplicates, attempts - added);
-    return added < attempts ? added : attempts;
+    return added;
 }
 
 static bool

@@ -451,7 +451,6 @@ table_count(struct table *table, unsigned jail_index, const struct jail *jail,
         bucket->newest_s[way] = counting.stamp_s;
     pthread_mutex_unlock(lock);
 
-    table_add(&table_tally(table, counting.place.bucket)->counted, attempts);
     if (verdict == TABLE_FULL)
         table_add(&table_tally(table, counting.place.bucket)->refused, 1);
     return verdict;

@@ -276,15 +276,35 @@ print_rsyslogd(const struct place *place, const struct summary *summary)
 }
 
 static void
-print_jail(const struct jail *jail, size_t banned)
+print_jail(const struct jail *jail, uint64_t lines, size_t banned)
 {
     char name[JAIL_NAME_SIZE * 4], span[WORDS_SETTING_SIZE], threshold[64];
 
     snprintf(threshold, sizeof(threshold), "%u failures in %s", jail->maxretry,
              words_setting(jail->findtime_s, span));
-    printf("%-16s  %-28s  %-12s  %6zu\n", words_clean(jail->name, name, sizeof(name)), threshold,
+    printf("%-16s  %-28s  %-12s  %8" PRIu64 "  %6zu\n", words_clean(jail->name, name, sizeof(name)),
+           threshold,
            jail->bantime_s == JAIL_FOREVER ? "for ever" : words_setting(jail->bantime_s, span),
-           banned);
+           lines, banned);
+}
+
+/* Jails to which no failure has come while others have seen some. */
+static void
+print_deaf_jails(const struct table *table)
+{
+    char name[JAIL_NAME_SIZE * 4];
+    struct jail jail;
+    uint64_t most = 0;
+
+    for (unsigned i = 0; i < TABLE_JAILS_MAX; i++)
+        most = table_jail_lines(table, i) > most ? table_jail_lines(table, i) : most;
+    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX && most > 0; i++)
+        if (table_read_jail(table, i, &jail) && jail.classes != 0 &&
+            table_jail_lines(table, i) == 0)
+            printf("NOTE: no failure has come to jail %s since rsyslogd started, %" PRIu64
+                   " to another: do Postfix's and Dovecot's lines pass its action, and of the "
+                   "classes that it counts?\n",
+                   words_clean(jail.name, name, sizeof(name)), most);
 }
 
 static void
@@ -292,13 +312,14 @@ print_jails(const struct table *table, const struct summary *summary)
 {
     struct jail jail;
 
-    printf("\n%s%-16s  %-28s  %-12s  %6s%s\n", words_colour(WORDS_BOLD), "JAIL", "THRESHOLD",
-           "BANTIME", "BANNED", words_colour(WORDS_PLAIN));
+    printf("\n%s%-16s  %-28s  %-12s  %8s  %6s%s\n", words_colour(WORDS_BOLD), "JAIL", "THRESHOLD",
+           "BANTIME", "LINES", "BANNED", words_colour(WORDS_PLAIN));
     for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
         if (table_read_jail(table, i, &jail))
-            print_jail(&jail, summary->by_jail[i]);
-    printf("%-16s  %-28s  %-12s  %6zu\n", JAIL_MANUAL, "banned by hand", "-",
+            print_jail(&jail, table_jail_lines(table, i), summary->by_jail[i]);
+    printf("%-16s  %-28s  %-12s  %8s  %6zu\n", JAIL_MANUAL, "banned by hand", "-", "-",
            summary->by_jail[TABLE_JAIL_MANUAL]);
+    print_deaf_jails(table);
 }
 
 static void
@@ -321,11 +342,12 @@ print_numbers(const struct summary *summary)
            summary->facts.pending);
     printf("totals    since %s:\n"
            "          %" PRIu64 " failures counted, %" PRIu64 " duplicates merged, %" PRIu64
-           " withdrawn,\n"
+           " withdrawn, %" PRIu64 " lines repeated,\n"
            "          %" PRIu64 " bans, %" PRIu64 " lifted, %" PRIu64 " clients evicted, %" PRIu64
            " bans refused for want of room\n",
            words_stamp(table->created_ms, stamp), table->counted, table->duplicates,
-           table->withdrawn, table->bans, table->unbans, table->evicted, table->refused);
+           table->withdrawn, table->repeated, table->bans, table->unbans, table->evicted,
+           table->refused);
 }
 
 static void
@@ -341,7 +363,7 @@ print_text(const struct place *place, const struct table *table, const struct su
 /* ---- JSON ---- */
 
 static struct fjson_object *
-jail_json(const struct jail *jail, size_t banned)
+jail_json(const struct jail *jail, uint64_t lines, size_t banned)
 {
     struct fjson_object *object = fjson_object_new_object(), *classes = fjson_object_new_array();
 
@@ -358,6 +380,7 @@ jail_json(const struct jail *jail, size_t banned)
         words_add_number(object, "bantime", (uint64_t)jail->bantime_s);
     words_add_number(object, "ipv4Prefix", jail->v4_bits);
     words_add_number(object, "ipv6Prefix", jail->v6_bits);
+    words_add_number(object, "lines", lines);
     words_add_number(object, "banned", banned);
     return object;
 }
@@ -370,7 +393,8 @@ jails_json(const struct table *table, const struct summary *summary)
 
     for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
         if (table_read_jail(table, i, &jail))
-            fjson_object_array_add(array, jail_json(&jail, summary->by_jail[i]));
+            fjson_object_array_add(
+                array, jail_json(&jail, table_jail_lines(table, i), summary->by_jail[i]));
     return array;
 }
 
@@ -424,6 +448,7 @@ totals_json(const struct table_status *table)
     words_add_number(object, "failures", table->counted);
     words_add_number(object, "duplicates", table->duplicates);
     words_add_number(object, "withdrawn", table->withdrawn);
+    words_add_number(object, "repeated", table->repeated);
     words_add_number(object, "bans", table->bans);
     words_add_number(object, "unbans", table->unbans);
     words_add_number(object, "evicted", table->evicted);

@@ -167,6 +167,16 @@ count_at(struct fixture *fixture, struct source client, int64_t stamp_ms, int64_
     return table_count(fixture->table, fixture->jail_index, &fixture->jail, &failure, 1, now_ms);
 }
 
+/* A line of it, which tells of one attempt. */
+static inline enum table_verdict
+count_line(struct fixture *fixture, const char *client, int64_t now_ms)
+{
+    struct table_failure failure = failure_of(source_of(client), now_ms);
+
+    assert_int_equal(table_attempts(fixture->table, &failure), 1);
+    return count_at(fixture, failure.client, now_ms, now_ms);
+}
+
 /* A live failure. */
 static inline enum table_verdict
 count_now(struct fixture *fixture, const char *client, int64_t now_ms)

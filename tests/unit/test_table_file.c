@@ -76,9 +76,9 @@ a_restart_keeps_counters_and_bans(void **state)
     fixture_begin(&f, 2000, 100);
     assert_true(f.is_new);
     for (int i = 0; i < 4; i++)
-        count_now(&f, "192.0.2.1", NOON_MS);
+        count_line(&f, "192.0.2.1", NOON_MS);
     for (int i = 0; i < 5; i++)
-        count_now(&f, "192.0.2.2", NOON_MS);
+        count_line(&f, "192.0.2.2", NOON_MS);
     keep(f.table, NOON_MS);
     table_read_status(f.table, &before);
     f.options.now_ms = NOON_MS + 60000;
@@ -175,6 +175,7 @@ a_change_of_shape_keeps_counters_and_bans(void **state)
         uint32_t capacity, max_bans;
     } shapes[] = {{20000, 500}, {8192, 500}, {8192, 64}, {100000, 5000}, {8192, 128}};
     struct table_status before, after;
+    struct table_failure failure;
     struct fixture f;
     struct ban ban;
 
@@ -183,7 +184,10 @@ a_change_of_shape_keeps_counters_and_bans(void **state)
     for (uint32_t client = 1; client <= 1000; client++)
         for (unsigned i = 0; i < (client % 10 == 0 ? 5 : 4); i++)
             count_at(&f, numbered_source(client), NOON_MS, NOON_MS);
+    failure = failure_of(numbered_source(10), NOON_MS);
+    assert_int_equal(table_attempts(f.table, &failure), 1);
     table_read_status(f.table, &before);
+    assert_int_equal(before.counted, 1);
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         f.options.capacity = shapes[i].capacity;
         f.options.max_bans = shapes[i].max_bans;
@@ -258,8 +262,8 @@ a_reader_reads_and_nothing_else(void **state)
     fixture_open(&f);
     assert_int_equal(table_open_reader(f.path, &reader), 0);
     for (int i = 0; i < 5; i++)
-        count_now(&f, "192.0.2.1", NOON_MS);
-    count_now(&f, "192.0.2.2", NOON_MS);
+        count_line(&f, "192.0.2.1", NOON_MS);
+    count_line(&f, "192.0.2.2", NOON_MS);
     table_set_trouble(f.table, "the kernel is cross");
     table_read_status(reader, &status);
     assert_string_equal(status.trouble, "the kernel is cross");
