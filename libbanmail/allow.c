@@ -18,6 +18,7 @@ struct allow {
     struct source *entries;
     size_t count;
     size_t room;
+    bool is_bare; /* nothing but loopback is on it */
 };
 
 static int
@@ -33,6 +34,7 @@ add(struct allow *allow, const struct source *source)
         allow->room = room;
     }
     allow->entries[allow->count++] = *source;
+    allow->is_bare = false;
     return 0;
 }
 
@@ -59,6 +61,7 @@ allow_new(void)
             return NULL;
         }
     }
+    allow->is_bare = true;
     return allow;
 }
 
@@ -163,6 +166,12 @@ allow_overlaps(const struct allow *allow, const struct source *source)
                      source_contains(source, &allow->entries[next - 1])))
         return true;
     return next < allow->count && source_contains(source, &allow->entries[next]);
+}
+
+bool
+allow_is_bare(const struct allow *allow)
+{
+    return allow->is_bare;
 }
 
 size_t

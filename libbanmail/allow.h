@@ -40,6 +40,9 @@ bool allow_match(const struct allow *allow, const struct source *source, struct 
  * never to be banned. No lock, any thread. */
 bool allow_overlaps(const struct allow *allow, const struct source *source);
 
+/* Whether nothing but loopback, which no client comes from, is on it. Any thread. */
+bool allow_is_bare(const struct allow *allow);
+
 /* How many entries there are, and whether two lists hold the same; of sealed lists. Any thread. */
 size_t allow_count(const struct allow *allow);
 bool allow_is_same(const struct allow *allow, const struct allow *other);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "brake.h"
+#include "hash.h"
 #include "session.h"
 #include "table-health.h"
 
@@ -71,16 +72,6 @@ backend_free(struct backend *backend)
 
 /* ---- places ---- */
 
-static uint64_t
-hash_bytes(const char *bytes, size_t length)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
-
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (uint8_t)bytes[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
 /* postfix-out/smtps/smtpd is of the instance postfix-out. Dovecot's services have no slash, and
  * what Dovecot's auth can't answer fails for all who ask it: its faults are of the whole host. */
 struct brake_place
@@ -89,12 +80,12 @@ backend_place(const char *host, size_t host_length, const struct offence *offenc
     const char *slash = offence->service_length == 0
                             ? NULL
                             : memchr(offence->service, '/', offence->service_length);
-    struct brake_place place = {.host = hash_bytes(host, host_length)};
+    struct brake_place place = {.host = hash_bytes(0, host, host_length)};
 
     if (slash != NULL)
-        place.instance = hash_bytes(offence->service, (size_t)(slash - offence->service));
+        place.instance = hash_bytes(0, offence->service, (size_t)(slash - offence->service));
     else if (offence->class != OFFENCE_SERVER_FAULT)
-        place.instance = hash_bytes(offence->service, offence->service_length);
+        place.instance = hash_bytes(0, offence->service, offence->service_length);
     return place;
 }
 

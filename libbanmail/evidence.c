@@ -30,18 +30,37 @@ evidence_parse_mode(const char *word, enum evidence_mode *mode)
 
 /* ---- names ---- */
 
+/* What bytes are: letters and digits; those and the others of an RFC 5322 atom, and the dot. */
+enum { ALPHANUMERIC = 1, ATOM = 2 };
+
+static const uint8_t kinds[256] = {
+    ['0' ... '9'] = ALPHANUMERIC | ATOM,
+    ['a' ... 'z'] = ALPHANUMERIC | ATOM,
+    ['A' ... 'Z'] = ALPHANUMERIC | ATOM,
+    ['.'] = ATOM,
+    ['!'] = ATOM,
+    ['#' ... '\''] = ATOM,
+    ['*'] = ATOM,
+    ['+'] = ATOM,
+    ['-'] = ATOM,
+    ['/'] = ATOM,
+    ['='] = ATOM,
+    ['?'] = ATOM,
+    ['^' ... '`'] = ATOM,
+    ['{' ... '~'] = ATOM,
+};
+
 static bool
 is_alphanumeric(char byte)
 {
-    return (byte >= '0' && byte <= '9') || (byte >= 'a' && byte <= 'z') ||
-           (byte >= 'A' && byte <= 'Z');
+    return kinds[(uint8_t)byte] & ALPHANUMERIC;
 }
 
 static bool
 is_local_part(const char *bytes, size_t length)
 {
     for (size_t i = 0; i < length; i++)
-        if (!is_alphanumeric(bytes[i]) && (!bytes[i] || !strchr(".!#$%&'*+/=?^_`{|}~-", bytes[i])))
+        if (!(kinds[(uint8_t)bytes[i]] & ATOM))
             return false;
     return length > 0 && length <= 64;
 }
@@ -130,22 +149,42 @@ stands_alone(const char *message, size_t length, size_t at, size_t name_length)
            (at + name_length == length || !is_alphanumeric(message[at + name_length]));
 }
 
+static char
+lower(char letter)
+{
+    return letter | ('a' - 'A');
+}
+
+/* Whether the word, in small letters, stands in front of the space at `at`, in letters of either
+ * case. From its end: nearly all others end otherwise. */
+static bool
+ends_in(const char *message, size_t at, const char *word, size_t length)
+{
+    if (at < length)
+        return false;
+    while (length > 0 && (lower(message[at - 1]) == word[length - 1] ||
+                          (word[length - 1] == ' ' && message[at - 1] == ' '))) {
+        length--;
+        at--;
+    }
+    return length == 0;
+}
+
 /* What a client said in the clear to a server that expected something else. Behind these words
  * stands a secret, whatever the rulebase made of the line. */
 static size_t
 secret_from(const char *message, size_t length)
 {
-    static const char *const words[] = {"AUTH PLAIN ", "AUTH LOGIN ", "PASS "};
+    const char *const end = message + length;
 
-    for (size_t at = 0; at < length; at++) {
-        char letter = message[at] | ('a' - 'A');
+    for (const char *space = message; (space = memchr(space, ' ', (size_t)(end - space)));
+         space++) {
+        const size_t at = (size_t)(space - message);
 
-        if (letter != 'a' && letter != 'p') /* nearly all end here */
-            continue;
-        for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-            if (length - at > strlen(words[i]) &&
-                strncasecmp(message + at, words[i], strlen(words[i])) == 0)
-                return at + strlen(words[i]);
+        if (at + 1 < length &&
+            (ends_in(message, at, "auth plain", 10) || ends_in(message, at, "auth login", 10) ||
+             ends_in(message, at, "pass", 4)))
+            return at + 1;
     }
     return length;
 }
@@ -199,13 +238,35 @@ evidence_line(enum evidence_mode mode, const char *message, size_t message_lengt
     }
 }
 
+static bool
+is_at(const char *at, const char *end, const char *word, size_t length)
+{
+    return (size_t)(end - at) >= length && memcmp(at, word, length) == 0;
+}
+
+/* `auth failed` and `authentication failed`, found by the space between the words. */
+static bool
+has_failed_login(const char *message, const char *end)
+{
+    for (const char *space = message; (space = memchr(space, ' ', (size_t)(end - space)));
+         space++) {
+        const size_t before = (size_t)(space - message);
+
+        if (is_at(space + 1, end, "failed", 6) &&
+            ((before >= 4 && memcmp(space - 4, "auth", 4) == 0) ||
+             (before >= 14 && memcmp(space - 14, "authentication", 14) == 0)))
+            return true;
+    }
+    return false;
+}
+
 bool
 evidence_looks_like_login(const char *message, size_t length)
 {
-    static const char *const signs[] = {"rip=", "authentication failed", "auth failed"};
+    const char *const end = message + length;
 
-    for (unsigned i = 0; i < sizeof(signs) / sizeof(signs[0]); i++)
-        if (memmem(message, length, signs[i], strlen(signs[i])) != NULL)
+    for (const char *at = message; (at = memchr(at, '=', (size_t)(end - at))); at++)
+        if (at - message >= 3 && memcmp(at - 3, "rip", 3) == 0)
             return true;
-    return false;
+    return has_failed_login(message, end);
 }

@@ -20,6 +20,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "hash.h"
+
 struct text {
     const char *bytes;
     size_t length;
@@ -82,41 +84,133 @@ offence_class_parse(const char *name, size_t length)
     return -ENOENT;
 }
 
-/* ---- pieces of text ---- */
+/* ---- the fields of a line ---- */
+
+enum field {
+    FIELD_ATTEMPTS,
+    FIELD_AUTH_TAIL,
+    FIELD_CLASS,
+    FIELD_CODE,
+    FIELD_DSN,
+    FIELD_EVENT,
+    FIELD_FAULT,
+    FIELD_FRONT,
+    FIELD_IP,
+    FIELD_METHOD,
+    FIELD_PORT_TAIL,
+    FIELD_PROGRAM,
+    FIELD_PROXY,
+    FIELD_REASON,
+    FIELD_REPEATED,
+    FIELD_SECRET,
+    FIELD_SERVICE,
+    FIELD_SESSION,
+    FIELD_TAIL,
+    FIELD_USER,
+    FIELDS
+};
+
+#define NAME(word)                                                                                 \
+    {                                                                                              \
+        word, sizeof word - 1                                                                      \
+    }
+
+static const struct text field_names[FIELDS] = {
+    [FIELD_ATTEMPTS] = NAME("attempts"),
+    [FIELD_AUTH_TAIL] = NAME("auth_tail"),
+    [FIELD_CLASS] = NAME("class"),
+    [FIELD_CODE] = NAME("code"),
+    [FIELD_DSN] = NAME("dsn"),
+    [FIELD_EVENT] = NAME("event"),
+    [FIELD_FAULT] = NAME("fault"),
+    [FIELD_FRONT] = NAME("front"),
+    [FIELD_IP] = NAME("ip"),
+    [FIELD_METHOD] = NAME("method"),
+    [FIELD_PORT_TAIL] = NAME("port_tail"),
+    [FIELD_PROGRAM] = NAME("program"),
+    [FIELD_PROXY] = NAME("proxy"),
+    [FIELD_REASON] = NAME("reason"),
+    [FIELD_REPEATED] = NAME("repeated"),
+    [FIELD_SECRET] = NAME("secret"),
+    [FIELD_SERVICE] = NAME("service"),
+    [FIELD_SESSION] = NAME("session"),
+    [FIELD_TAIL] = NAME("tail"),
+    [FIELD_USER] = NAME("user"),
+};
+
+/* All of them, found in one walk: libfastjson's look-up walks the whole object for each name. Of
+ * two of one name the first counts. */
+struct fields {
+    uint32_t present; /* as bits of enum field */
+    struct fjson_object *values[FIELDS];
+};
+
+static int
+field_of(const char *name)
+{
+    /* the first of each letter; the names are in alphabetical order */
+    static const int8_t firsts[32] = {
+        ['a' % 32] = FIELD_ATTEMPTS, ['c' % 32] = FIELD_CLASS,     ['d' % 32] = FIELD_DSN,
+        ['e' % 32] = FIELD_EVENT,    ['f' % 32] = FIELD_FAULT,     ['i' % 32] = FIELD_IP,
+        ['m' % 32] = FIELD_METHOD,   ['p' % 32] = FIELD_PORT_TAIL, ['r' % 32] = FIELD_REASON,
+        ['s' % 32] = FIELD_SECRET,   ['t' % 32] = FIELD_TAIL,      ['u' % 32] = FIELD_USER,
+    };
+    const size_t length = strlen(name);
+
+    for (int i = firsts[(unsigned char)name[0] % 32];
+         i < FIELDS && field_names[i].bytes[0] == name[0]; i++)
+        if (field_names[i].length == length && memcmp(field_names[i].bytes, name, length) == 0)
+            return i;
+    return -1;
+}
+
+static void
+walk_fields(struct fjson_object *object, struct fields *fields)
+{
+    const struct fjson_object_iterator end = fjson_object_iter_end(object);
+    struct fjson_object_iterator at = fjson_object_iter_begin(object);
+
+    fields->present = 0;
+    for (; !fjson_object_iter_equal(&at, &end); fjson_object_iter_next(&at)) {
+        const int field = field_of(fjson_object_iter_peek_name(&at));
+
+        if (field < 0 || (fields->present >> field & 1))
+            continue;
+        fields->present |= UINT32_C(1) << field;
+        fields->values[field] = fjson_object_iter_peek_value(&at);
+    }
+}
 
 static bool
-get_text(struct fjson_object *fields, const char *key, struct text *text)
+get_text(const struct fields *fields, enum field field, struct text *text)
 {
-    struct fjson_object *value;
-
     *text = (struct text){.bytes = "", .length = 0};
-    if (!fjson_object_object_get_ex(fields, key, &value) ||
-        !fjson_object_is_type(value, fjson_type_string))
+    if (!(fields->present >> field & 1) ||
+        !fjson_object_is_type(fields->values[field], fjson_type_string))
         return false;
-    text->bytes = fjson_object_get_string(value);
-    text->length = (size_t)fjson_object_get_string_len(value);
+    text->bytes = fjson_object_get_string(fields->values[field]);
+    text->length = (size_t)fjson_object_get_string_len(fields->values[field]);
     return true;
 }
 
 /* A field of decimal digits, which liblognorm gives as a string, others may give as an integer.
  * Absent: `otherwise`. */
 static int
-get_number(struct fjson_object *fields, const char *key, unsigned most, unsigned otherwise,
+get_number(const struct fields *fields, enum field field, unsigned most, unsigned otherwise,
            unsigned *number)
 {
-    struct fjson_object *value;
     struct text text;
     unsigned sum = 0;
 
     *number = otherwise;
-    if (!fjson_object_object_get_ex(fields, key, &value))
+    if (!(fields->present >> field & 1))
         return 0;
-    if (fjson_object_is_type(value, fjson_type_int)) {
-        const int64_t integer = fjson_object_get_int64(value);
+    if (fjson_object_is_type(fields->values[field], fjson_type_int)) {
+        const int64_t integer = fjson_object_get_int64(fields->values[field]);
         *number = integer > most ? most : (unsigned)integer;
         return integer < 0 ? -EINVAL : 0;
     }
-    if (!get_text(fields, key, &text) || text.length == 0)
+    if (!get_text(fields, field, &text) || text.length == 0)
         return -EINVAL;
     for (size_t i = 0; i < text.length; i++) {
         if (text.bytes[i] < '0' || text.bytes[i] > '9')
@@ -129,20 +223,46 @@ get_number(struct fjson_object *fields, const char *key, unsigned most, unsigned
     return 0;
 }
 
+/* ---- pieces of text ---- */
+
+/* The byte by which a word is looked for, its last that is no blank: of the words that are looked
+ * for here it is the rarest. */
+static size_t
+anchor_of(const char *word, size_t length)
+{
+    return length - 1 - (word[length - 1] == ' ' && length > 1);
+}
+
+/* memmem(3) prepares itself for long texts, which costs more than these short ones. */
 static const char *
 find_first(struct text text, const char *word)
 {
-    return text.length ? memmem(text.bytes, text.length, word, strlen(word)) : NULL;
+    const size_t length = strlen(word), anchor = anchor_of(word, length);
+    const char *const end = text.bytes + text.length, *at = text.bytes + anchor;
+
+    while (at < end && (at = memchr(at, word[anchor], (size_t)(end - at))) != NULL) {
+        if ((size_t)(end - at) >= length - anchor && memcmp(at - anchor, word, length) == 0)
+            return at - anchor;
+        at++;
+    }
+    return NULL;
 }
 
 static const char *
 find_last(struct text text, const char *word)
 {
-    const size_t length = strlen(word);
+    const size_t length = strlen(word), anchor = anchor_of(word, length);
+    const char *at;
 
-    for (size_t at = text.length; at >= length; at--)
-        if (memcmp(text.bytes + at - length, word, length) == 0)
-            return text.bytes + at - length;
+    if (text.length < length)
+        return NULL;
+    text.length -= length - 1 - anchor;
+    while (text.length > anchor &&
+           (at = memrchr(text.bytes + anchor, word[anchor], text.length - anchor)) != NULL) {
+        if (memcmp(at - anchor, word, length) == 0)
+            return at - anchor;
+        text.length = (size_t)(at - text.bytes);
+    }
     return NULL;
 }
 
@@ -164,16 +284,11 @@ bounded(struct text text, size_t most)
     return text;
 }
 
-/* FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/). It tells names apart that must
- * exist to be worth guessing, so nobody gains by a collision. Never 0, which says "none". */
+/* It tells names apart that must exist to be worth guessing: nobody gains by a collision. */
 static uint64_t
 hash(struct text text)
 {
-    uint64_t sum = UINT64_C(0xcbf29ce484222325);
-
-    for (size_t i = 0; i < text.length; i++)
-        sum = (sum ^ (uint8_t)text.bytes[i]) * UINT64_C(0x100000001b3);
-    return text.length == 0 ? 0 : sum ? sum : 1;
+    return hash_text(text.bytes, text.length);
 }
 
 static uint64_t
@@ -261,9 +376,9 @@ read_rip_first(struct text text, const char *user, struct tail *tail)
 #define LOGIN_LINE_MAX 3000
 
 static bool
-may_be_a_piece(struct fjson_object *fields, struct text tail)
+may_be_a_piece(const struct fields *fields, struct text tail)
 {
-    static const char *const others[] = {"proxy", "reason", "front", "attempts"};
+    static const enum field others[] = {FIELD_PROXY, FIELD_REASON, FIELD_FRONT, FIELD_ATTEMPTS};
     size_t length = tail.length;
     struct text text;
 
@@ -287,15 +402,15 @@ count_of(struct text text, const char *word)
  * a rip= in front of the name need not be Dovecot's. Only the one rip= of such a line is believed;
  * where the rule has read it (`ip`), none may be left. */
 static bool
-is_ambiguous(struct fjson_object *fields, struct text tail, bool has_ip)
+is_ambiguous(const struct fields *fields, struct text tail, bool has_ip)
 {
     static const char *const quoting[] = {", last failure: ", " by server: "};
     const char *const user = find_first(tail, "user=<");
     struct text parts[] = {{0}, {0}, user == NULL ? tail : before(tail, user)};
     bool quotes = false;
 
-    get_text(fields, "reason", &parts[0]);
-    get_text(fields, "front", &parts[1]);
+    get_text(fields, FIELD_REASON, &parts[0]);
+    get_text(fields, FIELD_FRONT, &parts[1]);
     for (size_t i = 0; i < 3; i++)
         for (size_t j = 0; j < sizeof quoting / sizeof quoting[0]; j++)
             quotes = quotes || find_first(parts[i], quoting[j]) != NULL;
@@ -603,7 +718,7 @@ set_client(struct offence *offence, struct text ip)
 
 /* An event of Dovecot's exporter: `event` carries the object without its brace. */
 static bool
-read_event(struct fjson_object *fields, struct offence *offence)
+read_event(const struct fields *fields, struct offence *offence)
 {
     static const enum offence_class classes[] = {
         [OFFENCE_EVENT_SUCCESS] = OFFENCE_LOGIN_OK,
@@ -614,7 +729,7 @@ read_event(struct fjson_object *fields, struct offence *offence)
     };
     struct text text;
 
-    if (!get_text(fields, "event", &text))
+    if (!get_text(fields, FIELD_EVENT, &text))
         return false;
     offence->flags |= OFFENCE_FROM_EVENT;
     if (offence_event_read(text.bytes, text.length, &offence->event) != 0) {
@@ -644,27 +759,27 @@ event_tail(const struct offence_event *event, struct tail *tail)
 }
 
 static void
-read_client(struct fjson_object *fields, struct offence *offence)
+read_client(const struct fields *fields, struct offence *offence)
 {
     struct tail tail = {0};
     struct text text, ip;
-    const bool has_ip = get_text(fields, "ip", &ip);
-    const bool has_tail = get_text(fields, "tail", &text);
+    const bool has_ip = get_text(fields, FIELD_IP, &ip);
+    const bool has_tail = get_text(fields, FIELD_TAIL, &text);
 
     if (has_tail && has_ip)
         read_rip_first(text, find_first(text, "user=<"), &tail);
     else if (has_tail)
         read_tail(text, &tail);
-    else if (get_text(fields, "port_tail", &text))
+    else if (get_text(fields, FIELD_PORT_TAIL, &text))
         read_port_tail(text, &tail);
     else if (read_event(fields, offence))
         event_tail(&offence->event, &tail);
     if (tail.user.bytes == NULL)
-        get_text(fields, "user", &tail.user);
+        get_text(fields, FIELD_USER, &tail.user);
     if (tail.method.bytes == NULL)
-        get_text(fields, "method", &tail.method);
+        get_text(fields, FIELD_METHOD, &tail.method);
     if (tail.session.bytes == NULL)
-        get_text(fields, "session", &tail.session);
+        get_text(fields, FIELD_SESSION, &tail.session);
     set_client(offence, has_ip ? ip : tail.ip);
     if (has_tail && (may_be_a_piece(fields, text) || is_ambiguous(fields, text, has_ip)))
         offence->has_client = false;
@@ -714,15 +829,15 @@ is_temporary(const struct offence *offence)
 }
 
 static int
-read_reply(struct fjson_object *fields, struct offence *offence)
+read_reply(const struct fields *fields, struct offence *offence)
 {
     struct text dsn;
 
-    if (get_number(fields, "code", 1000, 0, &offence->code) != 0)
+    if (get_number(fields, FIELD_CODE, 1000, 0, &offence->code) != 0)
         return -EINVAL;
     if (offence->code < 100 || offence->code > 599)
         offence->code = 0;
-    get_text(fields, "dsn", &dsn);
+    get_text(fields, FIELD_DSN, &dsn);
     offence->dsn = parse_dsn(dsn);
     /* The two that catch what no other class names: what may succeed later is no rejection. */
     if ((offence->class == OFFENCE_SMTP_REJECT || offence->class == OFFENCE_CONTENT_REJECT) &&
@@ -734,12 +849,12 @@ read_reply(struct fjson_object *fields, struct offence *offence)
 /* The line itself is one attempt, whatever it says; and where rsyslog had merged equal lines into
  * one, each of them was (`repeated`, set by mail.conf). */
 static int
-read_attempts(struct fjson_object *fields, struct offence *offence)
+read_attempts(const struct fields *fields, struct offence *offence)
 {
     unsigned repeated;
 
-    if (get_number(fields, "attempts", OFFENCE_ATTEMPTS_MAX, 1, &offence->attempts) != 0 ||
-        get_number(fields, "repeated", OFFENCE_ATTEMPTS_MAX, 1, &repeated) != 0)
+    if (get_number(fields, FIELD_ATTEMPTS, OFFENCE_ATTEMPTS_MAX, 1, &offence->attempts) != 0 ||
+        get_number(fields, FIELD_REPEATED, OFFENCE_ATTEMPTS_MAX, 1, &repeated) != 0)
         return -EINVAL;
     offence->attempts *= repeated;
     if (offence->attempts == 0)
@@ -749,14 +864,25 @@ read_attempts(struct fjson_object *fields, struct offence *offence)
     return 0;
 }
 
-int
-offence_read(struct fjson_object *fields, struct offence *offence)
+/* All but the event, half a kilobyte that few lines have. */
+static void
+begin_offence(struct offence *offence)
 {
+    memset(offence, 0, offsetof(struct offence, event));
+    offence->user = offence->session = offence->service = offence->method = "";
+}
+
+int
+offence_read(struct fjson_object *object, struct offence *offence)
+{
+    struct fields read;
+    const struct fields *const fields = &read;
     struct text text;
     int class;
 
-    *offence = (struct offence){.user = "", .session = "", .service = "", .method = ""};
-    if (!get_text(fields, "class", &text))
+    begin_offence(offence);
+    walk_fields(object, &read);
+    if (!get_text(fields, FIELD_CLASS, &text))
         return -ENOENT;
     class = offence_class_parse(text.bytes, text.length);
     if (class < 0)
@@ -765,21 +891,23 @@ offence_read(struct fjson_object *fields, struct offence *offence)
     if (read_attempts(fields, offence) != 0 || read_reply(fields, offence) != 0)
         return -EINVAL;
     read_client(fields, offence);
-    get_text(fields, "service", &text);
+    get_text(fields, FIELD_SERVICE, &text);
     text = bounded(text, OFFENCE_SERVICE_MAX);
     if (offence->flags & OFFENCE_FROM_EVENT)
         text = whole(offence->event.service);
     offence->service = text.bytes;
     offence->service_length = text.length;
-    if (get_text(fields, "program", &text)) /* where a configuration took the line apart itself */
+    if (get_text(fields, FIELD_PROGRAM,
+                 &text)) /* where a configuration took the line apart itself */
         offence_service_from_tag(offence, text.bytes, text.length);
-    get_text(fields, "secret", &text);
+    get_text(fields, FIELD_SECRET, &text);
     offence->secret_hash = hash(text);
-    if (get_text(fields, "fault", &text) && text.length == 4 && memcmp(text.bytes, "auth", 4) == 0)
+    if (get_text(fields, FIELD_FAULT, &text) && text.length == 4 &&
+        memcmp(text.bytes, "auth", 4) == 0)
         offence->flags |= OFFENCE_AUTH_FAULT;
     if (offence->has_client)
         offence->whom_hash = hash_address(&offence->client);
-    if (get_text(fields, "auth_tail", &text))
+    if (get_text(fields, FIELD_AUTH_TAIL, &text))
         read_auth(text, offence);
     return 0;
 }

@@ -108,7 +108,7 @@ struct offence {
     uint64_t secret_hash; /* of the hash of the secret that the line carries, 0 when none */
     enum offence_reason reason; /* what it says of its session */
     uint64_t whom_hash;         /* of the address that it names, trusted or not, 0 when none */
-    struct offence_event event;
+    struct offence_event event; /* with OFFENCE_FROM_EVENT only */
 };
 
 /* Reads the fields that a rulebase made of one line (the object under `$!ombanmail`, or whatever

@@ -21,8 +21,9 @@
 
 #include "offence.h"
 
-#define SESSION_LIFE_MS 600000 /* a login process ends a session that has not logged in in 3 min   \
-                                */
+#define SESSION_LIFE_MS                                                                            \
+    600000 /* a login process ends a session that has not logged in in 3 min                       \
+            */
 
 struct session_store;
 

@@ -148,14 +148,26 @@ source_compare(const struct source *a, const struct source *b)
 }
 
 bool
+source_is_masked(const struct source *source)
+{
+    struct source masked = *source;
+
+    mask_address(masked.address, source->prefix);
+    return memcmp(masked.address, source->address, sizeof masked.address) == 0;
+}
+
+bool
 source_contains(const struct source *outer, const struct source *inner)
 {
-    struct source masked = *inner;
+    uint64_t a[2], b[2];
 
     if (inner->prefix < outer->prefix)
         return false;
-    mask_address(masked.address, outer->prefix);
-    return memcmp(masked.address, outer->address, sizeof masked.address) == 0;
+    memcpy(a, outer->address, sizeof a);
+    memcpy(b, inner->address, sizeof b);
+    if (outer->prefix <= 64)
+        return ((a[0] ^ b[0]) & mask_word(outer->prefix)) == 0;
+    return a[0] == b[0] && ((a[1] ^ b[1]) & mask_word(outer->prefix - 64U)) == 0;
 }
 
 static bool

@@ -41,6 +41,10 @@ struct source source_mask(const struct source *source, unsigned v4_bits, unsigne
 /* The prefix length in the family's own terms: 0..32 or 0..128. */
 unsigned source_bits(const struct source *source);
 
+/* Whether the bits behind the prefix are 0, as they are in every source but one that a file holds.
+ * Pure. */
+bool source_is_masked(const struct source *source);
+
 /* Orders by address, then by prefix length; 0 when equal. */
 int source_compare(const struct source *a, const struct source *b);
 

@@ -9,12 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "siphash.h"
+#include "hash.h"
 
 #define WAYS            4
 #define PLACES          (STAMP_HOSTS / WAYS)
 #define NAME_SIZE       64 /* kept for saying it; the hash covers more */
-#define HASHED_WORDS    31 /* a host name has at most 255 bytes, less than 32 words */
 
 #define STEADY_MS       3000 /* whole seconds on both sides, and what the network adds */
 #define SETTLE_MS       10000
@@ -61,12 +60,8 @@ stamp_new(const uint64_t key[2])
 static uint64_t
 hash_name(const struct stamp_watch *watch, const char *name, size_t length)
 {
-    uint64_t words[HASHED_WORDS] = {0}, hash;
+    const uint64_t hash = hash_bytes(watch->key[0], name, length);
 
-    if (length > sizeof(words))
-        length = sizeof(words);
-    memcpy(words, name, length);
-    hash = siphash(watch->key, words, (unsigned)(length + 7) / 8, length, 1, 3);
     return hash == 0 ? 1 : hash;
 }
 

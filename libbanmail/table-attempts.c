@@ -44,13 +44,18 @@ place_of(const struct table *table, const struct attempt *key)
 {
     uint64_t more = (uint64_t)23 << 56 | (uint64_t)key->head.own << 48 |
                     (uint64_t)key->scope << 32 | key->service_hash;
-    uint64_t user = key->is_sum ? ~key->user_hash : key->user_hash;
-    struct place place = table_place(table, key->address, more, table->attempt_bucket_count);
 
-    place.tag = (uint16_t)(place.tag ^ (user ^ user >> 16 ^ user >> 32) * 0x9e37U);
-    if (place.tag == 0)
-        place.tag = 1;
-    return place;
+    return table_place(table, key->address, more, table->attempt_bucket_count);
+}
+
+/* Within that bucket its entries differ by their users. */
+static uint16_t
+tag_of(struct place place, const struct attempt *key)
+{
+    const uint64_t user = key->is_sum ? ~key->user_hash : key->user_hash;
+    const uint16_t tag = (uint16_t)(place.tag ^ (user ^ user >> 16 ^ user >> 32) * 0x9e37U);
+
+    return tag == 0 ? 1 : tag;
 }
 
 static bool
@@ -99,13 +104,14 @@ find_way(const struct table *table, struct place place, const struct attempt *ke
 
 /* Loads the entry that the line belongs to, or begins one. Returns its way. */
 static unsigned
-find_entry(struct table *table, const struct attempt *key, const struct table_failure *failure,
-           struct attempt *entry)
+find_entry(struct table *table, struct place place, const struct attempt *key,
+           const struct table_failure *failure, struct attempt *entry)
 {
-    struct place place = place_of(table, key);
     struct attempt_bucket *bucket = &table->attempt_buckets[place.bucket];
-    unsigned way = find_way(table, place, key, entry);
+    unsigned way;
 
+    place.tag = tag_of(place, key);
+    way = find_way(table, place, key, entry);
     if (way < BUCKET_WAYS && joins(entry, failure))
         return way;
     if (way == BUCKET_WAYS) {
@@ -159,7 +165,7 @@ remember(struct attempt *entry, const struct table_failure *failure)
 
 /* The lock of the bucket is held. */
 static unsigned
-count_once(struct table *table, uint32_t bucket, struct attempt *key,
+count_once(struct table *table, struct place place, struct attempt *key,
            const struct table_failure *failure, unsigned attempts)
 {
     struct attempt entry;
@@ -167,20 +173,20 @@ count_once(struct table *table, uint32_t bucket, struct attempt *key,
 
     if (failure->user_hash != 0) {
         key->user_hash = failure->user_hash;
-        way = find_entry(table, key, failure, &entry);
+        way = find_entry(table, place, key, failure, &entry);
         /* A line of several attempts names the user of the last: the sum knows of the others. */
         by_user = raise(&entry, add_lines(&entry, failure->kind, 1));
         remember(&entry, failure);
-        cell_replace(cell_of(table, bucket, way), &entry);
+        cell_replace(cell_of(table, place.bucket, way), &entry);
     }
     key->user_hash = 0;
     key->is_sum = 1;
-    way = find_entry(table, key, failure, &entry);
+    way = find_entry(table, place, key, failure, &entry);
     told = add_lines(&entry, failure->kind, attempts);
     entry.by_user = (uint16_t)(entry.by_user + by_user);
     added = raise(&entry, told > entry.by_user ? told : entry.by_user);
     remember(&entry, failure);
-    cell_replace(cell_of(table, bucket, way), &entry);
+    cell_replace(cell_of(table, place.bucket, way), &entry);
     return added;
 }
 
@@ -194,13 +200,15 @@ table_attempts(struct table *table, const struct table_failure *failure)
     };
     unsigned attempts =
         failure->attempts < OFFENCE_ATTEMPTS_MAX ? failure->attempts : OFFENCE_ATTEMPTS_MAX;
+    struct place place;
     uint32_t bucket;
     unsigned added;
 
     memcpy(key.address, failure->client.address, sizeof key.address);
-    bucket = place_of(table, &key).bucket;
+    place = place_of(table, &key);
+    bucket = place.bucket;
     pthread_mutex_lock(table_stripe(table, bucket));
-    added = count_once(table, bucket, &key, failure, attempts);
+    added = count_once(table, place, &key, failure, attempts);
     pthread_mutex_unlock(table_stripe(table, bucket));
     if (added > attempts)
         added = attempts;
@@ -233,6 +241,7 @@ table_attach_attempts(struct table *table)
         if (!entry.head.used && cell_is_whole(&entry))
             continue;
         place = place_of(table, &entry);
+        place.tag = tag_of(place, &entry);
         if (is_valid(&entry) && place.bucket == i / BUCKET_WAYS)
             table->attempt_buckets[place.bucket].tags[i % BUCKET_WAYS] = place.tag;
         else

@@ -222,6 +222,10 @@ struct witness {
     char line[EVIDENCE_LINE_SIZE];
 };
 
+/* Words of a witness. */
+#define WITNESS_NUMBER 2
+#define WITNESS_JAILS  6
+
 struct witness_cell {
     _Atomic uint64_t word[WITNESS_WORDS];
 };

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table-lines.h"
 
+#include "hash.h"
 #include "table-private.h"
 
 /* Two real lines with a stamp of the same second are written, and so received, within a second. A
@@ -11,37 +12,18 @@
 
 /* ---- the fingerprint ---- */
 
-/* The bytes in words, the last one with the length at its top: what follows cannot be taken for
- * them. */
-static struct siphash_state
-absorb(struct siphash_state state, struct line_bytes bytes)
-{
-    uint64_t word;
-
-    for (; bytes.length >= sizeof word; bytes.at += sizeof word, bytes.length -= sizeof word) {
-        memcpy(&word, bytes.at, sizeof word);
-        state = siphash_absorb(state, word);
-    }
-    word = 0;
-    memcpy(&word, bytes.at, bytes.length);
-    return siphash_absorb(state, word | (uint64_t)bytes.length << 56);
-}
-
+/* Each piece is the seed of the next, so that none can be taken for the end of the one before. */
 uint64_t
 table_fingerprint(const struct table *table, const struct line *line)
 {
-    struct siphash_state state = table->hash;
-    uint64_t fingerprint;
+    const uint64_t stamp[] = {(uint64_t)line->stamp_us, line->reading, line->host.length,
+                              line->tag.length};
+    uint64_t hash = hash_bytes(table->header->fixed.seed[1], stamp, sizeof stamp);
 
-    state.v1 ^= (uint64_t)31 << 56 | line->reading; /* no address is hashed so */
-    state = siphash_absorb(state, (uint64_t)line->stamp_us);
-    state = absorb(state, line->host);
-    state = absorb(state, line->tag);
-    state = absorb(state, line->text);
-    state.v2 ^= 0xff;
-    state = siphash_round(siphash_round(siphash_round(state)));
-    fingerprint = state.v0 ^ state.v1 ^ state.v2 ^ state.v3;
-    return fingerprint != 0 ? fingerprint : 1;
+    hash = hash_bytes(hash, line->host.at, line->host.length);
+    hash = hash_bytes(hash, line->tag.at, line->tag.length);
+    hash = hash_bytes(hash, line->text.at, line->text.length);
+    return hash != 0 ? hash : 1;
 }
 
 /* ---- the lines that have come ---- */

@@ -186,11 +186,10 @@ table_add(_Atomic uint64_t *counter, uint64_t number)
 static inline bool
 table_is_masked(const uint8_t address[16], uint8_t prefix)
 {
-    struct source source = {.prefix = prefix}, single = {.prefix = SOURCE_HOST_PREFIX};
+    struct source source = {.prefix = prefix};
 
     memcpy(source.address, address, 16);
-    memcpy(single.address, address, 16);
-    return prefix <= SOURCE_HOST_PREFIX && source_contains(&source, &single);
+    return prefix <= SOURCE_HOST_PREFIX && source_is_masked(&source);
 }
 
 static inline bool

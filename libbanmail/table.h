@@ -266,8 +266,9 @@ struct table_status {
     int64_t created_ms;
     pid_t writer;      /* process id of the rsyslogd that has it open and locked, 0 when none */
     int64_t opened_ms; /* when that one opened it */
-    /* since created; counted: attempts that table_attempts has added; evicted: clients forgotten for want of room before their failures were too
-     * old; refused: bans for which there was no room */
+    /* since created; counted: attempts that table_attempts has added; evicted: clients forgotten
+     * for want of room before their failures were too old; refused: bans for which there was no
+     * room */
     uint64_t counted, duplicates, bans, unbans, evicted, refused;
     uint64_t withdrawn; /* failures taken back, because of the authentication backend's faults */
     uint64_t repeated;  /* lines that had come before, and so did not count */

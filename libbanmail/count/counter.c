@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -17,6 +18,7 @@
 
 #include "bite.h"
 #include "count/recent.h"
+#include "hash.h"
 #include "table-evidence.h"
 #include "table-gateway.h"
 #include "table-health.h"
@@ -39,6 +41,7 @@ struct action {
     struct counter_action given;
     struct jail single; /* the same jail, by single address */
     unsigned view;      /* of its prefixes' lengths */
+    uint64_t bringing;  /* actions, as bits, that count a line when it comes to this one */
     uint64_t classes;   /* its jail's, and auth_unknown_user where it counts as auth_failed */
 };
 
@@ -51,7 +54,7 @@ struct counter {
     struct gateways *gateways;
     struct recent *recent;
     struct action actions[COUNTER_ACTIONS_MAX];
-    unsigned action_count;
+    unsigned action_count, coming;     /* coming: to which rsyslog hands messages */
     uint64_t classes;                  /* of all actions */
     struct lengths lengths[VIEWS_MAX]; /* [0]: single addresses */
     unsigned view_count;
@@ -74,6 +77,7 @@ struct view {
 struct taking {
     struct counter *counter;
     const struct line *line;
+    struct reader *worker;
     struct counter_outcome *outcome;
     struct offence *offence; /* the outcome's */
     struct backend_line told;
@@ -88,18 +92,6 @@ count(_Atomic uint64_t *statistic)
 {
     atomic_fetch_add_explicit(statistic, 1, memory_order_relaxed);
 }
-
-/* FNV-1a, 64 bits (http://www.isthe.com/chongo/tech/comp/fnv/): it only tells programs, services
- * and inputs apart, none of which an attacker chooses. */
-static uint64_t
-hash_bytes(uint64_t hash, const char *bytes, size_t length)
-{
-    for (size_t i = 0; i < length; i++)
-        hash = (hash ^ (uint8_t)bytes[i]) * UINT64_C(0x100000001b3);
-    return hash;
-}
-
-#define HASH_START UINT64_C(0xcbf29ce484222325)
 
 /* ---- its life ---- */
 
@@ -172,6 +164,11 @@ counter_add_action(struct counter *counter, const struct counter_action *given)
     if (action->classes & OFFENCE_BIT(OFFENCE_AUTH_FAILED))
         action->classes |= OFFENCE_BIT(OFFENCE_AUTH_UNKNOWN_USER);
     counter->classes |= action->classes;
+    action->bringing = UINT64_C(1) << number;
+    if (given->follows >= 0 && (unsigned)given->follows < number)
+        counter->actions[given->follows].bringing |= UINT64_C(1) << number;
+    else
+        counter->coming++;
     counter->action_count++;
     return (int)number;
 }
@@ -246,11 +243,18 @@ take_without_class(struct counter *counter, const struct line *line, const struc
     note_sight(counter, line, worker, sight);
 }
 
+/* False where the fields have no class that is ours. */
 static bool
-read_offence(struct counter *counter, const struct line *line, struct offence *offence)
+read_offence(struct taking *taking)
 {
-    if (offence_read(line->fields, offence) != 0)
+    const struct line *const line = taking->line;
+    struct counter *const counter = taking->counter;
+    struct offence *const offence = taking->offence;
+    struct fjson_object *const fields = line->fields == NULL ? line->load(line) : line->fields;
+
+    if (fields == NULL || offence_read(fields, offence) != 0)
         return false;
+    taking->outcome->has_class = true;
     offence_service_from_tag(offence, line->tag.at, line->tag.length);
     if (offence->flags & OFFENCE_SESSION_MISMATCH)
         count(&counter->statistics.session_mismatches);
@@ -278,11 +282,11 @@ stamp_of(const struct counter *counter, const struct line *line)
 static uint16_t
 kind_of(const struct line *line, const struct offence *offence)
 {
-    uint64_t hash = hash_bytes(HASH_START, line->program.at, line->program.length);
+    uint64_t hash = hash_bytes(0, line->program.at, line->program.length);
 
     hash = hash_bytes(hash, line->input.at, line->input.length);
     if (offence->flags & OFFENCE_FROM_EVENT)
-        hash = hash_bytes(hash, "event", 5);
+        hash = ~hash;
     return (uint16_t)(hash ^ hash >> 16 ^ hash >> 32 ^ hash >> 48);
 }
 
@@ -310,12 +314,10 @@ describe_failure(struct taking *taking)
         .client = offence->client,
         .class = offence->class,
         .kind = kind_of(taking->line, offence),
-        .service_hash = (uint32_t)hash_bytes(HASH_START, offence->service, offence->service_length),
+        .service_hash = (uint32_t)hash_bytes(0, offence->service, offence->service_length),
         .user_hash = offence->user_hash,
         .secret_hash = offence->secret_hash,
-        .session_hash = offence->session_length == 0
-                            ? 0
-                            : hash_bytes(HASH_START, offence->session, offence->session_length),
+        .session_hash = hash_text(offence->session, offence->session_length),
         .attempts = offence->attempts,
         .stamp_ms = taking->told.stamp_ms,
         .passed_ms = passed_of(taking),
@@ -337,7 +339,7 @@ overlaps(const struct allow_list *list, const struct source *source)
 {
     const struct allow *const allow = allow_of(list);
 
-    return allow != NULL && allow_overlaps(allow, source);
+    return allow != NULL && !allow_is_bare(allow) && allow_overlaps(allow, source);
 }
 
 static const struct view *
@@ -471,7 +473,8 @@ keep_evidence(const struct taking *taking, uint64_t jails)
 
     if (mode == EVIDENCE_NONE)
         return 0;
-    is_known = backend_knows(counter->backend, offence);
+    is_known = mode == EVIDENCE_FULL || evidence_is_mailbox(offence->user, offence->user_length) ||
+               backend_knows(counter->backend, offence);
     evidence.client = offence->client;
     evidence.class = offence->class;
     evidence.jails = jails;
@@ -692,45 +695,66 @@ count_judged(struct taking *taking, uint64_t actions)
     count_in_jails(taking, actions);
 }
 
-/* Comes to a line without fields: others judge it. */
+/* Makes of the line what there is to be made, for these actions. One that matters is asked whether
+ * it is known before it is told to anybody. */
 static void
-leave_to_others(struct taking *taking, unsigned action)
-{
-    uint64_t handle, left;
-    const uint64_t fingerprint = table_fingerprint(taking->counter->options.table, taking->line);
-
-    if (recent_come(taking->counter->recent, fingerprint, action, false, &handle, &left,
-                    &taking->judgement) == RECENT_JUDGED)
-        count_judged(taking, UINT64_C(1) << action);
-}
-
-/* One that matters. It is asked whether it is known before anything is made of it. */
-static void
-take_known(struct taking *taking, unsigned action)
+take_line(struct taking *taking, uint64_t fingerprint, uint64_t actions)
 {
     struct counter *const counter = taking->counter;
-    const uint64_t fingerprint = table_fingerprint(counter->options.table, taking->line);
-    const bool is_shared = counter->action_count > 1;
-    uint64_t handle = 0, left = 0;
+    const struct line *const line = taking->line;
 
-    if (is_shared) {
-        const enum recent_turn turn = recent_come(counter->recent, fingerprint, action, true,
-                                                  &handle, &left, &taking->judgement);
-        if (turn == RECENT_JUDGED)
-            count_judged(taking, UINT64_C(1) << action);
-        if (turn != RECENT_MINE)
-            return;
+    if (!read_offence(taking)) {
+        take_without_class(counter, line, taking->worker);
+        return;
     }
-    if (table_note_line(counter->options.table, taking->line, fingerprint)) {
-        judge(taking, left | UINT64_C(1) << action);
+    note_sight(counter, line, taking->worker, TABLE_MATCHED);
+    if (!((counter->classes | HEARD) & OFFENCE_BIT(taking->offence->class))) {
+        stamp_of(counter, line); /* the host's clock is known by the time that it matters */
+    } else if (table_note_line(counter->options.table, line,
+                               fingerprint != 0
+                                   ? fingerprint
+                                   : table_fingerprint(counter->options.table, line))) {
+        judge(taking, actions);
     } else {
         count(&counter->statistics.repeated);
         taking->outcome->is_repeated = true;
     }
-    if (is_shared) {
-        left = recent_judged(counter->recent, fingerprint, handle, &taking->judgement);
+    if (!taking->outcome->counts && !taking->outcome->is_repeated)
+        count(&counter->statistics.ignored);
+}
+
+/* These actions, and those that follow them. */
+static uint64_t
+brought_by(const struct counter *counter, uint64_t actions)
+{
+    uint64_t all = 0;
+
+    for (; actions != 0; actions &= actions - 1)
+        all |= counter->actions[__builtin_ctzll(actions)].bringing;
+    return all;
+}
+
+/* One of several actions comes to it. */
+static void
+take_shared(struct taking *taking, unsigned action, bool has_fields)
+{
+    struct recent *const recent = taking->counter->recent;
+    const uint64_t fingerprint = table_fingerprint(taking->counter->options.table, taking->line);
+    uint64_t handle = 0, left = 0;
+
+    switch (
+        recent_come(recent, fingerprint, action, has_fields, &handle, &left, &taking->judgement)) {
+    case RECENT_JUDGED:
+        count_judged(taking, brought_by(taking->counter, UINT64_C(1) << action));
+        break;
+    case RECENT_MINE:
+        take_line(taking, fingerprint, brought_by(taking->counter, left | UINT64_C(1) << action));
+        left = recent_judged(recent, fingerprint, handle, &taking->judgement);
         if (left != 0)
-            count_judged(taking, left);
+            count_judged(taking, brought_by(taking->counter, left));
+        break;
+    case RECENT_LEFT:
+        break;
     }
 }
 
@@ -738,35 +762,25 @@ void
 counter_take(struct counter *counter, const struct line *line, unsigned action,
              struct reader *worker, struct counter_outcome *outcome)
 {
-    const bool is_own = counter->actions[action].given.is_own && line->fields == NULL;
+    const bool has_fields = line->fields != NULL || line->load != NULL;
     struct taking taking;
 
-    *outcome = (struct counter_outcome){0};
-    taking.counter = counter;
-    taking.line = line;
-    taking.outcome = outcome;
-    taking.offence = &outcome->offence;
-    taking.is_known = taking.singles = 0;
-    if (is_own) {
-        readers_begin(worker);
-        leave_to_others(&taking, action);
-        readers_end(worker);
-        return;
-    }
-    if (line->fields == NULL || !read_offence(counter, line, taking.offence)) {
+    memset(outcome, 0, offsetof(struct counter_outcome, offence)); /* offence_read does the rest */
+    if (!has_fields && !counter->actions[action].given.is_own) {
         take_without_class(counter, line, worker);
         return;
     }
-    outcome->has_class = true;
-    note_sight(counter, line, worker, TABLE_MATCHED);
+    taking.counter = counter;
+    taking.line = line;
+    taking.worker = worker;
+    taking.outcome = outcome;
+    taking.offence = &outcome->offence;
+    taking.is_known = taking.singles = 0;
     taking.judgement = (struct judgement){0};
-    if ((counter->classes | HEARD) & OFFENCE_BIT(taking.offence->class)) {
-        readers_begin(worker);
-        take_known(&taking, action);
-        readers_end(worker);
-    } else {
-        stamp_of(counter, line); /* the host's clock is known by the time that it matters */
-    }
-    if (!outcome->counts && !outcome->is_repeated && !line->is_again)
-        count(&counter->statistics.ignored);
+    readers_begin(worker);
+    if (counter->coming > 1)
+        take_shared(&taking, action, has_fields);
+    else if (has_fields)
+        take_line(&taking, 0, counter->actions[action].bringing);
+    readers_end(worker);
 }

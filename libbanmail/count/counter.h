@@ -48,6 +48,9 @@ struct counter_action {
     /* Lines without fields are those that another action judges: this one may stand in front of the
      * rulebases, or behind. Else they are lines that no rule knows. */
     bool is_own;
+    /* The number of an action: this one counts each line that comes to that, as all jails of one
+     * configuration file do. Negative: it is an action by itself, to which lines come. */
+    int follows;
 };
 
 /* What became of a line. */

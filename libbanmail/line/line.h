@@ -19,18 +19,21 @@ struct line_bytes {
 };
 
 struct line {
-    struct fjson_object *fields; /* of ombanmail-rulebase(5); NULL: no rule knows the line */
-    unsigned reading;            /* which of several rulebases made the fields, see counter.h */
-    struct line_bytes host;      /* that the line names */
-    struct line_bytes tag;       /* postfix/smtpd[1]: */
-    struct line_bytes program;   /* postfix/smtpd, as rsyslog takes it from the tag */
-    struct line_bytes input;     /* imuxsock, imfile, … */
-    struct line_bytes text;      /* behind the tag, with the space in front */
-    int64_t stamp_us;            /* what the line says, microseconds since 1970 */
-    bool has_microseconds;       /* else of less precision: equal lines may have equal stamps */
-    bool is_history;             /* of a file: may be of any age */
-    bool is_again;               /* the very message has been taken for another action before */
-    int64_t received_ms;         /* when it came to this machine */
+    struct fjson_object *fields; /* of ombanmail-rulebase(5); NULL: no rule knows the line, */
+    struct fjson_object *(*load)(const struct line *line); /* or, if not NULL, this gives them:
+                                                              asked at most once, where they are
+                                                              needed; they stay its own */
+    unsigned reading;          /* which of several rulebases made the fields, see counter.h */
+    struct line_bytes host;    /* that the line names */
+    struct line_bytes tag;     /* postfix/smtpd[1]: */
+    struct line_bytes program; /* postfix/smtpd, as rsyslog takes it from the tag */
+    struct line_bytes input;   /* imuxsock, imfile, … */
+    struct line_bytes text;    /* behind the tag, with the space in front */
+    int64_t stamp_us;          /* what the line says, microseconds since 1970 */
+    bool has_microseconds;     /* else of less precision: equal lines may have equal stamps */
+    bool is_history;           /* of a file: may be of any age */
+    bool is_again;             /* the very message has been taken for another action before */
+    int64_t received_ms;       /* when it came to this machine */
     int64_t now_ms;
 };
 

@@ -163,37 +163,75 @@ has_no_fields(smsg_t *message, instanceData *instance)
     return msgCheckVarExists(message, &instance->fields) != RS_RET_OK;
 }
 
+/* A line, and what it takes to have its fields. */
+struct incoming {
+    struct line line; /* first: what load_fields is handed is the incoming */
+    smsg_t *message;
+    instanceData *instance;
+    struct fjson_object *fields; /* ours: a copy, as another worker may change the message's own */
+};
+
+static struct fjson_object *
+load_fields(const struct line *line)
+{
+    struct incoming *const incoming = (struct incoming *)line;
+
+    if (msgGetJSONPropJSON(incoming->message, &incoming->instance->fields, &incoming->fields) !=
+        RS_RET_OK)
+        return NULL;
+    return incoming->fields;
+}
+
+/* All that has to be known of a line that is a mail server's, or may be. */
+static void
+take_line(struct incoming *incoming, bool matched, struct reader *worker)
+{
+    struct counter_outcome outcome;
+
+    read_line(incoming->message, &incoming->line);
+    incoming->line.now_ms = engine_now_ms();
+    incoming->line.load = matched ? load_fields : NULL;
+    counter_take(engine.counter, &incoming->line, (unsigned)incoming->instance->action, worker,
+                 &outcome);
+    if (outcome.wake)
+        engine_wake();
+    if (incoming->fields != NULL)
+        fjson_object_put(incoming->fields);
+}
+
+static void
+take_unmatched(struct incoming *incoming, struct reader *worker)
+{
+    struct counter_outcome outcome;
+
+    if (is_rsyslogds(incoming->message)) {
+        if (!incoming->line.is_again)
+            note_rate_limit(incoming->line.text.at, incoming->line.text.length);
+        return;
+    }
+    incoming->line.now_ms = coarse_now_ms();
+    counter_take(engine.counter, &incoming->line, (unsigned)incoming->instance->action, worker,
+                 &outcome);
+}
+
 void
 message_take(smsg_t *message, instanceData *instance, struct reader *worker)
 {
-    struct line line = {.reading = instance->reading};
-    struct counter_outcome outcome;
+    struct incoming incoming = {
+        .line = {.reading = instance->reading, .is_again = is_again(message, instance)},
+        .message = message,
+        .instance = instance};
     bool matched;
 
-    line.is_again = is_again(message, instance);
-    if (!line.is_again)
+    if (!incoming.line.is_again)
         statistics_count(STATISTIC_MESSAGES);
     if (engine.counter == NULL || instance->action < 0)
         return;
+    incoming.line.text =
+        (struct line_bytes){(const char *)getMSG(message), (size_t)getMSGLen(message)};
     matched = has_class(message, instance);
-    line.text = (struct line_bytes){(const char *)getMSG(message), (size_t)getMSGLen(message)};
-    if (!matched && is_rsyslogds(message)) {
-        if (!line.is_again)
-            note_rate_limit(line.text.at, line.text.length);
-        return;
-    }
-    if (matched || (instance->parameters.is_own && has_no_fields(message, instance))) {
-        read_line(message, &line);
-        line.now_ms = engine_now_ms();
-    } else {
-        line.now_ms = coarse_now_ms();
-    }
-    /* a copy: another worker may change the message's own object meanwhile */
-    if (matched)
-        msgGetJSONPropJSON(message, &instance->fields, &line.fields);
-    counter_take(engine.counter, &line, (unsigned)instance->action, worker, &outcome);
-    if (outcome.wake)
-        engine_wake();
-    if (line.fields != NULL)
-        fjson_object_put(line.fields);
+    if (matched || (instance->parameters.is_own && has_no_fields(message, instance)))
+        take_line(&incoming, matched, worker);
+    else
+        take_unmatched(&incoming, worker);
 }
