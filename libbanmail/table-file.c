@@ -327,10 +327,13 @@ table_file_create(const struct table_options *options, struct table_shape shape,
     struct file_name name;
     int file = -1, error;
 
-    error = name_with(options->path, SUFFIX_NEW, &name);
-    if (error)
-        return error;
-    file = open_new(name.text);
+    if (options->path) {
+        error = name_with(options->path, SUFFIX_NEW, &name);
+        file = error ? error : open_new(name.text);
+    } else {
+        file = memfd_create("ombanmail", MFD_CLOEXEC);
+        file = file < 0 ? -errno : file;
+    }
     if (file < 0)
         return file;
     error = allocate(file, &fixed, &shape);
@@ -341,7 +344,8 @@ table_file_create(const struct table_options *options, struct table_shape shape,
     if (!error)
         error = map(table, file, fixed.size, true);
     if (error) {
-        unlink(name.text);
+        if (options->path)
+            unlink(name.text);
         close(file);
     } else if (shape.capacity < asked.capacity || shape.max_bans < asked.max_bans) {
         report_say(options->report, LOG_WARNING,
@@ -355,9 +359,9 @@ int
 table_file_publish(const struct table_options *options, bool replace)
 {
     struct file_name name;
-    int error = name_with(options->path, SUFFIX_NEW, &name);
+    int error = options->path ? name_with(options->path, SUFFIX_NEW, &name) : 0;
 
-    if (error)
+    if (error || !options->path)
         return error;
     return renameat2(AT_FDCWD, name.text, AT_FDCWD, options->path, replace ? 0 : RENAME_NOREPLACE)
                ? -errno
@@ -369,7 +373,7 @@ table_file_discard(const struct table_options *options)
 {
     struct file_name name;
 
-    if (name_with(options->path, SUFFIX_NEW, &name) == 0)
+    if (options->path && name_with(options->path, SUFFIX_NEW, &name) == 0)
         unlink(name.text);
 }
 

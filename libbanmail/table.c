@@ -300,7 +300,7 @@ open_or_begin(const struct table_options *options, struct table *table, bool *is
     int file = -1, error;
 
     *is_new = false;
-    error = table_file_open(options, table, &file, &why);
+    error = options->path ? table_file_open(options, table, &file, &why) : -ENOENT;
     if (error == 0) {
         error = attach(table, options);
         if (!error)

@@ -45,7 +45,8 @@
 struct table;
 
 struct table_options {
-    const char *path;        /* file on tmpfs; its directory must exist */
+    const char *path; /* file on tmpfs; its directory must exist; NULL: memory of this process
+                         alone, gone with table_close */
     const char *ledger_path; /* stored, so that banmailctl finds the ledger */
     uint32_t capacity;       /* clients, 1,024 or more */
     uint32_t max_bans;       /* 64 or more */

@@ -1,8 +1,8 @@
 /* banmailctl test: what the rulebases make of log files.
  *
  * Each line is taken apart as rsyslog's parsers do it (stamp, host, tag, message), normalized with
- * liblognorm, and read by offence.c: the same rulebases and the same code as in the module, so what
- * is printed here is what the module counts. It touches neither the table nor the kernel.
+ * liblognorm, and handed to the counter: the same rulebases and the same code as in the module, so
+ * what is printed here is what the module would do. It touches neither its table nor the kernel.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "banmailctl-test.h"
@@ -19,8 +19,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "banmailctl-trial.h"
 #include "offence.h"
 #include "source.h"
 
@@ -36,7 +38,9 @@ struct test {
     int rulebase_count;
     char *message; /* the line's, with a space in front; grows */
     size_t message_size;
-    uint64_t lines, mail_lines, unmatched, counting;
+    struct trial *trial;
+    int64_t now_s;
+    uint64_t lines, mail_lines, unmatched, counting, banning;
     uint64_t classes[OFFENCE_CLASSES], counting_of[OFFENCE_CLASSES];
 };
 
@@ -50,7 +54,7 @@ struct piece {
 /* ---- a line of a log ---- */
 
 struct entry {
-    struct piece tag, message;
+    struct piece stamp, host, tag, message;
     unsigned repeated; /* `message repeated N times: [ … ]` */
 };
 
@@ -119,8 +123,8 @@ split_5424(struct piece rest)
 {
     struct entry entry = {.repeated = 1};
 
-    take_word(&rest);
-    take_word(&rest);
+    entry.stamp = take_word(&rest);
+    entry.host = take_word(&rest);
     entry.tag = take_word(&rest);
     take_word(&rest);
     take_word(&rest);
@@ -159,7 +163,8 @@ split_traditional(struct piece rest)
     struct entry entry = {.repeated = 1};
     const char *colon;
 
-    if (is_dovecots_own(take_word(&rest)))
+    entry.host = take_word(&rest);
+    if (is_dovecots_own(entry.host))
         return (struct entry){
             .tag = {.bytes = "dovecot", .length = 7}, .message = host_first, .repeated = 1};
     /* the tag ends at the first colon or space, which stay out of it */
@@ -200,10 +205,15 @@ static struct entry
 split_stamped(struct piece line)
 {
     size_t stamp = traditional_stamp(line);
+    struct entry entry;
 
     if (stamp == 0)
         stamp = iso_stamp(line);
-    return stamp == 0 ? no_entry : split_traditional(skip(line, stamp));
+    if (stamp == 0)
+        return no_entry;
+    entry = split_traditional(skip(line, stamp));
+    entry.stamp = (struct piece){.bytes = line.bytes, .length = stamp};
+    return entry;
 }
 
 static struct entry
@@ -420,7 +430,7 @@ print_json(struct fjson_object *object)
 }
 
 static void
-print_each_json(uint64_t line, const struct offence *offence)
+print_each_json(uint64_t line, const struct offence *offence, const struct counter_outcome *outcome)
 {
     struct fjson_object *object = fjson_object_new_object();
     char address[SOURCE_TEXT_SIZE];
@@ -441,7 +451,9 @@ print_each_json(uint64_t line, const struct offence *offence)
     fjson_object_object_add(object, "service",
                             json_bytes(offence->service, offence->service_length));
     fjson_object_object_add(object, "attempts", fjson_object_new_int64(offence->attempts));
-    fjson_object_object_add(object, "counts", fjson_object_new_boolean(offence_counts(offence)));
+    fjson_object_object_add(object, "counts", fjson_object_new_boolean(outcome->counts));
+    if (outcome->banning != 0)
+        fjson_object_object_add(object, "bans", fjson_object_new_boolean(true));
     if (offence->method_length > 0)
         fjson_object_object_add(object, "method",
                                 json_bytes(offence->method, offence->method_length));
@@ -459,7 +471,7 @@ print_each_json(uint64_t line, const struct offence *offence)
 }
 
 static void
-print_each(uint64_t line, const struct offence *offence)
+print_each(uint64_t line, const struct offence *offence, const struct counter_outcome *outcome)
 {
     char address[SOURCE_TEXT_SIZE] = "-";
 
@@ -470,7 +482,7 @@ print_each(uint64_t line, const struct offence *offence)
     if (offence->has_client)
         source_print_address(&offence->client, address);
     printf("%" PRIu64 "\t%s\t%s\t%u\t%s\n", line, offence_class_name(offence->class), address,
-           offence->attempts, offence_counts(offence) ? "counts" : "-");
+           offence->attempts, outcome->counts ? "counts" : "-");
 }
 
 static void
@@ -482,6 +494,7 @@ print_totals_json(const struct test *test)
     fjson_object_object_add(object, "mail", fjson_object_new_int64((int64_t)test->mail_lines));
     fjson_object_object_add(object, "unmatched", fjson_object_new_int64((int64_t)test->unmatched));
     fjson_object_object_add(object, "counting", fjson_object_new_int64((int64_t)test->counting));
+    fjson_object_object_add(object, "bans", fjson_object_new_int64((int64_t)test->banning));
     fjson_object_object_add(object, "classes", classes);
     for (int i = 0; i < OFFENCE_CLASSES; i++)
         if (test->classes[i] > 0)
@@ -493,7 +506,7 @@ print_totals_json(const struct test *test)
 static void
 print_totals(const struct test *test)
 {
-    printf("%10s %10s  %s\n", "lines", "countable", "class");
+    printf("%10s %10s  %s\n", "lines", "counting", "class");
     for (int i = 0; i < OFFENCE_CLASSES; i++)
         if (test->classes[i] > 0)
             printf("%10" PRIu64 " %10" PRIu64 "  %s\n", test->classes[i], test->counting_of[i],
@@ -501,14 +514,52 @@ print_totals(const struct test *test)
     printf("%10" PRIu64 " %10s  no class\n", test->unmatched, "-");
     printf("%10" PRIu64 " %10" PRIu64 "  in all, %" PRIu64 " of them Postfix's or Dovecot's\n",
            test->lines, test->counting, test->mail_lines);
+    printf("%10" PRIu64 " %10s  bans would have come of them\n", test->banning, "");
 }
 
 /* ---- the run ---- */
+
+static struct line_bytes
+bytes_of(struct piece piece)
+{
+    return (struct line_bytes){piece.bytes == NULL ? "" : piece.bytes, piece.length};
+}
+
+/* As rsyslog takes it from the tag. */
+static struct piece
+program_of(struct piece tag)
+{
+    size_t length = 0;
+
+    while (length < tag.length && tag.bytes[length] != '[' && tag.bytes[length] != ':')
+        length++;
+    return (struct piece){.bytes = tag.bytes, .length = length};
+}
+
+/* What the module would do. (It would have made an offence of its own of the fields.) */
+static void
+try_line(struct test *test, const struct entry *entry, struct fjson_object *fields,
+         struct counter_outcome *outcome)
+{
+    struct line line = {.fields = fields,
+                        .host = bytes_of(entry->host),
+                        .tag = bytes_of(entry->tag),
+                        .program = bytes_of(program_of(entry->tag)),
+                        .input = {"file", 4},
+                        .text = bytes_of(entry->message)};
+
+    if (entry->repeated > 1)
+        fjson_object_object_add(fields, "repeated", fjson_object_new_int(entry->repeated));
+    line.stamp_us = trial_stamp(entry->stamp.bytes == NULL ? "" : entry->stamp.bytes,
+                                entry->stamp.length, test->now_s, &line.has_microseconds);
+    trial_take(test->trial, &line, outcome);
+}
 
 static void
 run_line(struct test *test, struct piece line)
 {
     const struct entry entry = split_line(line);
+    struct counter_outcome outcome = {0};
     struct offence offence;
     struct fjson_object *fields = NULL;
 
@@ -521,18 +572,20 @@ run_line(struct test *test, struct piece line)
         if (offence.attempts > OFFENCE_ATTEMPTS_MAX)
             offence.attempts = OFFENCE_ATTEMPTS_MAX;
         offence_service_from_tag(&offence, entry.tag.bytes, entry.tag.length);
+        try_line(test, &entry, fields, &outcome);
         test->classes[offence.class]++;
-        test->counting_of[offence.class] += offence_counts(&offence);
-        test->counting += offence_counts(&offence);
+        test->counting_of[offence.class] += outcome.counts;
+        test->counting += outcome.counts;
+        test->banning += (unsigned)__builtin_popcountll(outcome.banning);
     } else {
         test->unmatched++;
         if (test->missed && (names(entry.tag, "postfix") || names(entry.tag, "dovecot")))
             printf("%.*s\n", (int)line.length, line.bytes);
     }
     if (test->each && test->json)
-        print_each_json(test->lines, fields ? &offence : NULL);
+        print_each_json(test->lines, fields ? &offence : NULL, &outcome);
     else if (test->each)
-        print_each(test->lines, fields ? &offence : NULL);
+        print_each(test->lines, fields ? &offence : NULL, &outcome);
     fjson_object_put(fields);
 }
 
@@ -580,9 +633,9 @@ print_help(void)
     puts(
         "banmailctl test [--each] [--json] [--missed] [--rulebase FILE]... [FILE...]\n"
         "\n"
-        "What the rulebases make of log files (or of standard input): how many lines of each "
-        "class.\n"
-        "Nothing is counted and nobody is banned.\n"
+        "What the module would make of log files (or of standard input), with the default jail: "
+        "how\n"
+        "many lines of each class, how many of them count, how many bans. Nobody is banned.\n"
         "\n"
         "  -e, --each           one line of output for each line of the log\n"
         "  -j, --json           as JSON; with --each one object a line\n"
@@ -644,7 +697,11 @@ test_main(int argc, char **argv)
         status = status == 1 ? 0 : status == -EINVAL ? 2 : 3;
         goto done;
     }
-    if (!test.given && add_default_rulebases(&test) != 0) {
+    test.now_s = (int64_t)time(NULL);
+    test.trial = trial_new();
+    if (test.trial == NULL || (!test.given && add_default_rulebases(&test) != 0)) {
+        if (test.trial == NULL)
+            say("out of memory");
         status = 3;
         goto done;
     }
@@ -660,6 +717,7 @@ test_main(int argc, char **argv)
 done:
     for (int i = 0; i < test.rulebase_count; i++)
         ln_exitCtx(test.rulebases[i]);
+    trial_free(test.trial);
     free(test.message);
     return status;
 }

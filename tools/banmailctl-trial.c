@@ -1,0 +1,173 @@
+/* trial: see banmailctl-trial.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "banmailctl-trial.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "table-health.h"
+
+struct trial {
+    struct table *table;
+    struct counter *counter;
+    struct readers readers;
+    struct reader reader;
+    int64_t latest_us; /* stamp: what has none is as late as the line before it */
+};
+
+static void
+say_nothing(void *context, int severity, const char *text)
+{
+    (void)context;
+    (void)severity;
+    (void)text;
+}
+
+static int
+open_counter(struct trial *trial)
+{
+    static const struct report report = {.say = say_nothing};
+    const struct table_options options = {.capacity = TABLE_CAPACITY_DEFAULT,
+                                          .max_bans = TABLE_BANS_DEFAULT,
+                                          .owner = (uid_t)-1,
+                                          .group = (gid_t)-1,
+                                          .report = &report};
+    struct counter_options counting = {.evidence = EVIDENCE_NONE, .host = ""};
+    struct counter_action action = {.follows = -1};
+    bool is_new;
+
+    if (table_open(&options, &trial->table, &is_new) != 0)
+        return -1;
+    counting.table = trial->table;
+    table_set_ban_rate(trial->table, 0);
+    jail_defaults(&action.jail);
+    action.jail_index = (unsigned)table_jail(trial->table, &action.jail);
+    trial->counter = counter_new(&counting);
+    return trial->counter == NULL ? -1 : counter_add_action(trial->counter, &action);
+}
+
+struct trial *
+trial_new(void)
+{
+    struct trial *trial = calloc(1, sizeof *trial);
+
+    if (trial == NULL)
+        return NULL;
+    pthread_mutex_init(&trial->readers.lock, NULL);
+    readers_join(&trial->readers, &trial->reader);
+    if (open_counter(trial) < 0) {
+        trial_free(trial);
+        return NULL;
+    }
+    return trial;
+}
+
+void
+trial_free(struct trial *trial)
+{
+    if (trial == NULL)
+        return;
+    counter_free(trial->counter);
+    table_close(trial->table);
+    readers_leave(&trial->readers, &trial->reader);
+    free(trial);
+}
+
+/* ---- stamps ---- */
+
+/* `.123456` at *at, which moves behind it; in microseconds. */
+static int64_t
+read_fraction(const char **at, bool *has_microseconds)
+{
+    int64_t fraction_us = 0, unit_us = 100000;
+    unsigned digits = 0;
+
+    if (**at != '.' && **at != ',')
+        return 0;
+    for (++*at; isdigit((unsigned char)**at); ++*at, digits++) {
+        fraction_us += (**at - '0') * unit_us;
+        unit_us /= 10;
+    }
+    *has_microseconds = digits >= 6;
+    return fraction_us;
+}
+
+/* `Z` or `+01:00` at `at`: seconds ahead of UTC. False where there is none. */
+static bool
+read_zone(const char *at, long *ahead_s)
+{
+    unsigned hours, minutes;
+    char sign;
+
+    *ahead_s = 0;
+    if (*at == 'Z' || *at == 'z')
+        return true;
+    if (sscanf(at, "%c%2u:%2u", &sign, &hours, &minutes) != 3 || (sign != '+' && sign != '-'))
+        return false;
+    *ahead_s = (long)(hours * 60 + minutes) * (sign == '-' ? -60 : 60);
+    return true;
+}
+
+static int64_t
+read_rfc3339(const char *text, bool *has_microseconds)
+{
+    struct tm tm = {.tm_isdst = -1};
+    const char *at = strptime(text, "%Y-%m-%d", &tm);
+    int64_t fraction_us;
+    long ahead_s;
+
+    if (at == NULL || (*at != 'T' && *at != ' ') ||
+        (at = strptime(at + 1, "%H:%M:%S", &tm)) == NULL)
+        return -1;
+    fraction_us = read_fraction(&at, has_microseconds);
+    if (read_zone(at, &ahead_s))
+        return ((int64_t)timegm(&tm) - ahead_s) * 1000000 + fraction_us;
+    return (int64_t)mktime(&tm) * 1000000 + fraction_us;
+}
+
+static int64_t
+read_traditional(const char *text, int64_t now_s)
+{
+    const time_t now = (time_t)now_s;
+    struct tm tm = {0}, this_year;
+
+    localtime_r(&now, &this_year);
+    if (strptime(text, "%b %d %H:%M:%S", &tm) == NULL)
+        return -1;
+    tm.tm_year = this_year.tm_year;
+    tm.tm_isdst = -1;
+    if (mktime(&tm) > now + 86400) {
+        tm.tm_year--;
+        tm.tm_isdst = -1;
+    }
+    return (int64_t)mktime(&tm) * 1000000;
+}
+
+int64_t
+trial_stamp(const char *text, size_t length, int64_t now_s, bool *has_microseconds)
+{
+    char copy[48] = "";
+
+    memcpy(copy, text, length < sizeof copy ? length : sizeof copy - 1);
+    *has_microseconds = false;
+    if (isdigit((unsigned char)copy[0]))
+        return read_rfc3339(copy, has_microseconds);
+    return read_traditional(copy, now_s);
+}
+
+/* ---- one line ---- */
+
+void
+trial_take(struct trial *trial, struct line *line, struct counter_outcome *outcome)
+{
+    if (line->stamp_us < 0)
+        line->stamp_us = trial->latest_us;
+    trial->latest_us = line->stamp_us;
+    line->is_history = true;
+    line->received_ms = line->now_ms = line->stamp_us / 1000;
+    counter_take(trial->counter, line, 0, &trial->reader, outcome);
+}
