@@ -580,6 +580,9 @@ count_in_jails(struct taking *taking, uint64_t actions)
         count_for(taking, action);
     }
     taking->outcome->jails |= jails;
+    if (jails == 0)
+        return;
+    taking->outcome->attempts = taking->judgement.attempts;
     remember(taking, jails, singles);
 }
 
@@ -596,33 +599,28 @@ is_held(struct taking *taking)
     return holds;
 }
 
-/* A failure that these actions' jails count. Leaves in the judgement what it adds. */
-static void
-judge_failure(struct taking *taking, uint64_t actions)
+/* Whether a failure that these actions' jails count adds anything; what, is left in the judgement.
+ */
+static bool
+adds_anything(struct taking *taking, uint64_t actions)
 {
     struct counter *const counter = taking->counter;
 
     count(&counter->statistics.failures);
-    actions = without_allow_listed(taking, actions);
-    if (actions == 0) {
+    if (without_allow_listed(taking, actions) == 0) {
         count(&counter->statistics.allow_listed);
-        return;
+        return false;
     }
     if (taking->told.stamp_ms < counter->count_from_ms && taking->line->is_history) {
         count(&counter->statistics.old);
-        return;
+        return false;
     }
     if (is_held(taking))
-        return;
+        return false;
     taking->judgement.attempts = table_attempts(counter->options.table, &taking->judgement.failure);
-    if (taking->judgement.attempts == 0) {
+    if (taking->judgement.attempts == 0)
         count(&counter->statistics.duplicates);
-        return;
-    }
-    /* Before it counts: whoever is woken by a ban finds its last line as well. */
-    taking->judgement.evidence = keep_evidence(taking, jails_of(counter, actions));
-    taking->outcome->attempts = taking->judgement.attempts;
-    count_in_jails(taking, actions);
+    return taking->judgement.attempts != 0;
 }
 
 /* A line of a class that matters, for these actions; without the lists in hand. */
@@ -651,25 +649,38 @@ wanting(const struct taking *taking, uint64_t actions)
     return of_class(taking->counter, actions, taking->offence->class);
 }
 
+static uint64_t
+all_actions(const struct counter *counter)
+{
+    return counter->action_count == COUNTER_ACTIONS_MAX
+               ? UINT64_MAX
+               : (UINT64_C(1) << counter->action_count) - 1;
+}
+
+/* For all actions, as the line may come to each of them yet; then it counts for these. */
 static void
 judge(struct taking *taking, uint64_t actions)
 {
-    struct counter *const counter = taking->counter;
+    struct table *const table = taking->counter->options.table;
+    uint64_t all;
 
     hear(taking);
     if (taking->offence->class == OFFENCE_LOGIN_OK && taking->offence->has_client)
         note_login(taking);
     /* Another class than at first: the backend may have told that there is no such user. */
-    if (wanting(taking, counter->action_count == COUNTER_ACTIONS_MAX
-                            ? UINT64_MAX
-                            : (UINT64_C(1) << counter->action_count) - 1) == 0)
+    all = wanting(taking, all_actions(taking->counter));
+    if (all == 0)
         return;
     describe_failure(taking);
-    actions = wanting(taking, actions);
-    table_note_jail_lines(counter->options.table, jails_of(counter, actions));
-    taking->outcome->counts = actions != 0;
-    if (actions != 0)
-        judge_failure(taking, actions);
+    actions &= all;
+    table_note_jail_lines(table, jails_of(taking->counter, actions));
+    taking->outcome->counts = true;
+    if (!adds_anything(taking, all))
+        return;
+    actions = without_allow_listed(taking, actions);
+    /* Before it counts: whoever is woken by a ban finds its last line as well. */
+    taking->judgement.evidence = keep_evidence(taking, jails_of(taking->counter, actions));
+    count_in_jails(taking, actions);
 }
 
 /* ---- a line that passes several actions ---- */
@@ -682,14 +693,15 @@ count_judged(struct taking *taking, uint64_t actions)
 
     if (taking->judgement.failure.attempts == 0) /* no failure */
         return;
+    taking->outcome->counts = true;
     actions = of_class(counter, actions, taking->judgement.failure.class);
     table_note_jail_lines(counter->options.table, jails_of(counter, actions));
-    taking->outcome->counts |= actions != 0;
     if (taking->judgement.attempts == 0)
         return;
     actions = without_allow_listed(taking, actions);
+    if (actions == 0)
+        return;
     taking->told.stamp_ms = taking->judgement.failure.stamp_ms;
-    taking->outcome->attempts = taking->judgement.attempts;
     table_share_evidence(counter->options.table, taking->judgement.evidence,
                          jails_of(counter, actions));
     count_in_jails(taking, actions);

@@ -1,0 +1,695 @@
+/* test_counter: a line is judged once and counts once in each jail that wants it, whichever actions
+ * it passes, and in which order.
+ *
+ * Fails when a line counts twice in a jail or not at all in one of several, when it is told twice
+ * in the statistics or in the evidence, when one jail's allow list or classes decide for another,
+ * when what a repeated line says is heard again, or when threads lose a count.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "table_fixture.h"
+
+#include <json.h>
+#include <pthread.h>
+
+#include "count/counter.h"
+#include "object.h"
+#include "table-evidence.h"
+#include "table-health.h"
+
+#define JAILS 8
+
+static struct fixture f;
+static struct counter *counter;
+static struct readers readers;
+static struct reader worker;
+static struct allow_list *lists[JAILS], *everywhere;
+static unsigned jails[JAILS];
+static struct counter_outcome outcome;
+
+static int
+setup(void **state)
+{
+    (void)state;
+    fixture_begin(&f, 4096, 256);
+    readers = (struct readers)READERS_INITIALIZER;
+    readers_join(&readers, &worker);
+    counter = NULL;
+    everywhere = NULL;
+    memset(lists, 0, sizeof lists);
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    counter_free(counter);
+    readers_leave(&readers, &worker);
+    for (unsigned i = 0; i < JAILS; i++)
+        allow_list_free(lists[i]);
+    allow_list_free(everywhere);
+    f.said = 0;
+    fixture_reopen(&f);
+    assert_int_equal(f.said, 0); /* nothing was left damaged */
+    fixture_end(&f);
+    return 0;
+}
+
+static struct allow_list *
+list_of(const char *entry)
+{
+    struct allow_list *list = allow_list_new();
+    char reason[ALLOW_LIST_REASON_SIZE];
+    bool changed;
+
+    assert_non_null(list);
+    assert_int_equal(allow_list_add(list, entry, strlen(entry)), 0);
+    assert_int_equal(allow_list_read(list, NULL, &changed, reason), 0);
+    return list;
+}
+
+static void
+begin(unsigned gateway_users)
+{
+    const struct counter_options options = {
+        .table = f.table,
+        .stamps = {.age_ms = HOUR_MS, .ahead_ms = 60000},
+        .evidence = EVIDENCE_FULL,
+        .gateway_users = gateway_users,
+        .host = "mx1",
+        .allow = everywhere,
+    };
+
+    counter = counter_new(&options);
+    assert_non_null(counter);
+}
+
+/* An action whose jail is number `jail` of this test. */
+static unsigned
+add(unsigned jail, uint64_t classes, const struct allow_list *allow, bool is_own)
+{
+    struct counter_action action = {.jail = f.jail, .allow = allow, .is_own = is_own};
+    int index;
+
+    snprintf(action.jail.name, sizeof action.jail.name, "jail-%u", jail);
+    action.jail.classes = classes;
+    index = table_jail(f.table, &action.jail);
+    assert_true(index > 0);
+    jails[jail] = action.jail_index = (unsigned)index;
+    index = counter_add_action(counter, &action);
+    assert_true(index >= 0);
+    return (unsigned)index;
+}
+
+static unsigned
+add_default(unsigned jail)
+{
+    return add(jail, OFFENCE_DEFAULT, NULL, false);
+}
+
+static uint64_t
+bit_of(unsigned jail)
+{
+    return UINT64_C(1) << jails[jail];
+}
+
+/* ---- lines ---- */
+
+#define FAILED(ip) "{\"class\":\"auth_failed\",\"ip\":\"" ip "\",\"user\":\"bob\"}"
+
+static struct line_bytes
+bytes(const char *text)
+{
+    return (struct line_bytes){text, strlen(text)};
+}
+
+static struct line
+line_of(const char *text, int64_t now_ms)
+{
+    return (struct line){
+        .host = bytes("mx1"),
+        .tag = bytes("postfix/smtpd[1]:"),
+        .program = bytes("postfix/smtpd"),
+        .input = bytes("imuxsock"),
+        .text = bytes(text),
+        .stamp_us = now_ms / 1000 * 1000000,
+        .received_ms = now_ms,
+        .now_ms = now_ms,
+    };
+}
+
+/* NULL: without fields. */
+static void
+take(unsigned action, struct line line, const char *fields)
+{
+    line.fields = fields == NULL ? NULL : object_parse(fields, strlen(fields));
+    assert_true(fields == NULL || line.fields != NULL);
+    counter_take(counter, &line, action, &worker, &outcome);
+    if (line.fields != NULL)
+        fjson_object_put(line.fields);
+}
+
+/* A line of its own each time. */
+static struct line
+next_line(int64_t now_ms)
+{
+    static char texts[64][32];
+    static unsigned number;
+    char *text = texts[number % 64];
+
+    snprintf(text, sizeof texts[0], " line %u", number++);
+    return line_of(text, now_ms);
+}
+
+static unsigned
+failures_in(unsigned jail, const char *source)
+{
+    const struct source client = source_of(source);
+    struct table_counter found;
+
+    return table_read_counter(f.table, jails[jail], &client, &found) ? found.failures : 0;
+}
+
+static struct counter_statistics
+statistics(void)
+{
+    struct counter_statistics read;
+
+    counter_read_statistics(counter, &read);
+    return read;
+}
+
+/* The ban of this source in this jail. */
+static bool
+is_banned(unsigned jail, const char *source, struct ban *ban)
+{
+    const struct source wanted = source_of(source);
+
+    for (uint32_t i = 0; i < 256; i++)
+        if (table_read_ban(f.table, i, ban) && ban->jail == jails[jail] &&
+            ban->end == BAN_RUNNING && source_compare(&ban->source, &wanted) == 0)
+            return true;
+    return false;
+}
+
+static unsigned
+evidence_of(const struct ban *ban)
+{
+    struct evidence evidence;
+    unsigned found = 0;
+
+    for (uint64_t number = table_last_evidence(f.table); number > 0; number--)
+        found +=
+            table_read_evidence(f.table, number, &evidence) && table_is_evidence_of(&evidence, ban);
+    return found;
+}
+
+/* ---- one action ---- */
+
+static void
+a_failure_counts_and_the_fifth_bans(void **state)
+{
+    struct ban ban;
+    unsigned action;
+
+    (void)state;
+    begin(0);
+    action = add_default(0);
+    for (unsigned i = 1; i <= 5; i++) {
+        take(action, next_line(NOON_MS), FAILED("203.0.113.9"));
+        assert_true(outcome.has_class && outcome.counts && !outcome.is_repeated);
+        assert_int_equal(outcome.attempts, 1);
+        assert_true(outcome.jails == bit_of(0));
+        assert_true(outcome.banning == (i == 5 ? bit_of(0) : 0));
+        assert_int_equal(outcome.wake, i == 5);
+    }
+    assert_true(is_banned(0, "203.0.113.9", &ban));
+    assert_int_equal(evidence_of(&ban), 5);
+    assert_int_equal(statistics().failures, 5);
+    assert_int_equal(statistics().bans, 1);
+    take(action, next_line(NOON_MS), "{\"class\":\"benign\",\"ip\":\"203.0.113.9\"}");
+    assert_true(outcome.has_class && !outcome.counts);
+    assert_int_equal(statistics().ignored, 1);
+    take(action, next_line(NOON_MS), "{\"class\":\"nonsense\"}");
+    assert_false(outcome.has_class);
+}
+
+static void
+history_before_the_start_does_not_count(void **state)
+{
+    struct line line;
+    unsigned action;
+
+    (void)state;
+    begin(0);
+    action = add_default(0);
+    counter_set_start(counter, NOON_MS - 10000);
+    for (int64_t ago_ms = 20000; ago_ms >= 5000; ago_ms -= 5000) {
+        line = next_line(NOON_MS);
+        line.is_history = true;
+        line.stamp_us -= ago_ms * 1000;
+        take(action, line, FAILED("203.0.113.9"));
+        assert_true(outcome.counts);
+        assert_int_equal(outcome.attempts, ago_ms <= 10000);
+    }
+    line = next_line(NOON_MS); /* of a socket: late, but no history */
+    line.stamp_us -= 20000000;
+    take(action, line, FAILED("203.0.113.9"));
+    assert_int_equal(outcome.attempts, 1);
+    assert_int_equal(statistics().old, 2);
+    assert_int_equal(failures_in(0, "203.0.113.9"), 3);
+}
+
+static void
+what_looks_like_a_login_is_unmatched_once(void **state)
+{
+    struct line line = line_of(" LOGIN authentication failed: bob", NOON_MS);
+    struct table_health health;
+    unsigned one, other;
+
+    (void)state;
+    begin(0);
+    one = add_default(0);
+    other = add_default(1);
+    take(one, line, NULL);
+    line.is_again = true;
+    take(other, line, NULL);
+    assert_false(outcome.has_class);
+    line = line_of(" all is well", NOON_MS);
+    take(one, line, NULL);
+    assert_int_equal(statistics().unmatched, 1);
+    table_read_health(f.table, NOON_MS, &health);
+    assert_int_equal(health.messages, 2);
+    assert_int_equal(health.unmatched, 1);
+    assert_int_equal(health.matched, 0);
+}
+
+/* ---- several actions over one line ---- */
+
+/* Five lines, and each passes all actions before the next one comes. */
+static void
+eight_jails_count_each_line_once(void **state)
+{
+    struct table_health health;
+    unsigned actions[JAILS];
+    struct ban ban;
+
+    (void)state;
+    begin(0);
+    for (unsigned i = 0; i < JAILS; i++)
+        actions[i] = add_default(i);
+    for (unsigned lines = 1; lines <= 5; lines++) {
+        struct line line = next_line(NOON_MS);
+
+        for (unsigned i = 0; i < JAILS; i++) {
+            line.is_again = i > 0;
+            take(actions[i], line, FAILED("203.0.113.9"));
+            assert_true(outcome.jails == bit_of(i));
+            assert_true(outcome.banning == (lines == 5 ? bit_of(i) : 0));
+            assert_int_equal(failures_in(i, "203.0.113.9"), lines % 5);
+        }
+    }
+    for (unsigned i = 0; i < JAILS; i++) {
+        assert_true(is_banned(i, "203.0.113.9", &ban));
+        assert_int_equal(evidence_of(&ban), 5);
+        assert_int_equal(table_jail_lines(f.table, jails[i]), 5);
+    }
+    assert_int_equal(table_last_evidence(f.table), 5);
+    assert_int_equal(statistics().failures, 5);
+    assert_int_equal(statistics().bans, 8);
+    assert_int_equal(statistics().ignored + statistics().duplicates + statistics().repeated, 0);
+    table_read_health(f.table, NOON_MS, &health);
+    assert_int_equal(health.messages, 5);
+    assert_int_equal(health.matched, 5);
+}
+
+/* `order`: j judges, o and p are own actions without fields, O is one with fields. Two equal lines
+ * of one second, each through all of them. */
+static void
+check_order(const char *order, bool one_after_the_other)
+{
+    const struct line line = line_of(" the very same", NOON_MS);
+    unsigned judging, own, second;
+
+    begin(0);
+    judging = add_default(0);
+    own = add(1, OFFENCE_DEFAULT, NULL, true);
+    second = add(2, OFFENCE_DEFAULT, NULL, true);
+    for (unsigned step = 0; step < 2 * strlen(order); step++) {
+        const char who = one_after_the_other ? order[step % strlen(order)] : order[step / 2];
+
+        take(who == 'j'   ? judging
+             : who == 'p' ? second
+                          : own,
+             line, who == 'j' || who == 'O' ? FAILED("203.0.113.9") : NULL);
+    }
+    assert_int_equal(failures_in(0, "203.0.113.9"), strchr(order, 'j') != NULL ? 2 : 0);
+    assert_int_equal(failures_in(1, "203.0.113.9"), 2);
+    assert_int_equal(failures_in(2, "203.0.113.9"), strchr(order, 'p') != NULL ? 2 : 0);
+    assert_int_equal(statistics().failures, 2);
+    assert_int_equal(statistics().repeated, 0);
+    assert_int_equal(table_last_evidence(f.table), 2);
+    counter_free(counter);
+    counter = NULL;
+}
+
+static void
+own_actions_count_in_any_order(void **state)
+{
+    static const char *const orders[] = {"jo",  "oj",  "jO",  "Oj",  "O",   "jop", "ojp",
+                                         "opj", "poj", "jpo", "Ojp", "pOj", "pjO"};
+
+    for (unsigned i = 0; i < 2 * sizeof orders / sizeof orders[0]; i++) {
+        check_order(orders[i / 2], i % 2);
+        teardown(state);
+        setup(state);
+    }
+}
+
+static void
+no_failure_of_others_is_ones_own(void **state)
+{
+    const struct line line = line_of(" a", NOON_MS);
+    unsigned judging, own;
+
+    (void)state;
+    begin(0);
+    judging = add_default(0);
+    own = add(1, OFFENCE_DEFAULT, NULL, true);
+    take(own, line, NULL);
+    take(judging, line, "{\"class\":\"login_ok\",\"ip\":\"203.0.113.9\",\"user\":\"bob\"}");
+    take(own, line_of(" b", NOON_MS), NULL); /* nobody judges it */
+    take(judging, line_of(" c", NOON_MS), FAILED("203.0.113.9"));
+    assert_int_equal(failures_in(1, "203.0.113.9"), 0);
+    assert_int_equal(failures_in(0, "203.0.113.9"), 1);
+}
+
+/* ---- classes ---- */
+
+/* What the first action does not count may well count in the second's jail, and the other way. */
+static void
+each_jail_has_its_classes(void **state)
+{
+    unsigned first, second, own;
+
+    (void)state;
+    begin(0);
+    first = add(0, OFFENCE_BIT(OFFENCE_RELAY_DENIED), NULL, false);
+    second = add(1, OFFENCE_BIT(OFFENCE_AUTH_FAILED), NULL, false);
+    own = add(2, OFFENCE_BIT(OFFENCE_AUTH_FAILED), NULL, true);
+    for (unsigned turn = 0; turn < 2; turn++) {
+        struct line line = next_line(NOON_MS);
+
+        take(turn == 0 ? first : second, line, FAILED("203.0.113.9"));
+        line.is_again = true;
+        take(turn == 0 ? second : first, line, FAILED("203.0.113.9"));
+        take(own, line, NULL);
+    }
+    take(first, next_line(NOON_MS), "{\"class\":\"relay_denied\",\"ip\":\"203.0.113.9\"}");
+    assert_int_equal(failures_in(0, "203.0.113.9"), 1);
+    assert_int_equal(failures_in(1, "203.0.113.9"), 2);
+    assert_int_equal(failures_in(2, "203.0.113.9"), 2);
+    assert_int_equal(statistics().failures, 3);
+    assert_int_equal(statistics().ignored, 0);
+    assert_int_equal(table_last_evidence(f.table), 3);
+}
+
+#define SESSION "kMjOh7hGxKrLAHEJ" /* of 203.0.113.9 */
+#define LOGIN                                                                                      \
+    "{\"class\":\"auth_failed\",\"ip\":\"203.0.113.9\",\"user\":\"bob\",\"session\":\"" SESSION    \
+    "\"}"
+
+static void
+an_unknown_user_is_told_apart_where_a_jail_does(void **state)
+{
+    unsigned failed, unknown, session;
+    struct line line;
+
+    (void)state;
+    begin(0);
+    failed = add(0, OFFENCE_BIT(OFFENCE_AUTH_FAILED), NULL, false);
+    unknown = add(1, OFFENCE_BIT(OFFENCE_AUTH_UNKNOWN_USER), NULL, false);
+    session = failed;
+    line = next_line(NOON_MS);
+    take(failed, line, FAILED("203.0.113.9"));
+    assert_true(outcome.jails == bit_of(0));
+    take(unknown, line, FAILED("203.0.113.9"));
+    assert_true(outcome.jails == 0);
+    take(session, next_line(NOON_MS),
+         "{\"class\":\"auth_detail\",\"auth_tail\":\"passwd-file(bob,203.0.113.9,<" SESSION
+         ">): unknown user\"}");
+    line = next_line(NOON_MS);
+    take(failed, line, LOGIN);
+    assert_true(outcome.jails == bit_of(0));
+    assert_int_equal(outcome.offence.class, OFFENCE_AUTH_UNKNOWN_USER);
+    take(unknown, line, LOGIN);
+    assert_true(outcome.jails == bit_of(1));
+    assert_int_equal(failures_in(0, "203.0.113.9"), 2);
+    assert_int_equal(failures_in(1, "203.0.113.9"), 1);
+}
+
+static void
+only_unknown_users_count_where_a_jail_says_so(void **state)
+{
+    unsigned action;
+
+    (void)state;
+    begin(0);
+    action = add(0, OFFENCE_BIT(OFFENCE_AUTH_UNKNOWN_USER), NULL, false);
+    take(action, next_line(NOON_MS), LOGIN);
+    assert_false(outcome.counts);
+    take(action, next_line(NOON_MS),
+         "{\"class\":\"auth_detail\",\"auth_tail\":\"passwd-file(bob,203.0.113.9,<" SESSION
+         ">): unknown user\"}");
+    take(action, next_line(NOON_MS), LOGIN);
+    assert_true(outcome.counts);
+    assert_int_equal(failures_in(0, "203.0.113.9"), 1);
+}
+
+/* ---- allow lists ---- */
+
+static void
+an_allow_list_spares_in_its_own_jail(void **state)
+{
+    unsigned actions[3];
+
+    (void)state;
+    everywhere = list_of("198.51.100.7");
+    begin(0);
+    lists[0] = list_of("203.0.113.9");
+    actions[0] = add(0, OFFENCE_DEFAULT, lists[0], false);
+    actions[1] = add_default(1);
+    actions[2] = add(2, OFFENCE_DEFAULT, NULL, true);
+    for (unsigned turn = 0; turn < 2; turn++) {
+        const struct line line = next_line(NOON_MS);
+
+        take(actions[turn], line, FAILED("203.0.113.9"));
+        take(actions[1 - turn], line, FAILED("203.0.113.9"));
+        take(actions[2], line, NULL);
+    }
+    assert_int_equal(failures_in(0, "203.0.113.9"), 0);
+    assert_int_equal(failures_in(1, "203.0.113.9"), 2);
+    assert_int_equal(failures_in(2, "203.0.113.9"), 2);
+    assert_int_equal(statistics().allow_listed, 0);
+    assert_int_equal(statistics().failures, 2);
+    for (unsigned i = 0; i < 3; i++)
+        take(actions[i], line_of(" z", NOON_MS), i == 2 ? NULL : FAILED("198.51.100.7"));
+    assert_int_equal(statistics().allow_listed, 1);
+    assert_int_equal(table_last_evidence(f.table), 2);
+}
+
+/* ---- faults of the server ---- */
+
+#define FAULT(ip)                                                                                  \
+    "{\"class\":\"server_fault\",\"fault\":\"auth\",\"auth_tail\":\"sql(bob," ip                   \
+    "): Password query failed\"}"
+
+static void
+fault_of_two(unsigned action, int64_t now_ms)
+{
+    take(action, next_line(now_ms), FAULT("198.51.100.1"));
+    assert_false(outcome.wake);
+    take(action, next_line(now_ms), FAULT("198.51.100.2"));
+}
+
+static void
+a_neighbour_on_the_list_makes_it_count_by_address(void **state)
+{
+    unsigned one, other;
+
+    (void)state;
+    begin(0);
+    lists[0] = list_of("2001:db8::7");
+    one = add(0, OFFENCE_DEFAULT, lists[0], false);
+    other = add_default(1);
+    for (unsigned i = 0; i < 4; i++) {
+        const struct line line = next_line(NOON_MS);
+
+        take(one, line, FAILED("2001:db8::9"));
+        take(other, line, FAILED("2001:db8::9"));
+    }
+    assert_int_equal(failures_in(0, "2001:db8::9"), 4);
+    assert_int_equal(failures_in(0, "2001:db8::/64"), 0);
+    assert_int_equal(failures_in(1, "2001:db8::/64"), 4);
+    fault_of_two(one, NOON_MS + 1000);
+    assert_true(outcome.wake);
+    assert_int_equal(failures_in(0, "2001:db8::9"), 0);
+    assert_int_equal(failures_in(1, "2001:db8::/64"), 0);
+}
+
+static void
+what_the_server_caused_is_taken_back_in_every_jail(void **state)
+{
+    struct backend_statistics backend;
+    struct ban ban;
+
+    (void)state;
+    begin(0);
+    for (unsigned i = 0; i < 3; i++)
+        add(i, OFFENCE_DEFAULT, NULL, i == 2);
+    for (unsigned lines = 1; lines <= 6; lines++) {
+        const struct line line = next_line(NOON_MS);
+
+        for (unsigned i = 0; i < 3; i++)
+            take(i, line, i == 2 ? NULL : FAILED("203.0.113.9"));
+    }
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(is_banned(i, "203.0.113.9", &ban));
+    fault_of_two(0, NOON_MS + 1000);
+    assert_true(outcome.wake);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_false(is_banned(i, "203.0.113.9", &ban));
+        assert_int_equal(failures_in(i, "203.0.113.9"), 0);
+    }
+    backend_read_statistics(counter_backend(counter), NOON_MS + 1000, &backend);
+    assert_int_equal(backend.lifted, 3);
+    take(0, next_line(NOON_MS + 2000), FAILED("203.0.113.9"));
+    assert_int_equal(outcome.attempts, 0); /* it is held */
+}
+
+/* ---- repetitions ---- */
+
+static void
+a_repeated_line_tells_nothing_again(void **state)
+{
+    const char login[] = "{\"class\":\"login_ok\",\"ip\":\"203.0.113.9\",\"user\":\"bob\"}";
+    struct backend_statistics backend;
+    struct line line = next_line(NOON_MS), failed = next_line(NOON_MS);
+    unsigned action;
+
+    (void)state;
+    begin(0);
+    action = add_default(0);
+    take(action, failed, FAILED("203.0.113.9"));
+    line.has_microseconds = failed.has_microseconds = true;
+    for (unsigned i = 0; i < 3; i++) {
+        take(action, line, FAULT("198.51.100.1"));
+        assert_int_equal(outcome.is_repeated, i > 0);
+        take(action, failed, FAILED("203.0.113.9"));
+        assert_true(outcome.is_repeated && outcome.jails == 0);
+    }
+    backend_read_statistics(counter_backend(counter), NOON_MS, &backend);
+    assert_int_equal(backend.faults, 1);
+    line = next_line(NOON_MS);
+    take(action, line, login);
+    line.received_ms += 1000;
+    take(action, line, login);
+    assert_true(outcome.is_repeated);
+    assert_int_equal(statistics().repeated, 6);
+    assert_int_equal(failures_in(0, "203.0.113.9"), 1);
+}
+
+/* ---- threads ---- */
+
+#define THREADS 4
+#define LINES   2000 /* of each thread */
+
+/* So many lines at most are on their way at once: fewer than are remembered. */
+#define STRIDE 50
+
+static pthread_barrier_t barrier;
+
+static void *
+take_many(void *argument)
+{
+    const unsigned number = *(unsigned *)argument;
+    char text[32], fields[96];
+
+    struct reader mine;
+    readers_join(&readers, &mine);
+    for (unsigned i = 0; i < LINES; i++) {
+        struct counter_outcome made;
+        struct line line;
+
+        if (i % STRIDE == 0)
+            pthread_barrier_wait(&barrier);
+        snprintf(text, sizeof text, " line %u of %u", i, number);
+        snprintf(fields, sizeof fields, "{\"class\":\"auth_failed\",\"ip\":\"203.0.113.%u\"}",
+                 i % 50 + 1);
+        line = line_of(text, NOON_MS);
+        for (unsigned action = 0; action < 3; action++) {
+            line.is_again = action > 0;
+            line.fields = action == 1 ? NULL : object_parse(fields, strlen(fields));
+            counter_take(counter, &line, action, &mine, &made);
+            if (line.fields != NULL)
+                fjson_object_put(line.fields);
+        }
+    }
+    readers_leave(&readers, &mine);
+    return NULL;
+}
+
+static void
+threads_lose_nothing(void **state)
+{
+    unsigned numbers[THREADS];
+    struct table_status status;
+    pthread_t threads[THREADS];
+
+    (void)state;
+    f.jail.maxretry = JAIL_MAXRETRY_MAX;
+    begin(0);
+    for (unsigned i = 0; i < 3; i++)
+        add(i, OFFENCE_DEFAULT, NULL, i == 1);
+    pthread_barrier_init(&barrier, NULL, THREADS);
+    for (unsigned i = 0; i < THREADS; i++) {
+        numbers[i] = i;
+        assert_int_equal(pthread_create(&threads[i], NULL, take_many, &numbers[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&barrier);
+    table_read_status(f.table, &status);
+    assert_int_equal(statistics().failures, THREADS * LINES);
+    assert_int_equal(statistics().duplicates + statistics().repeated, 0);
+    assert_int_equal(status.counted, 3 * THREADS * LINES);
+    assert_int_equal(table_last_evidence(f.table), THREADS * LINES);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(table_jail_lines(f.table, jails[i]), THREADS * LINES);
+    /* 16 make a ban, and each 16 more prolong none: it was made in the same second */
+    assert_int_equal(statistics().bans, 3 * 50);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+        TEST(a_failure_counts_and_the_fifth_bans),
+        TEST(history_before_the_start_does_not_count),
+        TEST(what_looks_like_a_login_is_unmatched_once),
+        TEST(eight_jails_count_each_line_once),
+        TEST(own_actions_count_in_any_order),
+        TEST(no_failure_of_others_is_ones_own),
+        TEST(each_jail_has_its_classes),
+        TEST(an_unknown_user_is_told_apart_where_a_jail_does),
+        TEST(only_unknown_users_count_where_a_jail_says_so),
+        TEST(an_allow_list_spares_in_its_own_jail),
+        TEST(a_neighbour_on_the_list_makes_it_count_by_address),
+        TEST(what_the_server_caused_is_taken_back_in_every_jail),
+        TEST(a_repeated_line_tells_nothing_again),
+        TEST(threads_lose_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
