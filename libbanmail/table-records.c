@@ -500,14 +500,21 @@ table_read_counter(const struct table *table, unsigned jail_index, const struct 
     struct record_key key = {.prefix = source->prefix, .jail = (uint8_t)jail_index};
     struct record record;
 
+    struct jail jail;
+    unsigned within;
+
     memcpy(key.address, source->address, sizeof key.address);
+    if (!table_read_jail(table, jail_index, &jail))
+        return false;
     const uint32_t bucket = place_of(table, &key).bucket;
     for (unsigned way = 0; way < BUCKET_WAYS; way++) {
         if (!words_read(cell_of(table, bucket, way), RECORD_WORDS, &record) ||
             !words_are_whole(&record, RECORD_WORDS) || record.head.used != 1 ||
             record.head.own > JAIL_MAXRETRY_MAX || memcmp(&record.key, &key, sizeof key) != 0)
             continue;
+        jail_decide(&jail, record.stamps, record.head.own, &within);
         *counter = (struct table_counter){.failures = record.head.own,
+                                          .within = within,
                                           .users = count_users(&record),
                                           .bans = record.bans,
                                           .newest_s = window_newest(&record),

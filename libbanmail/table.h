@@ -284,6 +284,7 @@ void table_set_trouble(struct table *table, const char *trouble);
 /* What a jail has in its counter of a client. */
 struct table_counter {
     unsigned failures; /* the newest, of any age */
+    unsigned within;   /* of these, those within findtime of the last */
     unsigned users;    /* whom they name, as far as can be told apart */
     unsigned bans;     /* how often it was banned before */
     int64_t newest_s;  /* the latest failure; 0: none */

@@ -73,9 +73,8 @@ request_line(const struct order *order, const struct outcome *outcome)
 
     source_print(&outcome->source, source);
     if (!order->ban && order->invocation->jail)
-        snprintf(line, sizeof(line),
-                 "{\"command\":\"unban\",\"source\":\"%s\",\"jail\":\"%s\"}\n", source,
-                 order->invocation->jail);
+        snprintf(line, sizeof(line), "{\"command\":\"unban\",\"source\":\"%s\",\"jail\":\"%s\"}\n",
+                 source, order->invocation->jail);
     else if (!order->ban)
         snprintf(line, sizeof(line), "{\"command\":\"unban\",\"source\":\"%s\"}\n", source);
     else if (order->invocation->forever)
@@ -406,8 +405,8 @@ parse_sources(struct order *order, const struct word_list *list)
     if (!order->outcomes)
         return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     for (int i = 0; i < order->count; i++)
-        if (words_parse_source(list->typed[i], &order->outcomes[i].source, reason,
-                               sizeof(reason)) < 0)
+        if (words_parse_source(list->typed[i], &order->outcomes[i].source, reason, sizeof(reason)) <
+            0)
             return banmailctl_fail(invocation, EXIT_USAGE, "%s", reason);
     return EXIT_FINE;
 }

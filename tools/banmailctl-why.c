@@ -17,6 +17,7 @@
 #include "banmailctl.h"
 #include "banmailctl-bans.h"
 #include "banmailctl-bite.h"
+#include "banmailctl-counters.h"
 #include "banmailctl-others.h"
 #include "banmailctl-place.h"
 #include "banmailctl-story.h"
@@ -273,6 +274,7 @@ print_found(struct why *why, const struct found *found)
         print_not_banned(found);
     if (found->is_gateway)
         printf("  gateway: %s\n", gateway_explain(&found->gateway, text));
+    counters_print(why->table, &found->source, why->now_ms);
     print_earlier(why, &found->earlier);
     if (found->allowed == ALLOWED_YES && found->allowed_jail[0])
         printf("  allow list: the entry %s of jail %s holds it, so that jail never bans it\n",
@@ -321,6 +323,7 @@ found_json(struct why *why, const struct found *found)
         fjson_object_array_add(earlier, story_row_json(&found->earlier.row[i]));
     fjson_object_object_add(object, "bans", bans);
     fjson_object_object_add(object, "failures", story_lines_json(&found->lines));
+    fjson_object_object_add(object, "counters", counters_json(why->table, &found->source));
     fjson_object_object_add(object, "earlier", earlier);
     words_add_number(object, "earlierCount", found->earlier.all);
     words_add_number(object, "earlierSeconds", (uint64_t)found->earlier.total_ms / 1000);

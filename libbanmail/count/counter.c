@@ -224,8 +224,6 @@ static void
 note_sight(const struct counter *counter, const struct line *line, const struct reader *worker,
            enum table_sight sight)
 {
-    if (line->is_again)
-        return;
     table_note_message(counter->options.table, (unsigned)((uintptr_t)worker >> 5), sight,
                        line->now_ms / 1000);
 }
@@ -236,7 +234,9 @@ take_without_class(struct counter *counter, const struct line *line, const struc
 {
     enum table_sight sight = TABLE_SEEN;
 
-    if (!line->is_again && evidence_looks_like_login(line->text.at, line->text.length)) {
+    if (line->is_again)
+        return;
+    if (evidence_looks_like_login(line->text.at, line->text.length)) {
         count(&counter->statistics.unmatched);
         sight = TABLE_UNMATCHED;
     }

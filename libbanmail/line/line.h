@@ -32,7 +32,7 @@ struct line {
     int64_t stamp_us;          /* what the line says, microseconds since 1970 */
     bool has_microseconds;     /* else of less precision: equal lines may have equal stamps */
     bool is_history;           /* of a file: may be of any age */
-    bool is_again;             /* the very message has been taken for another action before */
+    bool is_again;             /* without fields: it has been taken for another action before */
     int64_t received_ms;       /* when it came to this machine */
     int64_t now_ms;
 };

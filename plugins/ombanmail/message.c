@@ -91,8 +91,9 @@ read_line(smsg_t *message, struct line *line)
     read_stamp(message, line);
 }
 
-/* One thread hands a message to one action after the other before it takes the next one: what
- * another action has been handed just now is the same message. That a new one may have the memory
+/* Of messages without a class, which are not judged. One thread hands a message to one action after
+ * the other before it takes the next one: what another action has been handed just now is the same
+ * message. That a new one may have the memory
  * of the former, and pass other actions, costs a number in the statistics. */
 static bool
 is_again(const smsg_t *message, const instanceData *instance)
@@ -195,6 +196,8 @@ take_line(struct incoming *incoming, bool matched, struct reader *worker)
                  &outcome);
     if (outcome.wake)
         engine_wake();
+    if (outcome.has_class)
+        statistics_count(STATISTIC_MESSAGES);
     if (incoming->fields != NULL)
         fjson_object_put(incoming->fields);
 }
@@ -204,6 +207,9 @@ take_unmatched(struct incoming *incoming, struct reader *worker)
 {
     struct counter_outcome outcome;
 
+    incoming->line.is_again = is_again(incoming->message, incoming->instance);
+    if (!incoming->line.is_again)
+        statistics_count(STATISTIC_MESSAGES);
     if (is_rsyslogds(incoming->message)) {
         if (!incoming->line.is_again)
             note_rate_limit(incoming->line.text.at, incoming->line.text.length);
@@ -218,13 +224,11 @@ void
 message_take(smsg_t *message, instanceData *instance, struct reader *worker)
 {
     struct incoming incoming = {
-        .line = {.reading = instance->reading, .is_again = is_again(message, instance)},
+        .line = {.reading = instance->reading},
         .message = message,
         .instance = instance};
     bool matched;
 
-    if (!incoming.line.is_again)
-        statistics_count(STATISTIC_MESSAGES);
     if (engine.counter == NULL || instance->action < 0)
         return;
     incoming.line.text =

@@ -1,0 +1,82 @@
+/* counters: see banmailctl-counters.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "banmailctl-counters.h"
+
+#include <stdio.h>
+
+#include <libfastjson/json.h>
+
+#include "banmailctl-words.h"
+
+/* Where somebody in its network is allow-listed, an address is counted by itself. */
+static bool
+find(const struct table *table, unsigned index, const struct jail *jail,
+     const struct source *source, struct table_counter *counter)
+{
+    const struct source network = source_mask(source, jail->v4_bits, jail->v6_bits);
+
+    return table_read_counter(table, index, &network, counter) ||
+           table_read_counter(table, index, source, counter);
+}
+
+static void
+print_one(const struct jail *jail, const struct table_counter *counter, int64_t now_ms)
+{
+    char name[JAIL_NAME_SIZE * 4], setting[WORDS_SETTING_SIZE], span[WORDS_SPAN_SIZE];
+
+    printf("  counted by jail %s: %u of %u failures within %s",
+           words_clean(jail->name, name, sizeof(name)), counter->within, jail->maxretry,
+           words_setting(jail->findtime_s, setting));
+    if (counter->newest_s != 0)
+        printf(", the last %s ago", words_span(now_ms - counter->newest_s * 1000, span));
+    if (counter->users > 0)
+        printf(", of %u user%s", counter->users, counter->users == 1 ? "" : "s");
+    if (counter->bans > 0)
+        printf("; banned %u time%s before", counter->bans, counter->bans == 1 ? "" : "s");
+    if (counter->login_s != 0)
+        printf("; a user logged in from there %s ago",
+               words_span(now_ms - counter->login_s * 1000, span));
+    printf("\n");
+}
+
+void
+counters_print(const struct table *table, const struct source *source, int64_t now_ms)
+{
+    struct table_counter counter;
+    struct jail jail;
+
+    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
+        if (table_read_jail(table, i, &jail) && find(table, i, &jail, source, &counter))
+            print_one(&jail, &counter, now_ms);
+}
+
+static struct fjson_object *
+one_json(const struct jail *jail, const struct table_counter *counter)
+{
+    struct fjson_object *object = fjson_object_new_object();
+
+    words_add_string(object, "jail", jail->name);
+    words_add_number(object, "failures", counter->within);
+    words_add_number(object, "maxretry", jail->maxretry);
+    words_add_number(object, "users", counter->users);
+    words_add_number(object, "bansBefore", counter->bans);
+    if (counter->login_s != 0)
+        words_add_time(object, "lastLogin", counter->login_s * 1000);
+    else
+        fjson_object_object_add(object, "lastLogin", NULL);
+    return object;
+}
+
+struct fjson_object *
+counters_json(const struct table *table, const struct source *source)
+{
+    struct fjson_object *array = fjson_object_new_array();
+    struct table_counter counter;
+    struct jail jail;
+
+    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
+        if (table_read_jail(table, i, &jail) && find(table, i, &jail, source, &counter))
+            fjson_object_array_add(array, one_json(&jail, &counter));
+    return array;
+}
