@@ -35,6 +35,11 @@
 #define SLEEP_MOST_MS    60000 /* the clock may be set: look again at times what has run out */
 #define STOP_PATIENCE_S  5
 #define COMMANDS_A_BATCH 32 /* while narrowing down which element is refused */
+
+/* A command costs some 60 us of CPU, whatever its size, and an element 2 us. So single bans go to
+ * the kernel at once, and under a storm of them they gather for a millisecond. */
+#define COMMAND_PAUSE_NS INT64_C(1000000)
+#define COMMANDS_AT_ONCE 16 /* without a pause between them, after so many of silence */
 #define SLOW_COMMAND_MS  100
 /* Some kernels take less than one tick of their clock for no timeout at all. */
 #define TIMEOUT_LEAST_MS 100
@@ -80,6 +85,7 @@ struct keeper {
     unsigned backoff_ms; /* 0: nothing is refused */
     bool deaf;           /* the kernel refuses everything: no use in waking before the time */
     int64_t clock_offset_ms;
+    int64_t commands_ns; /* how far ahead of the clock commands are, a pause for each */
     char said[FIREWALL_REASON_SIZE];
 };
 
@@ -494,6 +500,23 @@ check_sets(struct keeper *keeper)
     return usable;
 }
 
+/* Waits until another command may be given. (The generic cell rate algorithm of ITU-T I.371.) */
+static void
+pace(struct keeper *keeper)
+{
+    struct timespec now;
+    int64_t now_ns, ahead_ns;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    now_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+    if (keeper->commands_ns < now_ns)
+        keeper->commands_ns = now_ns;
+    ahead_ns = keeper->commands_ns - now_ns - (COMMANDS_AT_ONCE - 1) * COMMAND_PAUSE_NS;
+    keeper->commands_ns += COMMAND_PAUSE_NS;
+    if (ahead_ns > 0)
+        nanosleep(&(struct timespec){.tv_nsec = ahead_ns}, NULL);
+}
+
 /* Applies all that waits. Returns false when something was refused. */
 static bool
 work(struct keeper *keeper)
@@ -508,7 +531,10 @@ work(struct keeper *keeper)
     if (table_take_rebuild(keeper->table))
         firewall_rebuild(keeper->firewall);
     usable = check_sets(keeper);
-    while (run_batch(batch, clock_ms(CLOCK_REALTIME)) > 0) {
+    while (table_pending(keeper->table) > 0) {
+        pace(keeper);
+        if (run_batch(batch, clock_ms(CLOCK_REALTIME)) == 0)
+            break;
         count_batch(keeper);
         progress = progress || batch->refused == 0;
         watch_ruleset(keeper, batch->was_lost);
