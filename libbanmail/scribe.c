@@ -31,10 +31,9 @@
 #include "table-evidence.h"
 #include "table-health.h"
 
-#define BATCH            256  /* rows in one transaction at most */
-#define LINES_MOST       16   /* kept of one ban */
-#define LINES            4096 /* and of one batch */
-#define CLIENTS_MAX      16   /* at once; the others wait in the socket's queue */
+#define BATCH            256 /* rows in one transaction at most */
+#define LINES_MOST       16  /* kept of one ban */
+#define CLIENTS_MAX      16  /* at once; the others wait in the socket's queue */
 #define CLIENT_IDLE_MS   5000
 #define QUEUE_LENGTH     128
 #define PAUSE_MS         250  /* from one transaction to the next, so that bans gather */
@@ -62,7 +61,7 @@ struct batch {
     size_t count;
     bool is_unrecorded; /* else they are on their way into a new ledger */
     struct jail jails[TABLE_JAILS_MAX];
-    struct ledger_line lines[LINES];
+    struct ledger_line lines[BATCH * LINES_MOST];
     size_t line_count;
 };
 
@@ -139,26 +138,19 @@ jail_of(void *context, unsigned jail)
     return &batch->jails[jail < TABLE_JAILS_MAX ? jail : TABLE_JAIL_MANUAL];
 }
 
-/* The lines of the batch's bans, of each the newest. */
+/* The lines of the batch's bans, of each the newest; the oldest of them first, as the ledger sorts
+ * them: what is appended costs SQLite least. */
 static void
 gather_lines(const struct table *table, struct batch *batch)
 {
-    uint64_t last = table_last_evidence(table), room = table_evidence_room(table);
-    uint8_t of_ban[BATCH] = {0};
-    struct evidence evidence;
+    struct evidence lines[LINES_MOST];
 
     batch->line_count = 0;
-    for (uint64_t number = last; number > 0 && last - number < room; number--) {
-        if (!table_read_evidence(table, number, &evidence))
-            continue;
-        for (size_t i = 0; i < batch->count && batch->line_count < LINES; i++) {
-            const struct ban *ban = &batch->bans[i];
-            if (of_ban[i] == LINES_MOST || !table_is_evidence_of(&evidence, ban))
-                continue;
-            of_ban[i]++;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct ban *ban = &batch->bans[i];
+        for (size_t left = table_find_evidence(table, ban, lines, LINES_MOST); left > 0; left--)
             batch->lines[batch->line_count++] =
-                (struct ledger_line){ban->table_id, ban->id, evidence};
-        }
+                (struct ledger_line){ban->table_id, ban->id, lines[left - 1]};
     }
 }
 

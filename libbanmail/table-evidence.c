@@ -4,11 +4,26 @@
  * that a killed or cancelled worker could leave behind. One that stays odd after a crash is freed
  * by the next attach.
  *
+ * So that the lines of a ban are found without a search through the whole ring, private memory of
+ * the writing process links the lines of a network: a head by hash, and beside each place the
+ * number of the line before it in the same chain. Networks that share a hash share a chain: what is
+ * found is compared anyway.
+ *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table-evidence.h"
 
+#include <endian.h>
+#include <errno.h>
+#include <stdlib.h>
+
 #include "table-layout3.h"
 #include "table-private.h"
+
+#define CHAIN_V4_BITS 24
+#define CHAIN_V6_BITS 48
+#define HEAD_WORDS    (offsetof(struct witness, host) / 8) /* of a place, before its texts */
+
+_Static_assert(HEAD_WORDS * 8 == offsetof(struct witness, host), "whole words");
 
 /* Bytes of the attacker: never longer than their field, with a NUL whatever a file says, and
  * nothing of what stood behind it. */
@@ -76,14 +91,64 @@ fill_place(struct witness_cell *cell, uint64_t sequence, const struct witness *w
     atomic_store_explicit(&cell->word[0], sequence + 2, memory_order_release);
 }
 
-static void
+/* Returns false when it found no place. */
+static bool
 put(struct table *table, const struct witness *witness)
 {
     struct witness_cell *cell = &table->witnesses[witness->number % table->witness_count];
     uint64_t sequence;
 
-    if (take_place(cell, &sequence))
-        fill_place(cell, sequence, witness);
+    if (!take_place(cell, &sequence))
+        return false;
+    fill_place(cell, sequence, witness);
+    return true;
+}
+
+/* ---- chains ---- */
+
+/* The head of the chain of a client's network: by multiplication with a secret odd number. That
+ * costs a tenth of SipHash, and who does not know it finds networks that meet no better. */
+static _Atomic uint64_t *
+head_of(const struct table *table, const uint8_t address[16])
+{
+    uint64_t words[2], network;
+
+    memcpy(words, address, sizeof words);
+    network = be64toh(words[0]) >> (64 - CHAIN_V6_BITS);
+    if (words[0] == 0)
+        network = be64toh(words[1]) >> (32 - CHAIN_V4_BITS);
+    return &table->chains.heads[network * table->chains.factor >> table->chains.shift];
+}
+
+static _Atomic uint64_t *
+link_of(const struct table *table, uint64_t number)
+{
+    return &table->chains.before[number % table->witness_count];
+}
+
+/* Enters a line that is in its place. A chain descends, so a line that another thread with a later
+ * number has overtaken goes behind that; nothing is ever taken out. Where the ring goes round once
+ * while a thread stands in here, a link on its way may be another line's by then: if that does not
+ * descend, the line gives up, else it may come into the wrong chain, or the later line of the same
+ * place loses those before it. */
+static void
+enter_chain(struct table *table, const uint8_t address[16], uint64_t number)
+{
+    _Atomic uint64_t *link = head_of(table, address);
+    uint64_t newer = UINT64_MAX, older = atomic_load_explicit(link, memory_order_acquire);
+
+    while (older < newer) {
+        if (older > number) {
+            newer = older;
+            link = link_of(table, newer);
+            older = atomic_load_explicit(link, memory_order_acquire);
+            continue;
+        }
+        atomic_store_explicit(link_of(table, number), older, memory_order_relaxed);
+        if (atomic_compare_exchange_weak_explicit(link, &older, number, memory_order_release,
+                                                  memory_order_acquire))
+            return;
+    }
 }
 
 uint64_t
@@ -93,7 +158,8 @@ table_add_evidence(struct table *table, const struct evidence *evidence)
         atomic_fetch_add_explicit(&table->header->last_evidence, 1, memory_order_relaxed) + 1;
     struct witness witness = witness_from(evidence, number);
 
-    put(table, &witness);
+    if (put(table, &witness))
+        enter_chain(table, witness.address, number);
     return number;
 }
 
@@ -128,21 +194,30 @@ table_evidence_room(const struct table *table)
     return table->witness_count;
 }
 
+/* All but the texts. Returns false when it is not the line of this number. */
+static bool
+read_head(const struct witness *witness, uint64_t number, struct evidence *evidence)
+{
+    if (witness->number != number || number == 0 || witness->class >= OFFENCE_CLASSES)
+        return false;
+    evidence->number = witness->number;
+    evidence->class = (enum offence_class)witness->class;
+    evidence->jails = witness->jails;
+    evidence->attempts = witness->attempts;
+    evidence->stamp_ms = witness->stamp_ms;
+    evidence->client.prefix = SOURCE_HOST_PREFIX;
+    memcpy(evidence->client.address, witness->address, sizeof witness->address);
+    return true;
+}
+
 bool
 table_read_evidence(const struct table *table, uint64_t number, struct evidence *evidence)
 {
     struct witness witness;
 
     if (!read_place(&table->witnesses[number % table->witness_count], &witness) ||
-        witness.number != number || number == 0 || witness.class >= OFFENCE_CLASSES)
+        !read_head(&witness, number, evidence))
         return false;
-    evidence->number = witness.number;
-    evidence->class = (enum offence_class)witness.class;
-    evidence->jails = witness.jails;
-    evidence->attempts = witness.attempts;
-    evidence->stamp_ms = witness.stamp_ms;
-    evidence->client.prefix = SOURCE_HOST_PREFIX;
-    memcpy(evidence->client.address, witness.address, sizeof witness.address);
     copy_text(evidence->host, witness.host, sizeof witness.host);
     copy_text(evidence->service, witness.service, sizeof witness.service);
     copy_text(evidence->user, witness.user, sizeof witness.user);
@@ -174,6 +249,72 @@ table_share_evidence(struct table *table, uint64_t number, uint64_t jails)
     atomic_store_explicit(&cell->word[0], sequence + 2, memory_order_release);
 }
 
+/* A glance at what stands before the texts, torn or not: most lines are of somebody else. */
+static bool
+looks_like_one_of(const struct table *table, uint64_t number, const struct ban *ban)
+{
+    const struct witness_cell *cell = &table->witnesses[number % table->witness_count];
+    uint64_t word[HEAD_WORDS];
+    struct evidence evidence;
+    struct witness witness;
+
+    for (unsigned i = 0; i < HEAD_WORDS; i++)
+        word[i] = atomic_load_explicit(&cell->word[i], memory_order_relaxed);
+    memcpy(&witness, word, sizeof word);
+    return read_head(&witness, number, &evidence) && table_is_evidence_of(&evidence, ban);
+}
+
+static bool
+read_one_of(const struct table *table, uint64_t number, const struct ban *ban,
+            struct evidence *evidence)
+{
+    return looks_like_one_of(table, number, ban) && table_read_evidence(table, number, evidence) &&
+           table_is_evidence_of(evidence, ban);
+}
+
+/* Whether all lines of a source are in one chain. (::/64 has all of IPv4 in it.) */
+static bool
+has_one_chain(const struct source *source)
+{
+    static const uint8_t zeros[8];
+
+    if (source_is_v4(source))
+        return source_bits(source) >= CHAIN_V4_BITS;
+    return source_bits(source) >= CHAIN_V6_BITS &&
+           memcmp(source->address, zeros, sizeof zeros) != 0;
+}
+
+/* A chain is entered after its line has got its number: so the last number is read after it. */
+static uint64_t
+newest_of(const struct table *table, const struct ban *ban, bool chained, uint64_t *last)
+{
+    uint64_t number = 0;
+
+    if (chained)
+        number = atomic_load_explicit(head_of(table, ban->source.address), memory_order_acquire);
+    *last = table_last_evidence(table);
+    return chained ? number : *last;
+}
+
+size_t
+table_find_evidence(const struct table *table, const struct ban *ban, struct evidence *lines,
+                    size_t most)
+{
+    bool chained = table->chains.heads && has_one_chain(&ban->source);
+    uint64_t last, older, number = newest_of(table, ban, chained, &last);
+    size_t found = 0;
+
+    for (; number > 0 && last - number < table->witness_count && found < most; number = older) {
+        found += read_one_of(table, number, ban, &lines[found]);
+        older = number - 1;
+        if (chained)
+            older = atomic_load_explicit(link_of(table, number), memory_order_acquire);
+        if (older >= number) /* its place, and so its link, is another line's by now */
+            break;
+    }
+    return found;
+}
+
 /* ---- erasing ---- */
 
 unsigned
@@ -200,11 +341,41 @@ table_forget_evidence(struct table *table, const struct source *source, const ch
 
 /* ---- attach, and a change of shape ---- */
 
-void
+/* From the oldest line to the newest: each comes to the head of its chain. */
+static void
+enter_all(struct table *table)
+{
+    uint64_t last = table_last_evidence(table), room = table->witness_count;
+    struct evidence evidence;
+
+    for (uint64_t number = last < room ? 1 : last - room + 1; number - 1 < last; number++)
+        if (table_read_evidence(table, number, &evidence))
+            enter_chain(table, evidence.client.address, number);
+}
+
+static int
+make_chains(struct table *table)
+{
+    struct line_chains *chains = &table->chains;
+    size_t heads = 64;
+
+    chains->shift = 64 - 6;
+    for (; heads < table->witness_count / 2; heads *= 2)
+        chains->shift--;
+    chains->factor = table->hash.v0 | 1;
+    chains->heads = calloc(heads, sizeof *chains->heads);
+    chains->before = calloc(table->witness_count, sizeof *chains->before);
+    return chains->heads && chains->before ? 0 : -ENOMEM;
+}
+
+int
 table_attach_evidence(struct table *table)
 {
     struct witness witness;
+    int error = make_chains(table);
 
+    if (error)
+        return error;
     for (uint32_t i = 0; i < table->witness_count; i++) {
         struct witness_cell *cell = &table->witnesses[i];
 
@@ -213,6 +384,8 @@ table_attach_evidence(struct table *table)
         for (unsigned word = 0; word < WITNESS_WORDS; word++)
             atomic_store_explicit(&cell->word[word], 0, memory_order_relaxed);
     }
+    enter_all(table);
+    return 0;
 }
 
 void
@@ -230,4 +403,5 @@ table_adopt_evidence(struct table *table, const struct table *old)
             witness = layout3_witness(&witness);
         put(table, &witness);
     }
+    enter_all(table);
 }

@@ -27,6 +27,13 @@ bool table_read_evidence(const struct table *table, uint64_t number, struct evid
 /* Whether a line is of those that led to a ban, or came while it lasted. Pure. */
 bool table_is_evidence_of(const struct evidence *evidence, const struct ban *ban);
 
+/* The lines of a ban that the ring still holds, the newest first, `most` at most, into lines[most].
+ * Returns how many. Any thread, any process; takes no lock. In the writing process it looks only at
+ * the lines of the ban's network, unless that is wider than an IPv4 /24 or IPv6 /48; else at the
+ * whole ring, some nanoseconds a line. */
+size_t table_find_evidence(const struct table *table, const struct ban *ban, struct evidence *lines,
+                           size_t most);
+
 /* Erases every line of a client within `source` (may be NULL) or that names `user` (may be NULL; as
  * kept: whole or shortened). Returns how many. Any thread of the writing process. */
 unsigned table_forget_evidence(struct table *table, const struct source *source, const char *user);

@@ -103,6 +103,14 @@ struct bans {
     unsigned found_count;
 };
 
+/* Beside the ring of evidence: the lines of a network, from the newest to the oldest. */
+struct line_chains {
+    _Atomic uint64_t *heads;  /* by hash of the network: its newest line; 0: none */
+    _Atomic uint64_t *before; /* by place: the line before it in its chain */
+    uint64_t factor;
+    unsigned shift;
+};
+
 struct table {
     int file;
     bool is_writer;
@@ -135,6 +143,7 @@ struct table {
     _Atomic uint8_t same_ports[TABLE_JAILS_MAX]; /* the first jail with the same ports */
     bool shares_v4_set, shares_v6_set;           /* the keeper's */
     atomic_bool rebuild;
+    struct line_chains chains;
     struct bans bans;
 };
 
@@ -248,7 +257,7 @@ bool table_has_jail(const struct table *table, unsigned index);
 void table_keep_jails(struct table *table, uint64_t used);
 
 /* Frees the places of the ring that a killed writer left half written. */
-void table_attach_evidence(struct table *table);
+int table_attach_evidence(struct table *table);
 
 /* Frees the cells of gateways that are not whole. */
 void table_attach_gateways(struct table *table);

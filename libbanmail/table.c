@@ -99,9 +99,10 @@ attach(struct table *table, const struct table_options *options)
         error = table_attach_records(table, &jails_used, &dropped_records);
     if (!error)
         error = table_attach_attempts(table);
+    if (!error)
+        error = table_attach_evidence(table);
     if (error)
         return error;
-    table_attach_evidence(table);
     table_attach_gateways(table);
     table_keep_jails(table, jails_used);
     if (dropped_records + dropped_bans > 0)
@@ -217,6 +218,8 @@ detach(struct table *table)
     free(table->glimpses);
     free(table->attempt_buckets);
     free(table->stripes);
+    free(table->chains.heads);
+    free(table->chains.before);
     free(table->bans.slots);
     free(table->bans.chains);
     free(table->bans.heap);

@@ -1,0 +1,310 @@
+/* The lines of a ban are found through their chains just as by looking at the whole ring: whatever
+ * networks they are of, however often the ring went round, with lines forgotten in between, in a
+ * table that was closed and opened or that changed its shape, and while two threads add lines. It
+ * fails when a line is entered into another chain than it is looked for in, when a chain is not
+ * made anew at an attach, is not sorted, or is left too early.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "table-evidence.h"
+#include "table_fixture.h"
+
+#define MOST    16
+#define ROOM    256
+#define CLIENTS 24
+
+static uint64_t random_state;
+
+static uint32_t
+below(uint32_t limit)
+{
+    random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(random_state >> 33) % limit;
+}
+
+/* Neighbours in a /24 or a /64, and others; of each family. */
+static struct source
+some_client(void)
+{
+    uint32_t number = below(CLIENTS);
+    char text[SOURCE_TEXT_SIZE];
+
+    switch (number % 6) {
+    case 0:
+    case 1:
+        snprintf(text, sizeof text, "203.0.113.%u", number + 1);
+        break;
+    case 2:
+        snprintf(text, sizeof text, "203.0.%u.9", 112 + number % 4);
+        break;
+    case 3:
+        snprintf(text, sizeof text, "2001:db8:1:%x::%x", number % 2, number);
+        break;
+    case 4:
+        snprintf(text, sizeof text, "2001:db8:%x::7", number);
+        break;
+    default:
+        snprintf(text, sizeof text, "::%x:2:3:4", number);
+    }
+    return source_of(text);
+}
+
+static void
+add_line(struct table *table, struct source client, unsigned jail, int64_t stamp_ms)
+{
+    struct evidence evidence = {
+        .client = client,
+        .class = OFFENCE_AUTH_FAILED,
+        .jail = (uint8_t)jail,
+        .attempts = 1,
+        .stamp_ms = stamp_ms,
+    };
+
+    snprintf(evidence.user, sizeof evidence.user, "user%u@example.org", below(8));
+    snprintf(evidence.line, sizeof evidence.line, "line at %lld", (long long)stamp_ms);
+    table_add_evidence(table, &evidence);
+}
+
+static struct ban
+some_ban(void)
+{
+    static const uint8_t v4_bits[] = {32, 32, 24, 23, 16}, v6_bits[] = {128, 64, 64, 48, 47};
+    struct source client = some_client();
+    struct ban ban = {
+        .source = source_mask(&client, v4_bits[below(5)], v6_bits[below(5)]),
+        .jails = UINT64_C(1) << (1 + below(2)),
+        .origin = BAN_BY_JAIL,
+        .first_ms = NOON_MS + below(3) * 400,
+        .end = below(2) == 0 ? BAN_RUNNING : BAN_EXPIRED,
+        .ended_ms = NOON_MS + below(3000),
+    };
+
+    return ban;
+}
+
+/* What table_find_evidence gives, by looking at every line. */
+static size_t
+search(const struct table *table, const struct ban *ban, struct evidence lines[MOST])
+{
+    uint64_t last = table_last_evidence(table), room = table_evidence_room(table);
+    size_t found = 0;
+
+    for (uint64_t number = last; number > 0 && last - number < room && found < MOST; number--)
+        found += table_read_evidence(table, number, &lines[found]) &&
+                 table_is_evidence_of(&lines[found], ban);
+    return found;
+}
+
+static size_t
+assert_found_as_searched(const struct table *table, const struct ban *ban)
+{
+    struct evidence found[MOST], searched[MOST];
+    size_t count = table_find_evidence(table, ban, found, MOST);
+
+    assert_int_equal(count, search(table, ban, searched));
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(found[i].number, searched[i].number);
+        assert_string_equal(found[i].line, searched[i].line);
+    }
+    return count;
+}
+
+/* ---- one thread ---- */
+
+static void
+forget_some(struct table *table)
+{
+    struct source client = some_client(), network = source_mask(&client, 24, 64);
+    char user[EVIDENCE_USER_SIZE];
+
+    snprintf(user, sizeof user, "user%u@example.org", below(8));
+    table_forget_evidence(table, below(2) ? &network : NULL, below(2) ? user : NULL);
+}
+
+static size_t
+do_something(struct fixture *f)
+{
+    size_t found = 0;
+
+    switch (below(30)) {
+    case 0:
+        forget_some(f->table);
+        break;
+    case 1:
+        fixture_reopen(f);
+        break;
+    case 2:
+        f->options.capacity = below(2) ? 1024 : 2048;
+        fixture_reopen(f);
+        break;
+    default:
+        for (uint32_t lines = below(20); lines > 0; lines--)
+            add_line(f->table, some_client(), 1 + below(2), NOON_MS + below(2000));
+    }
+    for (unsigned i = 0; i < 10; i++) {
+        struct ban ban = some_ban();
+
+        found += assert_found_as_searched(f->table, &ban);
+    }
+    return found;
+}
+
+static void
+found_as_by_a_search(void **state)
+{
+    size_t found = 0;
+    struct fixture f;
+
+    (void)state;
+    for (uint64_t seed = 0; seed < shortened(20, 400); seed++) {
+        random_state = seed;
+        fixture_begin(&f, 1024, 64);
+        for (unsigned i = 0; i < 60; i++)
+            found += do_something(&f);
+        fixture_end(&f);
+    }
+    assert_true(found > 10000);
+}
+
+static void
+the_newest_are_chosen(void **state)
+{
+    struct source client = source_of("203.0.113.9");
+    struct ban ban = {.source = client, .jail = 1, .origin = BAN_BY_JAIL};
+    struct evidence lines[MOST];
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    assert_int_equal(table_find_evidence(f.table, &ban, lines, MOST), 0);
+    for (unsigned i = 0; i < MOST + 5; i++)
+        add_line(f.table, client, 1, NOON_MS);
+    assert_int_equal(table_find_evidence(f.table, &ban, lines, MOST), MOST);
+    assert_int_equal(lines[0].number, MOST + 5);
+    assert_int_equal(lines[MOST - 1].number, 6);
+    assert_int_equal(table_find_evidence(f.table, &ban, lines, 3), 3);
+    assert_int_equal(lines[2].number, MOST + 3);
+    ban.origin = BAN_BY_HAND;
+    assert_int_equal(table_find_evidence(f.table, &ban, lines, MOST), 0);
+    fixture_end(&f);
+}
+
+static void
+another_process_finds_them_too(void **state)
+{
+    struct ban ban = {.source = source_of("203.0.113.9"), .jail = 1, .origin = BAN_BY_JAIL};
+    struct table *reader;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    add_line(f.table, ban.source, 1, NOON_MS);
+    add_line(f.table, source_of("203.0.113.10"), 1, NOON_MS);
+    assert_int_equal(table_open_reader(f.path, &reader), 0);
+    assert_int_equal(assert_found_as_searched(reader, &ban), 1);
+    table_close(reader);
+    fixture_end(&f);
+}
+
+/* ---- two that add, and one that looks ---- */
+
+struct adder {
+    struct table *table;
+    struct source client;
+    unsigned lines;
+    atomic_uint *ready, *done;
+};
+
+static void *
+add_lines(void *argument)
+{
+    struct adder *adder = argument;
+    struct evidence evidence = {
+        .client = adder->client, .class = OFFENCE_AUTH_FAILED, .jails = 2, .stamp_ms = NOON_MS};
+
+    atomic_fetch_add(adder->ready, 1);
+    while (atomic_load(adder->ready) < 2)
+        ;
+    for (unsigned i = 0; i < adder->lines; i++)
+        table_add_evidence(adder->table, &evidence);
+    atomic_fetch_add(adder->done, 1);
+    return NULL;
+}
+
+static void
+assert_sound(const struct table *table, const struct ban *ban)
+{
+    struct evidence lines[MOST];
+    size_t count = table_find_evidence(table, ban, lines, MOST);
+
+    for (size_t i = 0; i < count; i++) {
+        assert_true(i == 0 || lines[i].number < lines[i - 1].number);
+        assert_true(table_is_evidence_of(&lines[i], ban));
+    }
+}
+
+/* Two neighbours fail at once, so often, while somebody looks for the lines of the first. */
+static void
+add_at_once(struct table *table, unsigned lines)
+{
+    struct source clients[] = {source_of("203.0.113.9"), source_of("203.0.113.10")};
+    struct ban ban = {.source = clients[0], .jail = 1, .origin = BAN_BY_JAIL};
+    struct adder adders[2];
+    pthread_t threads[2];
+    atomic_uint ready = 0, done = 0;
+
+    for (unsigned i = 0; i < 2; i++) {
+        adders[i] = (struct adder){table, clients[i], lines, &ready, &done};
+        assert_int_equal(pthread_create(&threads[i], NULL, add_lines, &adders[i]), 0);
+    }
+    while (atomic_load(&done) < 2)
+        assert_sound(table, &ban);
+    for (unsigned i = 0; i < 2; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
+/* Nothing goes round here: so every line has to be found afterwards. */
+static void
+none_is_lost_between_two_threads(void **state)
+{
+    struct ban ban = {.source = source_of("203.0.113.0/24"), .jail = 1, .origin = BAN_BY_JAIL};
+    struct evidence *lines = calloc(ROOM, sizeof *lines);
+    struct fixture f;
+
+    (void)state;
+    assert_non_null(lines);
+    for (unsigned round = 0; round < shortened(100, 2000); round++) {
+        fixture_begin(&f, 16 * ROOM, 64);
+        add_at_once(f.table, ROOM / 2);
+        assert_int_equal(table_find_evidence(f.table, &ban, lines, ROOM), ROOM);
+        fixture_end(&f);
+    }
+    free(lines);
+}
+
+static void
+a_ring_that_goes_round_meanwhile_is_sound(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    add_at_once(f.table, shortened(20000, 400000));
+    fixture_end(&f);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(found_as_by_a_search),
+        cmocka_unit_test(the_newest_are_chosen),
+        cmocka_unit_test(another_process_finds_them_too),
+        cmocka_unit_test(none_is_lost_between_two_threads),
+        cmocka_unit_test(a_ring_that_goes_round_meanwhile_is_sound),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
