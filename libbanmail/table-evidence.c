@@ -36,35 +36,69 @@ copy_text(char *to, const char *from, size_t size)
     memset(to + length, 0, size - length);
 }
 
-static struct witness
-witness_from(const struct evidence *evidence, uint64_t number)
-{
-    struct witness witness = {
-        .number = number,
-        .stamp_ms = evidence->stamp_ms,
-        .class = (uint8_t)evidence->class,
-        .jails = evidence->jails,
-        .attempts = evidence->attempts,
-    };
+/* A place as its fields, and as the words of which it is made. */
+union witness_words {
+    struct witness witness;
+    uint64_t word[WITNESS_WORDS];
+};
 
-    memcpy(witness.address, evidence->client.address, sizeof witness.address);
-    copy_text(witness.host, evidence->host, sizeof witness.host);
-    copy_text(witness.service, evidence->service, sizeof witness.service);
-    copy_text(witness.user, evidence->user, sizeof witness.user);
-    copy_text(witness.line, evidence->line, sizeof witness.line);
-    return witness;
+/* Into zeros. */
+static void
+put_text(char *to, const char *from, size_t size)
+{
+    memcpy(to, from, strnlen(from, size - 1));
 }
 
-/* Not of the jails: they are added to, and no harm comes of a wrong one. */
+static void
+fill_from(union witness_words *place, const struct evidence *evidence, uint64_t number)
+{
+    struct witness *witness = &place->witness;
+
+    memset(place, 0, sizeof *place);
+    witness->number = number;
+    witness->stamp_ms = evidence->stamp_ms;
+    witness->class = (uint8_t)evidence->class;
+    witness->jails = evidence->jails;
+    witness->attempts = evidence->attempts;
+    memcpy(witness->address, evidence->client.address, sizeof witness->address);
+    put_text(witness->host, evidence->host, sizeof witness->host);
+    put_text(witness->service, evidence->service, sizeof witness->service);
+    put_text(witness->user, evidence->user, sizeof witness->user);
+    put_text(witness->line, evidence->line, sizeof witness->line);
+}
+
+/* Two sums, of every other word: a multiplication need not wait for that of the word before. */
+struct sums {
+    uint64_t even, odd;
+};
+
+static const struct sums no_words = {GUARD_FACTOR, GUARD_FACTOR};
+
+/* The words `at` and the one behind it. Not the jails: they are added to later, and no harm comes
+ * of a wrong one. */
+static inline struct sums
+add_words(struct sums sums, unsigned at, uint64_t even, uint64_t odd)
+{
+    _Static_assert(WITNESS_JAILS % 2 == 0, "an even word");
+    if (at == WITNESS_JAILS)
+        even = 0;
+    return (struct sums){(sums.even ^ even) * GUARD_FACTOR, (sums.odd ^ odd) * GUARD_FACTOR};
+}
+
+static inline uint64_t
+check_from(struct sums sums)
+{
+    return sums.even ^ (sums.odd << 32 | sums.odd >> 32);
+}
+
 static uint64_t
 check_of(const uint64_t word[WITNESS_WORDS])
 {
-    uint64_t sum = GUARD_FACTOR;
+    struct sums sums = no_words;
 
-    for (unsigned i = 2; i < WITNESS_WORDS; i++)
-        if (i != WITNESS_JAILS)
-            sum = (sum ^ word[i]) * GUARD_FACTOR;
-    return sum;
+    for (unsigned i = 2; i < WITNESS_WORDS; i += 2)
+        sums = add_words(sums, i, word[i], word[i + 1]);
+    return check_from(sums);
 }
 
 /* ---- writing ---- */
@@ -80,27 +114,31 @@ take_place(struct witness_cell *cell, uint64_t *sequence)
 }
 
 static void
-fill_place(struct witness_cell *cell, uint64_t sequence, const struct witness *witness)
+fill_place(struct witness_cell *cell, uint64_t sequence, const union witness_words *place)
 {
-    uint64_t word[WITNESS_WORDS];
+    struct sums sums = no_words;
 
-    memcpy(word, witness, sizeof word);
-    word[1] = check_of(word);
-    for (unsigned i = 1; i < WITNESS_WORDS; i++)
-        atomic_store_explicit(&cell->word[i], word[i], memory_order_release);
+    for (unsigned i = 2; i < WITNESS_WORDS; i += 2) {
+        uint64_t even = place->word[i], odd = place->word[i + 1];
+
+        sums = add_words(sums, i, even, odd);
+        atomic_store_explicit(&cell->word[i], even, memory_order_release);
+        atomic_store_explicit(&cell->word[i + 1], odd, memory_order_release);
+    }
+    atomic_store_explicit(&cell->word[1], check_from(sums), memory_order_release);
     atomic_store_explicit(&cell->word[0], sequence + 2, memory_order_release);
 }
 
 /* Returns false when it found no place. */
 static bool
-put(struct table *table, const struct witness *witness)
+put(struct table *table, const union witness_words *place)
 {
-    struct witness_cell *cell = &table->witnesses[witness->number % table->witness_count];
-    uint64_t sequence;
+    uint64_t sequence, number = place->witness.number;
+    struct witness_cell *cell = &table->witnesses[number % table->witness_count];
 
     if (!take_place(cell, &sequence))
         return false;
-    fill_place(cell, sequence, witness);
+    fill_place(cell, sequence, place);
     return true;
 }
 
@@ -156,28 +194,27 @@ table_add_evidence(struct table *table, const struct evidence *evidence)
 {
     uint64_t number =
         atomic_fetch_add_explicit(&table->header->last_evidence, 1, memory_order_relaxed) + 1;
-    struct witness witness = witness_from(evidence, number);
+    union witness_words place;
 
-    if (put(table, &witness))
-        enter_chain(table, witness.address, number);
+    fill_from(&place, evidence, number);
+    if (put(table, &place))
+        enter_chain(table, evidence->client.address, number);
     return number;
 }
 
 /* ---- reading ---- */
 
 static bool
-read_place(const struct witness_cell *cell, struct witness *witness)
+read_place(const struct witness_cell *cell, unsigned layout, union witness_words *place)
 {
-    uint64_t word[WITNESS_WORDS];
+    uint64_t *word = place->word;
 
     for (unsigned tries = 0; tries < CELL_TRIES; tries++) {
         for (unsigned i = 0; i < WITNESS_WORDS; i++)
             word[i] = atomic_load_explicit(&cell->word[i], memory_order_acquire);
         if (word[0] % 2 == 0 &&
-            atomic_load_explicit(&cell->word[0], memory_order_relaxed) == word[0]) {
-            memcpy(witness, word, sizeof *witness);
-            return word[1] == check_of(word);
-        }
+            atomic_load_explicit(&cell->word[0], memory_order_relaxed) == word[0])
+            return word[1] == (layout == 3 ? layout3_check(word) : check_of(word));
     }
     return false;
 }
@@ -213,15 +250,17 @@ read_head(const struct witness *witness, uint64_t number, struct evidence *evide
 bool
 table_read_evidence(const struct table *table, uint64_t number, struct evidence *evidence)
 {
-    struct witness witness;
+    const struct witness *witness;
+    union witness_words place;
 
-    if (!read_place(&table->witnesses[number % table->witness_count], &witness) ||
-        !read_head(&witness, number, evidence))
+    if (!read_place(&table->witnesses[number % table->witness_count], table->layout, &place) ||
+        !read_head(&place.witness, number, evidence))
         return false;
-    copy_text(evidence->host, witness.host, sizeof witness.host);
-    copy_text(evidence->service, witness.service, sizeof witness.service);
-    copy_text(evidence->user, witness.user, sizeof witness.user);
-    copy_text(evidence->line, witness.line, sizeof witness.line);
+    witness = &place.witness;
+    copy_text(evidence->host, witness->host, sizeof witness->host);
+    copy_text(evidence->service, witness->service, sizeof witness->service);
+    copy_text(evidence->user, witness->user, sizeof witness->user);
+    copy_text(evidence->line, witness->line, sizeof witness->line);
     return true;
 }
 
@@ -254,14 +293,12 @@ static bool
 looks_like_one_of(const struct table *table, uint64_t number, const struct ban *ban)
 {
     const struct witness_cell *cell = &table->witnesses[number % table->witness_count];
-    uint64_t word[HEAD_WORDS];
     struct evidence evidence;
-    struct witness witness;
+    union witness_words place;
 
     for (unsigned i = 0; i < HEAD_WORDS; i++)
-        word[i] = atomic_load_explicit(&cell->word[i], memory_order_relaxed);
-    memcpy(&witness, word, sizeof word);
-    return read_head(&witness, number, &evidence) && table_is_evidence_of(&evidence, ban);
+        place.word[i] = atomic_load_explicit(&cell->word[i], memory_order_relaxed);
+    return read_head(&place.witness, number, &evidence) && table_is_evidence_of(&evidence, ban);
 }
 
 static bool
@@ -320,7 +357,7 @@ table_find_evidence(const struct table *table, const struct ban *ban, struct evi
 unsigned
 table_forget_evidence(struct table *table, const struct source *source, const char *user)
 {
-    static const struct witness nothing;
+    static const union witness_words nothing;
     struct evidence evidence;
     unsigned erased = 0;
     uint64_t sequence, last = table_last_evidence(table);
@@ -371,7 +408,7 @@ make_chains(struct table *table)
 int
 table_attach_evidence(struct table *table)
 {
-    struct witness witness;
+    union witness_words place;
     int error = make_chains(table);
 
     if (error)
@@ -379,7 +416,7 @@ table_attach_evidence(struct table *table)
     for (uint32_t i = 0; i < table->witness_count; i++) {
         struct witness_cell *cell = &table->witnesses[i];
 
-        if (read_place(cell, &witness))
+        if (read_place(cell, table->layout, &place))
             continue;
         for (unsigned word = 0; word < WITNESS_WORDS; word++)
             atomic_store_explicit(&cell->word[word], 0, memory_order_relaxed);
@@ -392,16 +429,16 @@ void
 table_adopt_evidence(struct table *table, const struct table *old)
 {
     uint64_t last = atomic_load(&old->header->last_evidence);
-    struct witness witness;
+    union witness_words place;
 
     atomic_store(&table->header->last_evidence, last);
     for (uint32_t i = 0; i < old->witness_count; i++) {
-        if (!read_place(&old->witnesses[i], &witness) || witness.number == 0 ||
-            last - witness.number >= table->witness_count)
+        if (!read_place(&old->witnesses[i], old->layout, &place) || place.witness.number == 0 ||
+            last - place.witness.number >= table->witness_count)
             continue;
         if (old->layout == 3)
-            witness = layout3_witness(&witness);
-        put(table, &witness);
+            place.witness = layout3_witness(&place.witness);
+        put(table, &place);
     }
     enter_all(table);
 }

@@ -70,6 +70,17 @@ layout3_record(const struct cell *cell)
     return record;
 }
 
+/* The checksum of the words behind the first two. */
+static inline uint64_t
+layout3_check(const uint64_t word[WITNESS_WORDS])
+{
+    uint64_t sum = GUARD_FACTOR;
+
+    for (unsigned i = 2; i < WITNESS_WORDS; i++)
+        sum = (sum ^ word[i]) * GUARD_FACTOR;
+    return sum;
+}
+
 /* A line of evidence, read as it is in a table of layout 3, as it is written now. */
 static inline struct witness
 layout3_witness(const struct witness *read)

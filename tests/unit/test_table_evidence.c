@@ -4,9 +4,14 @@
  * fails when a line is entered into another chain than it is looked for in, when a chain is not
  * made anew at an attach, is not sorted, or is left too early.
  *
+ * A place of which one byte was damaged, or that is partly another line's, is not read: that fails
+ * when the checksum leaves a word out.
+ *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <pthread.h>
+#include <fcntl.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 #include "table-evidence.h"
 #include "table_fixture.h"
@@ -57,7 +62,7 @@ add_line(struct table *table, struct source client, unsigned jail, int64_t stamp
     struct evidence evidence = {
         .client = client,
         .class = OFFENCE_AUTH_FAILED,
-        .jail = (uint8_t)jail,
+        .jails = UINT64_C(1) << jail,
         .attempts = 1,
         .stamp_ms = stamp_ms,
     };
@@ -74,7 +79,7 @@ some_ban(void)
     struct source client = some_client();
     struct ban ban = {
         .source = source_mask(&client, v4_bits[below(5)], v6_bits[below(5)]),
-        .jails = UINT64_C(1) << (1 + below(2)),
+        .jail = (uint8_t)(1 + below(2)),
         .origin = BAN_BY_JAIL,
         .first_ms = NOON_MS + below(3) * 400,
         .end = below(2) == 0 ? BAN_RUNNING : BAN_EXPIRED,
@@ -208,6 +213,61 @@ another_process_finds_them_too(void **state)
     fixture_end(&f);
 }
 
+/* ---- damage ---- */
+
+#define PLACE_SIZE  512
+#define SEQUENCE    8   /* bytes at its beginning */
+#define NUMBER_END  24  /* after sequence, check and number */
+#define LINE_OFFSET 232 /* of the text, in its place */
+
+/* The file, mapped, and the place in it of the line with this text. */
+static char *
+map_place(const struct fixture *f, const char *text, char **map, size_t *size)
+{
+    int file = open(f->path, O_RDWR | O_CLOEXEC);
+    char *at;
+
+    assert_true(file >= 0);
+    *size = (size_t)lseek(file, 0, SEEK_END);
+    *map = mmap(NULL, *size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    close(file);
+    assert_true(*map != MAP_FAILED);
+    at = memmem(*map, *size, text, strlen(text) + 1);
+    assert_non_null(at);
+    return at - LINE_OFFSET;
+}
+
+static void
+damage_is_found(void **state)
+{
+    struct evidence evidence;
+    struct fixture f;
+    char *map, *one;
+    size_t size;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    add_line(f.table, source_of("203.0.113.9"), 1, NOON_MS);
+    add_line(f.table, source_of("198.51.100.7"), 2, NOON_MS + 1);
+    one = map_place(&f, "line at 1795262400000", &map, &size);
+    for (size_t i = SEQUENCE; i < PLACE_SIZE; i++) {
+        one[i] ^= 1;
+        assert_false(table_read_evidence(f.table, 1, &evidence));
+        one[i] ^= 1;
+    }
+    assert_true(table_read_evidence(f.table, 1, &evidence));
+    for (size_t i = NUMBER_END + 8; i <= PLACE_SIZE; i += 8) { /* the other line's up to there */
+        char whole[PLACE_SIZE];
+
+        memcpy(whole, one, sizeof whole);
+        memcpy(one + NUMBER_END, one + PLACE_SIZE + NUMBER_END, i - NUMBER_END);
+        assert_false(table_read_evidence(f.table, 1, &evidence));
+        memcpy(one, whole, sizeof whole);
+    }
+    munmap(map, size);
+    fixture_end(&f);
+}
+
 /* ---- two that add, and one that looks ---- */
 
 struct adder {
@@ -302,6 +362,7 @@ main(void)
         cmocka_unit_test(found_as_by_a_search),
         cmocka_unit_test(the_newest_are_chosen),
         cmocka_unit_test(another_process_finds_them_too),
+        cmocka_unit_test(damage_is_found),
         cmocka_unit_test(none_is_lost_between_two_threads),
         cmocka_unit_test(a_ring_that_goes_round_meanwhile_is_sound),
     };
