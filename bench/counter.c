@@ -66,8 +66,10 @@ open_counter(unsigned jails)
         snprintf(action.jail.name, sizeof action.jail.name, "jail%u", i);
         action.jail_index = (unsigned)table_jail(table, &action.jail);
         action.allow = allow_list_new();
-        action.follows = i == 0 ? -1 : 0;
-        counter_add_action(counter, &action);
+        if (i == 0)
+            counter_add_action(counter, &action);
+        else
+            counter_add_jail(counter, 0, &action);
     }
     readers_join(&readers, &worker);
 }

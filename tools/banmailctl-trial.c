@@ -37,7 +37,7 @@ open_counter(struct trial *trial)
                                           .group = (gid_t)-1,
                                           .report = &report};
     struct counter_options counting = {.evidence = EVIDENCE_NONE, .host = ""};
-    struct counter_action action = {.follows = -1};
+    struct counter_action action = {0};
     bool is_new;
 
     if (table_open(&options, &trial->table, &is_new) != 0)

@@ -147,8 +147,8 @@ view_of_lengths(struct counter *counter, unsigned v4_bits, unsigned v6_bits)
     return view;
 }
 
-int
-counter_add_action(struct counter *counter, const struct counter_action *given)
+static int
+add(struct counter *counter, const struct counter_action *given)
 {
     const unsigned number = counter->action_count;
     struct action *const action = &counter->actions[number];
@@ -165,12 +165,27 @@ counter_add_action(struct counter *counter, const struct counter_action *given)
         action->classes |= OFFENCE_BIT(OFFENCE_AUTH_UNKNOWN_USER);
     counter->classes |= action->classes;
     action->bringing = UINT64_C(1) << number;
-    if (given->follows >= 0 && (unsigned)given->follows < number)
-        counter->actions[given->follows].bringing |= UINT64_C(1) << number;
-    else
-        counter->coming++;
     counter->action_count++;
     return (int)number;
+}
+
+int
+counter_add_action(struct counter *counter, const struct counter_action *given)
+{
+    const int number = add(counter, given);
+
+    counter->coming += number >= 0;
+    return number;
+}
+
+int
+counter_add_jail(struct counter *counter, unsigned action, const struct counter_action *given)
+{
+    const int number = add(counter, given);
+
+    if (number >= 0)
+        counter->actions[action].bringing |= UINT64_C(1) << number;
+    return number;
 }
 
 void

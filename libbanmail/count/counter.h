@@ -48,9 +48,6 @@ struct counter_action {
     /* Lines without fields are those that another action judges: this one may stand in front of the
      * rulebases, or behind. Else they are lines that no rule knows. */
     bool is_own;
-    /* The number of an action: this one counts each line that comes to that, as all jails of one
-     * configuration file do. Negative: it is an action by itself, to which lines come. */
-    int follows;
 };
 
 /* What became of a line. */
@@ -86,6 +83,9 @@ void counter_free(struct counter *counter);
 /* An action more; before any line. Returns its number, or -ENOSPC when there are
  * COUNTER_ACTIONS_MAX. The lists must live as long as lines come to it. */
 int counter_add_action(struct counter *counter, const struct counter_action *action);
+
+/* A jail more for an action that is there: it counts every line that comes to that. Likewise. */
+int counter_add_jail(struct counter *counter, unsigned action, const struct counter_action *given);
 
 /* Lines of history that are older count nowhere (milliseconds). Before any line. */
 void counter_set_start(struct counter *counter, int64_t count_from_ms);

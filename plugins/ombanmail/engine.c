@@ -162,8 +162,7 @@ register_action(instanceData *instance)
 {
     struct counter_action action = {.jail = instance->parameters.jail,
                                     .allow = instance->parameters.allow,
-                                    .is_own = instance->parameters.is_own,
-                                    .follows = -1};
+                                    .is_own = instance->parameters.is_own};
     const int index = table_jail(engine.table, &instance->parameters.jail);
 
     if (index >= 0) {
