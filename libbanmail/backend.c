@@ -176,7 +176,7 @@ withdraw(struct backend *backend, const struct brake_place *place, int64_t now_m
 
     while ((taken = brake_take(backend->brake, place, failures, TAKE)) > 0) {
         for (size_t i = 0; i < taken; i++) {
-            news->withdrawn += failures[i].counted.attempts;
+            news->withdrawn += failures[i].counted.is_known ? 0 : failures[i].counted.attempts;
             news->lifted += table_withdraw(backend->table, &failures[i].counted, now_ms);
         }
     }

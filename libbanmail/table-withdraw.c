@@ -79,7 +79,8 @@ table_withdraw(struct table *table, const struct table_counted *counted, int64_t
 
     for (uint64_t jails = counted->jails; jails != 0; jails &= jails - 1)
         lifted += withdraw_in(table, (unsigned)__builtin_ctzll(jails), counted, now_ms);
-    table_add(&table->header->withdrawn, counted->attempts);
+    if (!counted->is_known)
+        table_add(&table->header->withdrawn, counted->attempts);
     return lifted;
 }
 

@@ -149,6 +149,7 @@ struct table_counted {
     uint64_t jails;   /* that counted it, as bits of their indexes */
     uint64_t singles; /* of these, who counted the single address, whatever their prefix is */
     uint64_t banning; /* of these, where it was TABLE_BANNED */
+    bool is_known;    /* the failure is another one's, too, of other jails: number it once */
 };
 
 /* Takes it back in all these jails; failures that a ban has used up are gone already, and a client

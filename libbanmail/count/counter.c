@@ -82,6 +82,8 @@ struct taking {
     struct offence *offence; /* the outcome's */
     struct backend_line told;
     struct judgement judgement;
+    uint64_t fingerprint;
+    uint64_t handle;   /* among the recent lines; 0: one action alone */
     uint64_t is_known; /* views that are there, as bits; one less than their index */
     uint64_t singles;  /* actions that count by single address, as bits */
     struct view views[VIEWS_MAX];
@@ -562,7 +564,7 @@ count_for(struct taking *taking, unsigned action)
 
 /* The failure may have to be taken back. */
 static void
-remember(struct taking *taking, uint64_t jails, uint64_t singles)
+remember(struct taking *taking, uint64_t jails, uint64_t singles, bool is_first)
 {
     const struct judgement *const judgement = &taking->judgement;
     const struct table_counted counted = {
@@ -572,6 +574,7 @@ remember(struct taking *taking, uint64_t jails, uint64_t singles)
         .jails = jails,
         .singles = singles,
         .banning = taking->outcome->banning & jails,
+        .is_known = !is_first,
     };
 
     if (judgement->failure.class == OFFENCE_AUTH_FAILED)
@@ -582,23 +585,27 @@ remember(struct taking *taking, uint64_t jails, uint64_t singles)
 static void
 count_in_jails(struct taking *taking, uint64_t actions)
 {
-    uint64_t jails = 0, singles = 0;
+    uint64_t jails = jails_of(taking->counter, actions), left, singles = 0;
+    bool is_first = true;
 
-    for (; actions != 0; actions &= actions - 1) {
+    if (taking->handle != 0)
+        jails = recent_claim(taking->counter->recent, taking->fingerprint, taking->handle, jails,
+                             &is_first);
+    if (jails == 0)
+        return;
+    for (left = jails; actions != 0; actions &= actions - 1) {
         const unsigned action = (unsigned)__builtin_ctzll(actions);
         const uint64_t jail = jails_of(taking->counter, UINT64_C(1) << action);
 
-        if ((jails | taking->outcome->jails) & jail)
+        if (!(left & jail))
             continue;
-        jails |= jail;
+        left &= ~jail;
         singles |= taking->singles >> action & 1 ? jail : 0;
         count_for(taking, action);
     }
     taking->outcome->jails |= jails;
-    if (jails == 0)
-        return;
     taking->outcome->attempts = taking->judgement.attempts;
-    remember(taking, jails, singles);
+    remember(taking, jails, singles, is_first);
 }
 
 /* ---- the line is judged ---- */
@@ -725,7 +732,7 @@ count_judged(struct taking *taking, uint64_t actions)
 /* Makes of the line what there is to be made, for these actions. One that matters is asked whether
  * it is known before it is told to anybody. */
 static void
-take_line(struct taking *taking, uint64_t fingerprint, uint64_t actions)
+take_line(struct taking *taking, uint64_t actions)
 {
     struct counter *const counter = taking->counter;
     const struct line *const line = taking->line;
@@ -737,10 +744,7 @@ take_line(struct taking *taking, uint64_t fingerprint, uint64_t actions)
     note_sight(counter, line, taking->worker, TABLE_MATCHED);
     if (!((counter->classes | HEARD) & OFFENCE_BIT(taking->offence->class))) {
         stamp_of(counter, line); /* the host's clock is known by the time that it matters */
-    } else if (table_note_line(counter->options.table, line,
-                               fingerprint != 0
-                                   ? fingerprint
-                                   : table_fingerprint(counter->options.table, line))) {
+    } else if (table_note_line(counter->options.table, line, taking->fingerprint)) {
         judge(taking, actions);
     } else {
         count(&counter->statistics.repeated);
@@ -750,7 +754,7 @@ take_line(struct taking *taking, uint64_t fingerprint, uint64_t actions)
         count(&counter->statistics.ignored);
 }
 
-/* These actions, and those that follow them. */
+/* These actions, and the jails that were added to them. */
 static uint64_t
 brought_by(const struct counter *counter, uint64_t actions)
 {
@@ -765,20 +769,21 @@ brought_by(const struct counter *counter, uint64_t actions)
 static void
 take_shared(struct taking *taking, unsigned action, bool has_fields)
 {
-    struct recent *const recent = taking->counter->recent;
-    const uint64_t fingerprint = table_fingerprint(taking->counter->options.table, taking->line);
-    uint64_t handle = 0, left = 0;
+    struct counter *const counter = taking->counter;
+    const uint64_t own = UINT64_C(1) << action;
+    uint64_t left = 0;
 
-    switch (
-        recent_come(recent, fingerprint, action, has_fields, &handle, &left, &taking->judgement)) {
+    switch (recent_come(counter->recent, taking->fingerprint, action, has_fields, &taking->handle,
+                        &left, &taking->judgement)) {
     case RECENT_JUDGED:
-        count_judged(taking, brought_by(taking->counter, UINT64_C(1) << action));
+        count_judged(taking, brought_by(counter, own));
         break;
     case RECENT_MINE:
-        take_line(taking, fingerprint, brought_by(taking->counter, left | UINT64_C(1) << action));
-        left = recent_judged(recent, fingerprint, handle, &taking->judgement);
+        take_line(taking, brought_by(counter, left | own));
+        left =
+            recent_judged(counter->recent, taking->fingerprint, taking->handle, &taking->judgement);
         if (left != 0)
-            count_judged(taking, brought_by(taking->counter, left));
+            count_judged(taking, brought_by(counter, left));
         break;
     case RECENT_LEFT:
         break;
@@ -802,12 +807,13 @@ counter_take(struct counter *counter, const struct line *line, unsigned action,
     taking.worker = worker;
     taking.outcome = outcome;
     taking.offence = &outcome->offence;
-    taking.is_known = taking.singles = 0;
+    taking.is_known = taking.singles = taking.handle = 0;
     taking.judgement = (struct judgement){0};
+    taking.fingerprint = table_fingerprint(counter->options.table, line);
     readers_begin(worker);
     if (counter->coming > 1)
         take_shared(&taking, action, has_fields);
     else if (has_fields)
-        take_line(&taking, 0, counter->actions[action].bringing);
+        take_line(&taking, counter->actions[action].bringing);
     readers_end(worker);
 }

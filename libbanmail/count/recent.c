@@ -14,6 +14,7 @@ struct passing {
     uint64_t line;        /* handle: ascending */
     uint64_t passed;      /* actions, as bits */
     uint64_t left;        /* of these, those that wait for the judgement */
+    uint64_t jails;       /* that have counted it, likewise */
     bool is_being_judged, is_judged;
     struct judgement judgement;
 };
@@ -80,12 +81,12 @@ recent_come(struct recent *recent, uint64_t fingerprint, unsigned action, bool c
     pthread_mutex_lock(&set->lock);
     at = find(set, fingerprint, bit);
     at->passed |= bit;
+    *line = at->line;
     if (at->is_judged) {
         *judgement = at->judgement;
         turn = RECENT_JUDGED;
     } else if (can_judge && !at->is_being_judged) {
         at->is_being_judged = true;
-        *line = at->line;
         *left = at->left;
         at->left = 0;
         turn = RECENT_MINE;
@@ -96,19 +97,27 @@ recent_come(struct recent *recent, uint64_t fingerprint, unsigned action, bool c
     return turn;
 }
 
+/* The set's lock is held. NULL: it is forgotten. */
+static struct passing *
+find_line(struct set *set, uint64_t fingerprint, uint64_t line)
+{
+    for (unsigned way = 0; way < WAYS; way++)
+        if (set->passing[way].line == line && set->passing[way].fingerprint == fingerprint)
+            return &set->passing[way];
+    return NULL;
+}
+
 uint64_t
 recent_judged(struct recent *recent, uint64_t fingerprint, uint64_t line,
               const struct judgement *judgement)
 {
     struct set *const set = &recent->sets[fingerprint % SETS];
+    struct passing *at;
     uint64_t left = 0;
 
     pthread_mutex_lock(&set->lock);
-    for (unsigned way = 0; way < WAYS; way++) {
-        struct passing *const at = &set->passing[way];
-
-        if (at->line != line || at->fingerprint != fingerprint)
-            continue;
+    at = find_line(set, fingerprint, line);
+    if (at != NULL) {
         left = at->left;
         at->left = 0;
         at->is_judged = true;
@@ -116,4 +125,23 @@ recent_judged(struct recent *recent, uint64_t fingerprint, uint64_t line,
     }
     pthread_mutex_unlock(&set->lock);
     return left;
+}
+
+uint64_t
+recent_claim(struct recent *recent, uint64_t fingerprint, uint64_t line, uint64_t jails,
+             bool *is_first)
+{
+    struct set *const set = &recent->sets[fingerprint % SETS];
+    struct passing *at;
+
+    *is_first = true;
+    pthread_mutex_lock(&set->lock);
+    at = find_line(set, fingerprint, line);
+    if (at != NULL) {
+        *is_first = at->jails == 0;
+        jails &= ~at->jails;
+        at->jails |= jails;
+    }
+    pthread_mutex_unlock(&set->lock);
+    return jails;
 }

@@ -41,9 +41,9 @@ enum recent_turn {
 struct recent *recent_new(void);
 void recent_free(struct recent *recent);
 
-/* Action `action` (0..63) comes to a line, which it can judge or not. RECENT_MINE: *line becomes
- * the line's handle, *left those who have left it to you, as bits. RECENT_JUDGED: *judgement
- * becomes what was made of it. */
+/* Action `action` (0..63) comes to a line, which it can judge or not. *line becomes the
+ * line's handle. RECENT_MINE: *left becomes those who have left it to you, as bits. RECENT_JUDGED:
+ * *judgement becomes what was made of it. */
 enum recent_turn recent_come(struct recent *recent, uint64_t fingerprint, unsigned action,
                              bool can_judge, uint64_t *line, uint64_t *left,
                              struct judgement *judgement);
@@ -51,5 +51,10 @@ enum recent_turn recent_come(struct recent *recent, uint64_t fingerprint, unsign
 /* The line is judged. Returns who has left it to you since recent_come told. */
 uint64_t recent_judged(struct recent *recent, uint64_t fingerprint, uint64_t line,
                        const struct judgement *judgement);
+
+/* Of these jails (bits) those that have not counted the line yet: now they have. *is_first becomes
+ * whether no other has. Where the line is forgotten, that is all of them. */
+uint64_t recent_claim(struct recent *recent, uint64_t fingerprint, uint64_t line, uint64_t jails,
+                      bool *is_first);
 
 #endif

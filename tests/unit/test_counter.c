@@ -384,6 +384,30 @@ no_failure_of_others_is_ones_own(void **state)
     assert_int_equal(failures_in(0, "203.0.113.9"), 1);
 }
 
+/* Also where the second action has other classes, or is one of its own. */
+static void
+two_actions_of_one_jail_count_a_line_once(void **state)
+{
+    unsigned actions[3];
+
+    (void)state;
+    begin(0);
+    actions[0] = add_default(0);
+    actions[1] = add(0, OFFENCE_BIT(OFFENCE_AUTH_FAILED), NULL, false);
+    actions[2] = add(0, OFFENCE_DEFAULT, NULL, true);
+    for (unsigned first = 0; first < 3; first++) {
+        const struct line line = next_line(NOON_MS);
+
+        for (unsigned i = 0; i < 3; i++) {
+            const unsigned at = (first + i) % 3;
+
+            take(actions[at], line, at == 2 ? NULL : FAILED("203.0.113.9"));
+        }
+    }
+    assert_int_equal(failures_in(0, "203.0.113.9"), 3);
+    assert_int_equal(statistics().failures, 3);
+}
+
 /* ---- classes ---- */
 
 /* What the first action does not count may well count in the second's jail, and the other way. */
@@ -563,6 +587,7 @@ what_the_server_caused_is_taken_back_in_every_jail(void **state)
     }
     backend_read_statistics(counter_backend(counter), NOON_MS + 1000, &backend);
     assert_int_equal(backend.lifted, 3);
+    assert_int_equal(backend.withdrawn, 6); /* failures, in however many jails */
     take(0, next_line(NOON_MS + 2000), FAILED("203.0.113.9"));
     assert_int_equal(outcome.attempts, 0); /* it is held */
 }
@@ -681,6 +706,7 @@ main(void)
         TEST(eight_jails_count_each_line_once),
         TEST(own_actions_count_in_any_order),
         TEST(no_failure_of_others_is_ones_own),
+        TEST(two_actions_of_one_jail_count_a_line_once),
         TEST(each_jail_has_its_classes),
         TEST(an_unknown_user_is_told_apart_where_a_jail_does),
         TEST(only_unknown_users_count_where_a_jail_says_so),
