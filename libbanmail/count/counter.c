@@ -265,7 +265,6 @@ static bool
 read_offence(struct taking *taking)
 {
     const struct line *const line = taking->line;
-    struct counter *const counter = taking->counter;
     struct offence *const offence = taking->offence;
     struct fjson_object *const fields = line->fields == NULL ? line->load(line) : line->fields;
 
@@ -273,13 +272,21 @@ read_offence(struct taking *taking)
         return false;
     taking->outcome->has_class = true;
     offence_service_from_tag(offence, line->tag.at, line->tag.length);
-    if (offence->flags & OFFENCE_SESSION_MISMATCH)
-        count(&counter->statistics.session_mismatches);
-    if (offence->class == OFFENCE_LOGIN_OK)
-        count(&counter->statistics.logins);
-    if (offence->class == OFFENCE_MAIL_ACCEPTED)
-        count(&counter->statistics.mails_accepted);
     return true;
+}
+
+/* Of a line that is new. */
+static void
+number(struct counter *counter, const struct counter_outcome *outcome)
+{
+    if (outcome->offence.flags & OFFENCE_SESSION_MISMATCH)
+        count(&counter->statistics.session_mismatches);
+    if (outcome->offence.class == OFFENCE_LOGIN_OK)
+        count(&counter->statistics.logins);
+    if (outcome->offence.class == OFFENCE_MAIL_ACCEPTED)
+        count(&counter->statistics.mails_accepted);
+    if (!outcome->counts)
+        count(&counter->statistics.ignored);
 }
 
 /* When it happened, in whole seconds. The lines of a file are history, however old. */
@@ -750,8 +757,8 @@ take_line(struct taking *taking, uint64_t actions)
         count(&counter->statistics.repeated);
         taking->outcome->is_repeated = true;
     }
-    if (!taking->outcome->counts && !taking->outcome->is_repeated)
-        count(&counter->statistics.ignored);
+    if (!taking->outcome->is_repeated)
+        number(counter, taking->outcome);
 }
 
 /* These actions, and the jails that were added to them. */
