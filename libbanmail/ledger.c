@@ -388,12 +388,22 @@ bind_number_or_null(sqlite3_stmt *statement, int parameter, bool known, int64_t 
         sqlite3_bind_null(statement, parameter);
 }
 
+#define TABLE_ID_SIZE 17 /* as text */
+
+static void
+print_table_id(uint64_t table_id, char text[TABLE_ID_SIZE])
+{
+    for (unsigned i = 0; i < TABLE_ID_SIZE - 1; i++)
+        text[i] = "0123456789abcdef"[table_id >> (60 - 4 * i) & 15];
+    text[TABLE_ID_SIZE - 1] = '\0';
+}
+
 static int
 write_ban(sqlite3_stmt *statement, const struct ban *ban, const struct jail *jail)
 {
-    char table[17], source[SOURCE_TEXT_SIZE], ports[PORTS_TEXT_SIZE];
+    char table[TABLE_ID_SIZE], source[SOURCE_TEXT_SIZE], ports[PORTS_TEXT_SIZE];
     bool ended = ban->end != BAN_RUNNING, by_jail = ban->origin == BAN_BY_JAIL;
-    snprintf(table, sizeof(table), "%016" PRIx64, ban->table_id);
+    print_table_id(ban->table_id, table);
     source_print(&ban->source, source);
 
     /* A binding that fails for want of memory shows as NULL, which NOT NULL refuses. */
@@ -425,22 +435,24 @@ write_ban(sqlite3_stmt *statement, const struct ban *ban, const struct jail *jai
 }
 
 /* What an attacker wrote is not always text: what is not printable ASCII becomes "?", so that
- * sqlite3(1) can be used on a terminal. */
+ * sqlite3(1) can be used on a terminal. `clean` lasts as long as the binding. */
 static void
 bind_clean(sqlite3_stmt *statement, int parameter, const char *text, char *clean, size_t size)
 {
     size_t length = 0;
-    for (; text[length] != '\0' && length < size - 1; length++)
+    for (; length < size && text[length] != '\0'; length++)
         clean[length] = text[length] >= ' ' && text[length] <= '~' ? text[length] : '?';
-    sqlite3_bind_text(statement, parameter, clean, (int)length, SQLITE_TRANSIENT);
+    sqlite3_bind_text(statement, parameter, clean, (int)length, SQLITE_STATIC);
 }
 
 static int
 write_line(sqlite3_stmt *statement, const struct ledger_line *line)
 {
     const struct evidence *evidence = &line->evidence;
-    char table[17], client[SOURCE_TEXT_SIZE], clean[EVIDENCE_LINE_SIZE];
-    snprintf(table, sizeof(table), "%016" PRIx64, line->table_id);
+    char table[TABLE_ID_SIZE], client[SOURCE_TEXT_SIZE];
+    char host[EVIDENCE_HOST_SIZE], service[EVIDENCE_SERVICE_SIZE];
+    char user[EVIDENCE_USER_SIZE], text[EVIDENCE_LINE_SIZE];
+    print_table_id(line->table_id, table);
     source_print(&evidence->client, client);
 
     sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
@@ -450,10 +462,10 @@ write_line(sqlite3_stmt *statement, const struct ledger_line *line)
     sqlite3_bind_text(statement, 5, client, -1, SQLITE_STATIC);
     sqlite3_bind_text(statement, 6, offence_class_name(evidence->class), -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 7, evidence->attempts);
-    bind_clean(statement, 8, evidence->host, clean, sizeof(clean));
-    bind_clean(statement, 9, evidence->service, clean, sizeof(clean));
-    bind_clean(statement, 10, evidence->user, clean, sizeof(clean));
-    bind_clean(statement, 11, evidence->line, clean, sizeof(clean));
+    bind_clean(statement, 8, evidence->host, host, sizeof(host));
+    bind_clean(statement, 9, evidence->service, service, sizeof(service));
+    bind_clean(statement, 10, evidence->user, user, sizeof(user));
+    bind_clean(statement, 11, evidence->line, text, sizeof(text));
 
     int code = sqlite3_step(statement);
     sqlite3_reset(statement);
@@ -925,7 +937,7 @@ ledger_lines(struct ledger *ledger, const struct ban *ban, const char *user, uns
     static const char of_user[] = LINE_COLUMNS " WHERE user = ?1 AND user != ''"
                                                " ORDER BY stamp_ms DESC LIMIT ?3";
     sqlite3_stmt *statement = NULL;
-    char table[17];
+    char table[TABLE_ID_SIZE];
     int given = 0;
     bool more = true;
     if (ledger->sqlite == NULL)
@@ -933,7 +945,7 @@ ledger_lines(struct ledger *ledger, const struct ban *ban, const char *user, uns
     int code =
         sqlite3_prepare_v2(ledger->sqlite, ban != NULL ? of_ban : of_user, -1, &statement, NULL);
     if (code == SQLITE_OK && ban != NULL) {
-        snprintf(table, sizeof(table), "%016" PRIx64, ban->table_id);
+        print_table_id(ban->table_id, table);
         sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
         sqlite3_bind_int64(statement, 2, (int64_t)ban->id);
     } else if (code == SQLITE_OK) {
