@@ -1,29 +1,44 @@
 #!/bin/bash
-# instructions.sh [MOST]: how many instructions table_count takes in a table of 1,000,000 clients,
-# as callgrind counts them, on average over 100,000 calls; IPv4 and IPv6. The status is 1 when it
-# takes more than MOST (500). The build decides as well as the code: it is meant for what
-# ./configure without options makes.
+# instructions.sh: what the parts of the hot path cost in instructions, as callgrind counts them, on
+# average: table_count in a table of 1,000,000 clients, IPv4 and IPv6; and counter_take, the whole
+# deciding path, for a line without a class, for a failure, and for one that eight jails count. The
+# status is 1 when one takes more than stands behind it. The build decides as well as the code: it
+# is meant for what ./configure without options makes.
 #
 # SPDX-License-Identifier: BSD-2-Clause
 set -u
-most=${1:-500}
-calls=100000
-table=${top_builddir:-.}/bench/table
+calls=${CALLS:-100000}
+bench=${top_builddir:-.}/bench
 out=$(mktemp) || exit
 trap 'rm -f "$out"' EXIT
 status=0
 
-for family in 4 6; do
-    count=count
-    [ $family = 4 ] || count=count6
-    valgrind --quiet --tool=callgrind --toggle-collect=counted_calls --compress-strings=no \
-        --compress-pos=no --callgrind-out-file="$out" "$table" $count $calls || exit
-    each=$(awk -v calls=$calls '
-        /^fn=/ { caller = $0 }
-        /^cfn=/ { callee = $0 }
-        is_next { printf "%d", $NF / calls }
-        { is_next = caller == "fn=counted_calls" && callee == "cfn=table_count" && /^calls=/ }' "$out")
-    echo "IPv$family: ${each:=0} instructions"
-    [ "$each" -gt 0 ] && [ "$each" -le "$most" ] || status=1
-done
+# instructions CALLER FUNCTION PROGRAM ARGUMENT…: of one call of the function by the caller.
+instructions() {
+    local caller=$1 function=$2
+
+    shift 2
+    valgrind --quiet --tool=callgrind --toggle-collect="$caller" --compress-strings=no \
+        --compress-pos=no --callgrind-out-file="$out" "$@" || return
+    awk -v calls="$calls" -v caller="fn=$caller" -v callee="cfn=$function" '
+        /^fn=/ { in_caller = $0 == caller }
+        /^cfn=/ { is_callee = $0 == callee }
+        is_next { sum += $NF }
+        { is_next = in_caller && is_callee && /^calls=/ }
+        END { printf "%d", sum / calls }' "$out"
+}
+
+# at_most MOST DESCRIPTION NUMBER
+at_most() {
+    echo "$2: ${3:-0} instructions, at most $1"
+    [ "${3:-0}" -gt 0 ] && [ "$3" -le "$1" ] || status=1
+}
+
+at_most 550 "a count, IPv4" "$(instructions counted_calls table_count "$bench/table" count "$calls")"
+at_most 550 "a count, IPv6" "$(instructions counted_calls table_count "$bench/table" count6 "$calls")"
+at_most 900 "a line without a class" \
+    "$(instructions counted_lines counter_take "$bench/counter" none "$calls")"
+at_most 11000 "a failure" "$(instructions counted_lines counter_take "$bench/counter" failure "$calls" 1)"
+at_most 18500 "a failure, eight jails" \
+    "$(instructions counted_lines counter_take "$bench/counter" failure "$calls" 8)"
 exit $status

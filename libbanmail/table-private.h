@@ -324,8 +324,20 @@ bool table_lift_overlapping(struct table *table, uint32_t slot, const struct sou
                             unsigned jail, uint32_t lifted_by, int64_t now_ms);
 
 /* The key of a client's counter. */
-struct record_key table_key_of(unsigned jail_index, const struct jail *jail,
-                               const struct source *client, uint16_t scope);
+static inline struct record_key
+table_key_of(unsigned jail_index, const struct jail *jail, const struct source *client,
+             uint16_t scope)
+{
+    struct source source = source_mask(client, jail->v4_bits, jail->v6_bits);
+    struct record_key key = {
+        .prefix = source.prefix,
+        .jail = (uint8_t)jail_index,
+        .scope = scope,
+    };
+
+    memcpy(key.address, source.address, sizeof key.address);
+    return key;
+}
 
 /* The bucket of a client, and, under the lock of that, the way of its record, loaded; or
  * BUCKET_WAYS. */

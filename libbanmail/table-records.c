@@ -382,21 +382,6 @@ believable_stamp(int64_t stamp_ms, int64_t now_ms)
     return stamp_ms > 1000 ? stamp_ms : 1000;
 }
 
-struct record_key
-table_key_of(unsigned jail_index, const struct jail *jail, const struct source *client,
-             uint16_t scope)
-{
-    struct source source = source_mask(client, jail->v4_bits, jail->v6_bits);
-    struct record_key key = {
-        .prefix = source.prefix,
-        .jail = (uint8_t)jail_index,
-        .scope = scope,
-    };
-
-    memcpy(key.address, source.address, sizeof key.address);
-    return key;
-}
-
 /* A record for a client that has none. Returns its way. */
 static unsigned
 begin_record(struct counting *counting)
