@@ -367,14 +367,12 @@ overlaps(const struct allow_list *list, const struct source *source)
 }
 
 static const struct view *
-view(struct taking *taking, unsigned index)
+look(struct taking *taking, unsigned index)
 {
     struct counter *const counter = taking->counter;
     struct view *const view = &taking->views[index];
     const struct lengths lengths = counter->lengths[index];
 
-    if (index < 64 && (taking->is_known >> index & 1))
-        return view;
     taking->is_known |= index < 64 ? UINT64_C(1) << index : 0;
     *view = (struct view){
         .source = source_mask(&taking->judgement.failure.client, lengths.v4_bits, lengths.v6_bits)};
@@ -383,6 +381,14 @@ view(struct taking *taking, unsigned index)
         view->gateway =
             gateway_find(counter->gateways, &view->source, taking->line->now_ms, &view->users);
     return view;
+}
+
+static inline const struct view *
+view(struct taking *taking, unsigned index)
+{
+    if (index < 64 && (taking->is_known >> index & 1))
+        return &taking->views[index];
+    return look(taking, index);
 }
 
 /* In a network in which somebody is allow-listed clients are counted, and banned, one by one. */
@@ -559,14 +565,16 @@ count_for(struct taking *taking, unsigned action)
     const struct action *const at = &counter->actions[action];
     const bool is_single = taking->singles >> action & 1;
     const struct view *const seen = view(taking, is_single ? 0 : at->view);
-    struct table_failure failure = taking->judgement.failure;
+    struct table_failure *const failure = &taking->judgement.failure;
+    const enum offence_class class = failure->class;
 
-    failure.class = class_in(&at->given.jail, failure.class);
-    failure.is_gateway = seen->gateway != GATEWAY_NONE;
+    failure->class = class_in(&at->given.jail, class);
+    failure->is_gateway = seen->gateway != GATEWAY_NONE;
     note_verdict(taking, at->given.jail_index, seen,
                  table_count(counter->options.table, at->given.jail_index,
-                             is_single ? &at->single : &at->given.jail, &failure,
+                             is_single ? &at->single : &at->given.jail, failure,
                              taking->judgement.attempts, taking->line->now_ms));
+    failure->class = class;
 }
 
 /* The failure may have to be taken back. */
@@ -628,15 +636,15 @@ is_held(struct taking *taking)
     return holds;
 }
 
-/* Whether a failure that these actions' jails count adds anything; what, is left in the judgement.
- */
+/* Whether a failure adds anything that is not allow-listed by all but these actions; what, is left
+ * in the judgement. */
 static bool
-adds_anything(struct taking *taking, uint64_t actions)
+adds_anything(struct taking *taking, uint64_t allowed)
 {
     struct counter *const counter = taking->counter;
 
     count(&counter->statistics.failures);
-    if (without_allow_listed(taking, actions) == 0) {
+    if (allowed == 0) {
         count(&counter->statistics.allow_listed);
         return false;
     }
@@ -704,9 +712,10 @@ judge(struct taking *taking, uint64_t actions)
     actions &= all;
     table_note_jail_lines(table, jails_of(taking->counter, actions));
     taking->outcome->counts = true;
+    all = without_allow_listed(taking, all);
     if (!adds_anything(taking, all))
         return;
-    actions = without_allow_listed(taking, actions);
+    actions &= all;
     /* Before it counts: whoever is woken by a ban finds its last line as well. */
     taking->judgement.evidence = keep_evidence(taking, jails_of(taking->counter, actions));
     count_in_jails(taking, actions);
