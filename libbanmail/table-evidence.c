@@ -277,11 +277,16 @@ void
 table_share_evidence(struct table *table, uint64_t number, uint64_t jails)
 {
     struct witness_cell *const cell = &table->witnesses[number % table->witness_count];
+    bool is_there = number != 0, is_taken = false;
     uint64_t sequence;
 
-    if (number == 0 ||
-        atomic_load_explicit(&cell->word[WITNESS_NUMBER], memory_order_relaxed) != number ||
-        !take_place(cell, &sequence))
+    /* somebody else may be sharing it at this moment: that takes no time */
+    for (unsigned tries = 0; is_there && !is_taken && tries < CELL_TRIES; tries++) {
+        is_there =
+            atomic_load_explicit(&cell->word[WITNESS_NUMBER], memory_order_relaxed) == number;
+        is_taken = is_there && take_place(cell, &sequence);
+    }
+    if (!is_taken)
         return;
     if (atomic_load_explicit(&cell->word[WITNESS_NUMBER], memory_order_relaxed) == number)
         atomic_fetch_or_explicit(&cell->word[WITNESS_JAILS], jails, memory_order_relaxed);

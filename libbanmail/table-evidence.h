@@ -12,7 +12,8 @@
  * round while one of them wrote: then the later gives way. */
 uint64_t table_add_evidence(struct table *table, const struct evidence *evidence);
 
-/* The line of this number, if it is still there, is evidence for these jails as well. Likewise. */
+/* The line of this number, if it is still there, is evidence for these jails as well. Any thread of
+ * that process; a short lock. */
 void table_share_evidence(struct table *table, uint64_t number, uint64_t jails);
 
 /* The number of the newest line; 0: there is none. Lines have the numbers up to it, without gaps,

@@ -8,6 +8,8 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table_fixture.h"
 
+#include <pthread.h>
+
 #include "table-evidence.h"
 
 #define PASSWORD "Tr0ub4dor&3"
@@ -119,6 +121,68 @@ the_ring_forgets_the_oldest_first(void **state)
     fixture_end(&f);
 }
 
+#define SHARERS 4
+#define ROUNDS  200
+#define SHARED  8 /* lines in each round */
+
+struct sharing {
+    struct fixture *f;
+    pthread_barrier_t *barrier;
+    unsigned number;
+};
+
+/* Sixteen bits of each line are this thread's; the first one adds the lines. */
+static void *
+share(void *argument)
+{
+    const struct sharing *const sharing = argument;
+
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < SHARED && sharing->number == 0; i++)
+            add(sharing->f, "203.0.113.9", "a@example.org", NOON_MS);
+        pthread_barrier_wait(sharing->barrier);
+        for (uint64_t i = 0; i < 16 * SHARED; i++)
+            table_share_evidence(sharing->f->table, 1 + round * SHARED + i / 16,
+                                 UINT64_C(1) << (sharing->number * 16 + i % 16));
+        pthread_barrier_wait(sharing->barrier);
+    }
+    return NULL;
+}
+
+/* Several jails add themselves to one line at once: none is lost, and a line that has taken the
+ * place of another is not theirs. */
+static void
+jails_share_a_line(void **state)
+{
+    struct sharing sharings[SHARERS];
+    pthread_t threads[SHARERS];
+    pthread_barrier_t barrier;
+    struct evidence evidence;
+    struct fixture f;
+    uint64_t room;
+
+    (void)state;
+    fixture_begin(&f, 65536, 64);
+    room = table_evidence_room(f.table);
+    assert_true(room >= ROUNDS * SHARED);
+    pthread_barrier_init(&barrier, NULL, SHARERS);
+    for (unsigned i = 0; i < SHARERS; i++) {
+        sharings[i] = (struct sharing){&f, &barrier, i};
+        assert_int_equal(pthread_create(&threads[i], NULL, share, &sharings[i]), 0);
+    }
+    for (unsigned i = 0; i < SHARERS; i++)
+        pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&barrier);
+    for (uint64_t number = 1; number <= ROUNDS * SHARED; number++) {
+        assert_true(table_read_evidence(f.table, number, &evidence));
+        assert_true(evidence.jails == UINT64_MAX);
+    }
+    table_share_evidence(f.table, 1 + room, 4);
+    table_share_evidence(f.table, 0, 4);
+    assert_true(table_read_evidence(f.table, 1, &evidence));
+    fixture_end(&f);
+}
+
 static void
 forgetting_erases(void **state)
 {
@@ -147,6 +211,7 @@ main(void)
         cmocka_unit_test(mailboxes_are_told_from_other_names),
         cmocka_unit_test(names_are_shortened_in_the_line),
         cmocka_unit_test(the_ring_forgets_the_oldest_first),
+        cmocka_unit_test(jails_share_a_line),
         cmocka_unit_test(forgetting_erases),
     };
 
