@@ -81,6 +81,16 @@ layout3_check(const uint64_t word[WITNESS_WORDS])
     return sum;
 }
 
+/* Whether there is a record at `cell` that cannot be taken over. */
+static inline bool
+layout3_is_damaged(const struct cell *cell)
+{
+    struct layout3_record old;
+
+    cell_load(cell, &old);
+    return !cell_is_whole(&old);
+}
+
 /* A line of evidence, read as it is in a table of layout 3, as it is written now. */
 static inline struct witness
 layout3_witness(const struct witness *read)

@@ -83,6 +83,38 @@ make_locks(struct table *table)
 }
 
 static int
+attach_rest(struct table *table, uint64_t *jails_used, size_t *dropped_records)
+{
+    int error = table_attach_records(table, jails_used, dropped_records);
+
+    if (!error)
+        error = table_attach_attempts(table);
+    if (!error)
+        error = table_attach_evidence(table);
+    if (error)
+        return error;
+    table_attach_gateways(table);
+    table_keep_jails(table, *jails_used);
+    return 0;
+}
+
+/* In a table of layout 3: those that are not taken over. */
+static size_t
+damaged_records(const struct table *table)
+{
+    size_t damaged = 0;
+
+    for (uint32_t i = 0; i < table->capacity; i++) {
+        const struct cell *const cell = (const struct cell *)table->records + i;
+        const struct record record = layout3_record(cell);
+
+        damaged +=
+            layout3_is_damaged(cell) || (record.head.used && !table_is_record(table, &record));
+    }
+    return damaged;
+}
+
+static int
 attach(struct table *table, const struct table_options *options)
 {
     size_t dropped_records = 0, dropped_bans = 0;
@@ -93,18 +125,12 @@ attach(struct table *table, const struct table_options *options)
         return error;
     table_attach_jails(table);
     error = table_attach_bans(table, &jails_used, &dropped_bans);
-    if (table->layout == 3) /* the rest is only to be read, once */
-        return error;
-    if (!error)
-        error = table_attach_records(table, &jails_used, &dropped_records);
-    if (!error)
-        error = table_attach_attempts(table);
-    if (!error)
-        error = table_attach_evidence(table);
+    if (!error && table->layout == 4)
+        error = attach_rest(table, &jails_used, &dropped_records);
     if (error)
         return error;
-    table_attach_gateways(table);
-    table_keep_jails(table, jails_used);
+    if (table->layout == 3) /* the rest is only to be read, once */
+        dropped_records = damaged_records(table);
     if (dropped_records + dropped_bans > 0)
         report_say(options->report, LOG_WARNING,
                    "%s: %zu records and %zu bans were damaged and have been dropped", options->path,
