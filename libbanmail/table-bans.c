@@ -440,6 +440,7 @@ want(struct table *table, const struct ban *ban, int64_t now_ms, uint32_t *slot)
     if (*slot != NONE) {
         cell.head.used = BAN_WANTED;
         cell.until_ms = ban->until_ms;
+        cell.change = ban->change; /* another table's keeps its number */
         heap_enter(table, *slot, cell.until_ms);
         change(table, *slot, &cell);
         return BAN_PROLONGED;
