@@ -227,6 +227,17 @@ deciding_window(const struct jail *jail, const struct record *record)
     return first;
 }
 
+/* How many bans of the client are over: one that is only prolonged is no further one. */
+static unsigned
+bans_before(const struct counting *counting)
+{
+    const struct record *record = &counting->record;
+
+    return record->bans -
+           (record->bans > 0 && record->ban != 0 &&
+            table_ban_is_live(counting->table, record->ban - 1, &record->key, counting->now_ms));
+}
+
 /* The ban that the stamps deserve. It begins with the failure that completes the window, whichever
  * line came last, and for a live line not before now. */
 static struct ban
@@ -256,7 +267,7 @@ deserved_ban(const struct counting *counting)
            (int64_t)record->stamps[last + 1] - record->stamps[first] <= jail->findtime_s)
         last++;
     ban.failures = (uint16_t)(last - first + 1);
-    const int64_t bantime_s = jail_bantime(jail, record->bans);
+    const int64_t bantime_s = jail_bantime(jail, bans_before(counting));
     ban.until_ms = TABLE_FOREVER_MS;
     if (bantime_s < (TABLE_FOREVER_MS - ban.since_ms) / 1000)
         ban.until_ms = ban.since_ms + bantime_s * 1000;
@@ -331,7 +342,7 @@ without_repeats(struct counting *counting, struct window_entry entry, unsigned a
 
     if (of <= 1)
         return attempts;
-    repeats = attempts - !is_repeat(record, counting->jail, entry);
+    repeats = attempts - (attempts > 0 && !is_repeat(record, counting->jail, entry));
     attempts -= repeats;
     repeats += record->repeat;
     record->repeat = (uint8_t)(repeats % of);

@@ -326,6 +326,176 @@ jails_and_scopes_count_apart(void **state)
     fixture_end(&f);
 }
 
+/* ---- repeated guesses, and bans that grow ---- */
+
+static enum table_verdict
+guess(struct fixture *f, const char *client, uint64_t user, uint64_t secret, int64_t now_ms)
+{
+    struct table_failure failure = failure_of(source_of(client), now_ms);
+
+    failure.user_hash = user;
+    failure.secret_hash = secret;
+    return table_count(f->table, f->jail_index, &f->jail, &failure, 1, now_ms);
+}
+
+static struct table_counter
+counter_of(const struct fixture *f, const char *client)
+{
+    const struct source source = source_of(client);
+    struct table_counter counter;
+
+    assert_true(table_read_counter(f->table, f->jail_index, &source, &counter));
+    return counter;
+}
+
+static void
+of_repeated_guesses_one_in_so_many_counts(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.maxretry = JAIL_MAXRETRY_MAX;
+    for (int i = 0; i < 7; i++) /* repeats is 1: each */
+        guess(&f, "192.0.2.1", 7, 8, NOON_MS + i);
+    assert_int_equal(counter_of(&f, "192.0.2.1").failures, 7);
+    f.jail.repeats = 10;
+    for (unsigned i = 0; i <= 50; i++) {
+        guess(&f, "192.0.2.2", 7, 8, NOON_MS + i);
+        assert_int_equal(counter_of(&f, "192.0.2.2").failures, 1 + i / 10);
+    }
+    guess(&f, "192.0.2.2", 7, 9, NOON_MS + 100); /* another secret */
+    guess(&f, "192.0.2.2", 6, 8, NOON_MS + 100); /* another user */
+    assert_int_equal(counter_of(&f, "192.0.2.2").failures, 8);
+    assert_int_equal(counter_of(&f, "192.0.2.2").users, 2);
+    guess(&f, "192.0.2.2", 7, 0, NOON_MS + 100); /* the line does not tell: it is one again */
+    assert_int_equal(counter_of(&f, "192.0.2.2").failures, 8);
+    for (int i = 0; i < 5; i++)
+        guess(&f, "192.0.2.3", 0, 8, NOON_MS + i); /* nobody's guess is nobody's repetition */
+    assert_int_equal(counter_of(&f, "192.0.2.3").failures, 5);
+    assert_int_equal(counter_of(&f, "192.0.2.3").users, 0);
+    guess(&f, "192.0.2.4", 7, 8, NOON_MS);
+    guess(&f, "192.0.2.4", 7, 8, NOON_MS + (f.jail.findtime_s + 1) * 1000); /* forgotten */
+    assert_int_equal(counter_of(&f, "192.0.2.4").failures, 2);
+    const int64_t later_ms = NOON_MS + (f.jail.findtime_s + 1) * 1000;
+    const struct table_failure none = failure_of(source_of("192.0.2.4"), later_ms);
+    assert_int_equal(table_count(f.table, f.jail_index, &f.jail, &none, 0, later_ms),
+                     TABLE_COUNTED);
+    assert_int_equal(counter_of(&f, "192.0.2.4").failures, 2);
+    fixture_reopen(&f);
+    assert_int_equal(f.said, 0);
+    fixture_end(&f);
+}
+
+static int64_t
+ban_again(struct fixture *f, const char *client, int64_t now_ms)
+{
+    struct ban ban;
+
+    assert_int_equal(count_now(f, client, now_ms), TABLE_BANNED);
+    assert_true(find_ban(f->table, client, &ban));
+    return (ban.until_ms - now_ms) / 1000;
+}
+
+static void
+each_further_ban_lasts_twice_as_long(void **state)
+{
+    static const int64_t lasts_s[] = {600, 1200, 2400, 3000, 3000};
+    int64_t now_ms = NOON_MS, next_ms;
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.maxretry = 1;
+    f.jail.bantime_s = 600;
+    f.jail.bantime_max_s = 3000;
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(ban_again(&f, "192.0.2.1", now_ms), lasts_s[i]);
+        assert_int_equal(counter_of(&f, "192.0.2.1").bans, i + 1);
+        /* one that is prolonged is no further one */
+        assert_int_equal(count_now(&f, "192.0.2.1", now_ms + 60000), TABLE_PROLONGED);
+        assert_true(find_ban(f.table, "192.0.2.1", &ban));
+        assert_int_equal((ban.until_ms - now_ms) / 1000, lasts_s[i] + 60);
+        now_ms += (lasts_s[i] + 60) * 1000;
+        table_expire(f.table, now_ms, &next_ms);
+        if (i == 2)
+            fixture_reopen(&f);
+    }
+    f.jail.bantime_max_s = 0;
+    assert_int_equal(ban_again(&f, "192.0.2.1", now_ms), 600);
+    assert_int_equal(ban_again(&f, "192.0.2.2", now_ms), 600);
+    fixture_end(&f);
+}
+
+static void
+a_counter_is_read_and_knows_of_logins(void **state)
+{
+    const struct source client = source_of("192.0.2.1"), stranger = source_of("192.0.2.2");
+    struct table_counter counter;
+    struct table *reader;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    table_note_login(f.table, f.jail_index, &client, NOON_MS); /* it has no counter: not noted */
+    assert_false(table_read_counter(f.table, f.jail_index, &client, &counter));
+    guess(&f, "192.0.2.1", 7, 0, NOON_MS);
+    assert_int_equal(counter_of(&f, "192.0.2.1").login_s, 0);
+    table_note_login(f.table, f.jail_index, &client, NOON_MS + 5000);
+    table_note_login(f.table, f.jail_index, &client, NOON_MS); /* a line that comes late */
+    table_note_login(f.table, f.jail_index + 1, &client, NOON_MS + 9000);
+    table_note_login(f.table, f.jail_index, &stranger, NOON_MS + 9000);
+    assert_int_equal(table_open_reader(f.path, &reader), 0);
+    assert_true(table_read_counter(reader, f.jail_index, &client, &counter));
+    assert_int_equal(counter.login_s, NOON_MS / 1000 + 5);
+    assert_int_equal(counter.newest_s, NOON_MS / 1000);
+    assert_int_equal(counter.failures, 1);
+    assert_int_equal(counter.bans, 0);
+    assert_false(table_read_counter(reader, f.jail_index, &stranger, &counter));
+    table_close(reader);
+    fixture_reopen(&f);
+    assert_int_equal(counter_of(&f, "192.0.2.1").login_s, NOON_MS / 1000 + 5);
+    assert_int_equal(f.said, 0);
+    fixture_end(&f);
+}
+
+static void
+a_like_ban_of_another_table_is_another_one(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS), found;
+    uint64_t latest = 0;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (unsigned i = 0; i < 3; i++) { /* ours: each change has a higher number */
+        ban.until_ms += 1000;
+        assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+        assert_true(table_read_ban(f.table, 0, &found));
+        assert_true(found.change > latest);
+        latest = found.change;
+        keep(f.table, NOON_MS);
+        fixture_reopen(&f);
+    }
+    ban.table = 9;
+    ban.table_id = 4711;
+    ban.id = 3;
+    for (ban.change = 50; ban.change <= 60; ban.change += 10) { /* theirs has their number */
+        ban.until_ms += 1000;
+        assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+        assert_int_equal(used_slots(f.table), 2);
+        assert_true(table_read_ban(f.table, 1, &found));
+        assert_int_equal(found.table, 9);
+        assert_int_equal(found.id, 3);
+        assert_true(found.change == ban.change);
+        assert_true(table_read_ban(f.table, 0, &found));
+        assert_int_equal(found.table, 0);
+        assert_true(found.change == latest);
+    }
+    fixture_end(&f);
+}
+
 /* ---- attempts ---- */
 
 struct line {
@@ -1088,6 +1258,10 @@ main(void)
         cmocka_unit_test(sources_are_counted_by_prefix),
         cmocka_unit_test(one_line_may_tell_of_many_attempts),
         cmocka_unit_test(jails_and_scopes_count_apart),
+        cmocka_unit_test(of_repeated_guesses_one_in_so_many_counts),
+        cmocka_unit_test(each_further_ban_lasts_twice_as_long),
+        cmocka_unit_test(a_counter_is_read_and_knows_of_logins),
+        cmocka_unit_test(a_like_ban_of_another_table_is_another_one),
         cmocka_unit_test(one_attempt_counts_once),
         cmocka_unit_test(lines_without_a_user_are_of_any_user),
         cmocka_unit_test(a_hundred_parallel_guesses_are_a_hundred),
