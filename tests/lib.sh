@@ -501,10 +501,12 @@ greeted() {
 # besiege ADDRESS: a client there tries to connect to port 25 every five milliseconds, until
 # siege_was_in_vain, which fails when it got in.
 besiege() {
+    rm -f $WORK/besieging.tries
     touch $WORK/besieging
     ip netns exec outside python3 - "$1" $WORK/besieging >$WORK/besieged <<'END' &
 import os, select, socket, sys, time
 pending, tried, entered = [], 0, 0
+tries = open(sys.argv[2] + ".tries", "w", buffering=1, newline="\n")
 while os.path.exists(sys.argv[2]):
     client = socket.socket()
     client.setblocking(False)
@@ -512,6 +514,7 @@ while os.path.exists(sys.argv[2]):
     client.connect_ex(("198.51.100.1", 25))
     pending.append(client)
     tried += 1
+    print("tried", file=tries)
     time.sleep(0.005)
     for client in select.select([], pending, [], 0)[1]:
         entered += client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
@@ -525,11 +528,17 @@ END
 siege_was_in_vain() {
     local tried entered
 
+    wait_for 60 has_besieged || return
     rm $WORK/besieging
     wait $besieger
     read -r tried entered <$WORK/besieged
     echo "it tried $tried times and got in $entered times"
     [ "$tried" -gt 100 ] && [ "$entered" = 0 ]
+}
+
+# It has tried often enough, however quick the siege was for.
+has_besieged() {
+    [ "$(wc -l <$WORK/besieging.tries)" -gt 100 ]
 }
 
 # barrier [FEEDER…]: returns when everything that was fed the same way before is processed and

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#define SETS 256
+#define SETS 1024
 #define WAYS 8
 
 struct passing {
