@@ -36,7 +36,7 @@ at_most() {
 
 at_most 550 "a count, IPv4" "$(instructions counted_calls table_count "$bench/table" count "$calls")"
 at_most 550 "a count, IPv6" "$(instructions counted_calls table_count "$bench/table" count6 "$calls")"
-at_most 900 "a line without a class" \
+at_most 600 "a line without a class" \
     "$(instructions counted_lines counter_take "$bench/counter" none "$calls")"
 at_most 11000 "a failure" "$(instructions counted_lines counter_take "$bench/counter" failure "$calls" 1)"
 at_most 18500 "a failure, eight jails" \

@@ -238,23 +238,16 @@ evidence_line(enum evidence_mode mode, const char *message, size_t message_lengt
     }
 }
 
-static bool
-is_at(const char *at, const char *end, const char *word, size_t length)
-{
-    return (size_t)(end - at) >= length && memcmp(at, word, length) == 0;
-}
-
-/* `auth failed` and `authentication failed`, found by the space between the words. */
+/* `auth failed` and `authentication failed`, found by the f, of which lines have few. */
 static bool
 has_failed_login(const char *message, const char *end)
 {
-    for (const char *space = message; (space = memchr(space, ' ', (size_t)(end - space)));
-         space++) {
-        const size_t before = (size_t)(space - message);
+    for (const char *at = message; (at = memchr(at, 'f', (size_t)(end - at))); at++) {
+        const size_t before = (size_t)(at - message);
 
-        if (is_at(space + 1, end, "failed", 6) &&
-            ((before >= 4 && memcmp(space - 4, "auth", 4) == 0) ||
-             (before >= 14 && memcmp(space - 14, "authentication", 14) == 0)))
+        if (before >= 5 && at[-1] == ' ' && end - at >= 6 && memcmp(at, "failed", 6) == 0 &&
+            (memcmp(at - 5, "auth", 4) == 0 ||
+             (before >= 15 && memcmp(at - 15, "authentication", 14) == 0)))
             return true;
     }
     return false;

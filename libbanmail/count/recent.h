@@ -7,7 +7,7 @@
  *
  * Equal lines are told apart by who has passed: an action comes to each of them once. The room is
  * fixed; where it is full, the oldest goes: who comes to a line later than some thousand others
- * judges it anew.
+ * judges it anew, and where its stamp has microseconds takes it for one that comes again.
  *
  * Any thread; a short lock, no system call, no allocation but in recent_new.
  *
