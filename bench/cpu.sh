@@ -151,7 +151,7 @@ CONFIGURATION
 fail2ban_cpu_ns() {
     awk -v hz="$(getconf CLK_TCK)" '{
         sub(/.*\) /, "")
-        printf "%d\n", ($12 + $13 + $14 + $15) * 1000000000 / hz
+        printf "%.0f\n", ($12 + $13 + $14 + $15) * 1000000000 / hz
     }' "/proc/$(cat $F/pid)/stat"
 }
 
