@@ -413,6 +413,7 @@ write_what_is_due(struct scribe *scribe)
 {
     if (clock_ms(CLOCK_MONOTONIC) < scribe->look_ms)
         return;
+    atomic_exchange(&scribe->woken, false);
     int rows = write_batch(scribe);
     int result = rows < 0 ? rows : write_trouble(scribe);
     if (result == 0)
@@ -612,14 +613,14 @@ serve_clients(struct scribe *scribe, const struct pollfd *events)
         accept_clients(scribe, now_ms);
 }
 
-/* A waker changed the table before it set `woken`; it is cleared here before the table is looked
- * at. So a change is either seen by that look or writes to the eventfd again. */
+/* A waker changed the table before it set `woken`, which is cleared before the table is looked at:
+ * so a change is either seen by that look or writes to the eventfd again. Until then nobody needs
+ * to write: under attack each ban would wake the thread only to make it wait on. */
 static void
 take_wake(struct scribe *scribe)
 {
     eventfd_t count;
     eventfd_read(scribe->wake_event, &count);
-    atomic_exchange(&scribe->woken, false);
     look_soon(scribe);
 }
 

@@ -19,9 +19,12 @@
 #include "table-layout3.h"
 #include "table-private.h"
 
-#define CHAIN_V4_BITS 24
-#define CHAIN_V6_BITS 48
-#define HEAD_WORDS    (offsetof(struct witness, host) / 8) /* of a place, before its texts */
+/* How many bits of an address the lines of a chain share, unless a jail bans wider networks. */
+#define CHAIN_V4_BITS       32
+#define CHAIN_V6_BITS       64
+#define CHAIN_V4_BITS_LEAST 16
+#define CHAIN_V6_BITS_LEAST 32
+#define HEAD_WORDS          (offsetof(struct witness, host) / 8) /* of a place, before its texts */
 
 _Static_assert(HEAD_WORDS * 8 == offsetof(struct witness, host), "whole words");
 
@@ -152,9 +155,9 @@ head_of(const struct table *table, const uint8_t address[16])
     uint64_t words[2], network;
 
     memcpy(words, address, sizeof words);
-    network = be64toh(words[0]) >> (64 - CHAIN_V6_BITS);
+    network = be64toh(words[0]) >> (64 - atomic_load(&table->chains.v6_bits));
     if (words[0] == 0)
-        network = be64toh(words[1]) >> (32 - CHAIN_V4_BITS);
+        network = be64toh(words[1]) << 32 >> (64 - atomic_load(&table->chains.v4_bits));
     return &table->chains.heads[network * table->chains.factor >> table->chains.shift];
 }
 
@@ -316,13 +319,13 @@ read_one_of(const struct table *table, uint64_t number, const struct ban *ban,
 
 /* Whether all lines of a source are in one chain. (::/64 has all of IPv4 in it.) */
 static bool
-has_one_chain(const struct source *source)
+has_one_chain(const struct table *table, const struct source *source)
 {
     static const uint8_t zeros[8];
 
     if (source_is_v4(source))
-        return source_bits(source) >= CHAIN_V4_BITS;
-    return source_bits(source) >= CHAIN_V6_BITS &&
+        return source_bits(source) >= atomic_load(&table->chains.v4_bits);
+    return source_bits(source) >= atomic_load(&table->chains.v6_bits) &&
            memcmp(source->address, zeros, sizeof zeros) != 0;
 }
 
@@ -342,7 +345,7 @@ size_t
 table_find_evidence(const struct table *table, const struct ban *ban, struct evidence *lines,
                     size_t most)
 {
-    bool chained = table->chains.heads && has_one_chain(&ban->source);
+    bool chained = table->chains.heads && has_one_chain(table, &ban->source);
     uint64_t last, older, number = newest_of(table, ban, chained, &last);
     size_t found = 0;
 
@@ -405,9 +408,29 @@ make_chains(struct table *table)
     for (; heads < table->witness_count / 2; heads *= 2)
         chains->shift--;
     chains->factor = table->hash.v0 | 1;
+    chains->v4_bits = CHAIN_V4_BITS;
+    chains->v6_bits = CHAIN_V6_BITS;
     chains->heads = calloc(heads, sizeof *chains->heads);
     chains->before = calloc(table->witness_count, sizeof *chains->before);
     return chains->heads && chains->before ? 0 : -ENOMEM;
+}
+
+void
+table_chain_networks(struct table *table, unsigned v4_bits, unsigned v6_bits)
+{
+    struct line_chains *const chains = &table->chains;
+    const bool wider_v4 = v4_bits >= CHAIN_V4_BITS_LEAST && v4_bits < chains->v4_bits;
+    const bool wider_v6 = v6_bits >= CHAIN_V6_BITS_LEAST && v6_bits < chains->v6_bits;
+
+    if (!wider_v4 && !wider_v6)
+        return;
+    if (wider_v4)
+        atomic_store(&chains->v4_bits, v4_bits);
+    if (wider_v6)
+        atomic_store(&chains->v6_bits, v6_bits);
+    for (size_t i = 0; i >> (64 - chains->shift) == 0; i++)
+        atomic_store_explicit(&chains->heads[i], 0, memory_order_relaxed);
+    enter_all(table);
 }
 
 int

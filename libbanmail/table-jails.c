@@ -163,8 +163,10 @@ table_jail(struct table *table, const struct jail *jail)
             break;
         }
     }
-    if (index > 0)
+    if (index > 0) {
         enter_jail(table, (unsigned)index, jail);
+        table_chain_networks(table, jail->v4_bits, jail->v6_bits);
+    }
     pthread_mutex_unlock(&table->jails_lock);
     return index;
 }

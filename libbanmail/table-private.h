@@ -109,6 +109,7 @@ struct line_chains {
     _Atomic uint64_t *before; /* by place: the line before it in its chain */
     uint64_t factor;
     unsigned shift;
+    _Atomic unsigned v4_bits, v6_bits; /* of a network: the widest that a jail bans */
 };
 
 struct table {
@@ -258,6 +259,10 @@ void table_keep_jails(struct table *table, uint64_t used);
 
 /* Frees the places of the ring that a killed writer left half written. */
 int table_attach_evidence(struct table *table);
+
+/* Chains the lines of networks of these lengths, if no shorter ones have been asked for, so that
+ * the lines of such a network's ban are found without a search through the ring. */
+void table_chain_networks(struct table *table, unsigned v4_bits, unsigned v6_bits);
 
 /* Frees the cells of gateways that are not whole. */
 void table_attach_gateways(struct table *table);

@@ -1,8 +1,8 @@
 /* The lines of a ban are found through their chains just as by looking at the whole ring: whatever
  * networks they are of, however often the ring went round, with lines forgotten in between, in a
- * table that was closed and opened or that changed its shape, and while two threads add lines. It
- * fails when a line is entered into another chain than it is looked for in, when a chain is not
- * made anew at an attach, is not sorted, or is left too early.
+ * table that was closed and opened, that changed its shape or got a jail of wider networks, and
+ * while two threads add lines. It fails when a line is entered into another chain than it is looked
+ * for in, when a chain is not made anew at an attach, is not sorted, or is left too early.
  *
  * A place of which one byte was damaged, or that is partly another line's, is not read: that fails
  * when the checksum leaves a word out.
@@ -129,6 +129,19 @@ forget_some(struct table *table)
     table_forget_evidence(table, below(2) ? &network : NULL, below(2) ? user : NULL);
 }
 
+/* Which bans networks so wide: their lines are chained together from now on. */
+static void
+add_jail(struct table *table, unsigned v4_bits, unsigned v6_bits)
+{
+    struct jail jail;
+
+    jail_defaults(&jail);
+    snprintf(jail.name, sizeof jail.name, "networks");
+    jail.v4_bits = v4_bits;
+    jail.v6_bits = v6_bits;
+    assert_true(table_jail(table, &jail) > 0);
+}
+
 static size_t
 do_something(struct fixture *f)
 {
@@ -144,6 +157,9 @@ do_something(struct fixture *f)
     case 2:
         f->options.capacity = below(2) ? 1024 : 2048;
         fixture_reopen(f);
+        break;
+    case 3:
+        add_jail(f->table, below(2) ? 32 : 24, below(2) ? 48 : 56);
         break;
     default:
         for (uint32_t lines = below(20); lines > 0; lines--)
