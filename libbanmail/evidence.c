@@ -156,7 +156,7 @@ lower(char letter)
 }
 
 /* Whether the word, in small letters, stands in front of the space at `at`, in letters of either
- * case. From its end: nearly all others end otherwise. */
+ * case. */
 static bool
 ends_in(const char *message, size_t at, const char *word, size_t length)
 {
@@ -180,10 +180,15 @@ secret_from(const char *message, size_t length)
     for (const char *space = message; (space = memchr(space, ' ', (size_t)(end - space)));
          space++) {
         const size_t at = (size_t)(space - message);
+        const char last = at == 0 ? ' ' : lower(space[-1]);
+        bool is_there = false;
 
-        if (at + 1 < length &&
-            (ends_in(message, at, "auth plain", 10) || ends_in(message, at, "auth login", 10) ||
-             ends_in(message, at, "pass", 4)))
+        if (last == 's') /* most words end in neither letter */
+            is_there = ends_in(message, at, "pass", 4);
+        else if (last == 'n')
+            is_there =
+                ends_in(message, at, "auth plain", 10) || ends_in(message, at, "auth login", 10);
+        if (is_there && at + 1 < length)
             return at + 1;
     }
     return length;

@@ -409,14 +409,15 @@ view_for(struct taking *taking, unsigned action)
 static bool
 is_allow_listed(struct taking *taking, unsigned action)
 {
-    const struct allow *const own = allow_of(taking->counter->actions[action].given.allow);
-    const struct allow *const all = allow_of(taking->counter->options.allow);
     const struct view *const seen = view_for(taking, action);
     const struct source *const client = &taking->judgement.failure.client;
+    const struct allow *own, *all;
     struct source entry;
 
     if (!(taking->singles >> action & 1)) /* then no list has an entry in its network */
         return false;
+    own = allow_of(taking->counter->actions[action].given.allow);
+    all = allow_of(taking->counter->options.allow);
     if (own != NULL && allow_match(own, client, NULL))
         return true;
     return all != NULL && allow_match(all, client, &entry) &&
