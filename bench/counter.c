@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "count/counter.h"
-#include "object.h"
+#include "base/object.h"
 
 #define NOON_MS INT64_C(1795262400000)
 #define CLIENTS 5000

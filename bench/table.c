@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "table.h"
+#include "table/table.h"
 
 #define NOON_MS  INT64_C(1795262400000)
 #define HOUR_MS  INT64_C(3600000)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "banmailctl-words.h"
-#include "table-health.h"
+#include "table/table-health.h"
 
 static int
 compare(const void *a, const void *b)

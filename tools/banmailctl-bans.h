@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "table.h"
+#include "table/table.h"
 
 struct bans {
     struct ban *ban;

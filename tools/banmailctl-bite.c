@@ -10,9 +10,9 @@
 #include <libfastjson/json.h>
 
 #include "banmailctl-words.h"
-#include "bite.h"
-#include "gateway.h"
-#include "policy.h"
+#include "table/bite.h"
+#include "count/gateway.h"
+#include "kernel/policy.h"
 
 #define LIST_MOST 100 /* in JSON */
 

@@ -10,7 +10,7 @@
 
 #include "banmailctl-bans.h"
 #include "banmailctl-place.h"
-#include "table-gateway.h"
+#include "table/table-gateway.h"
 
 struct fjson_object;
 

@@ -12,11 +12,11 @@
 
 #include <json.h>
 
-#include "firewall.h"
-#include "keeper.h"
-#include "ledger.h"
-#include "policy.h"
-#include "table-health.h"
+#include "kernel/firewall.h"
+#include "kernel/keeper.h"
+#include "ledger/ledger.h"
+#include "kernel/policy.h"
+#include "table/table-health.h"
 #include "banmailctl.h"
 #include "banmailctl-bans.h"
 #include "banmailctl-gate.h"

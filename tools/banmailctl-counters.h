@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "table.h"
+#include "table/table.h"
 
 struct fjson_object;
 

@@ -16,9 +16,9 @@
 #include "banmailctl.h"
 #include "banmailctl-place.h"
 #include "banmailctl-words.h"
-#include "firewall.h"
-#include "flush.h"
-#include "policy.h"
+#include "kernel/firewall.h"
+#include "kernel/flush.h"
+#include "kernel/policy.h"
 
 static int
 flush(const char *table, size_t *removed, char reason[FIREWALL_REASON_SIZE])

@@ -13,11 +13,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "firewall.h"
-#include "keeper.h"
-#include "ledger.h"
-#include "policy.h"
-#include "scribe.h"
+#include "kernel/firewall.h"
+#include "kernel/keeper.h"
+#include "ledger/ledger.h"
+#include "kernel/policy.h"
+#include "control/scribe.h"
 #include "banmailctl.h"
 #include "banmailctl-program.h"
 

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "command.h"
+#include "control/command.h"
 #include "banmailctl-place.h"
 
 struct gate {

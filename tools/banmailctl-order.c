@@ -20,7 +20,7 @@
 #include "banmailctl-gate.h"
 #include "banmailctl-place.h"
 #include "banmailctl-words.h"
-#include "object.h"
+#include "base/object.h"
 
 #define ENFORCE_WAIT_MS 500
 #define POLL_MS         5

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "source.h"
+#include "base/source.h"
 
 #define OTHERS_MOST      64
 #define OTHERS_TEXT_SIZE 320

@@ -15,7 +15,7 @@
 
 #include <libfastjson/json.h>
 
-#include "firewall.h"
+#include "kernel/firewall.h"
 #include "banmailctl-iptables.h"
 #include "banmailctl-program.h"
 #include "banmailctl-words.h"

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "banmailctl-other.h"
-#include "source.h"
+#include "base/source.h"
 
 /* Asks for a source: a single address, or a prefix (then what holds all of it). Runs programs; at
  * most timeout_ms altogether. */

@@ -14,9 +14,9 @@
 #include "banmailctl-place.h"
 #include "banmailctl-bans.h"
 #include "banmailctl-words.h"
-#include "evidence.h"
-#include "object.h"
-#include "table-health.h"
+#include "line/evidence.h"
+#include "base/object.h"
+#include "table/table-health.h"
 
 /* 100,000 elements take a second, and longer where there is much else to do. */
 #define KERNEL_WAIT_MS 15000

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "command.h"
+#include "control/command.h"
 
 struct search {
     unsigned found;           /* tables of running rsyslogd, here */

@@ -7,7 +7,7 @@
 #include <limits.h>
 #include <stddef.h>
 
-#include "table.h"
+#include "table/table.h"
 
 #define PLACE_DEFAULT_TABLE "/run/ombanmail/table"
 #define PLACE_REASON_SIZE   1024

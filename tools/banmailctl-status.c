@@ -17,10 +17,10 @@
 #include "banmailctl-bite.h"
 #include "banmailctl-place.h"
 #include "banmailctl-words.h"
-#include "bite.h"
-#include "condition.h"
-#include "ledger.h"
-#include "policy.h"
+#include "table/bite.h"
+#include "control/condition.h"
+#include "ledger/ledger.h"
+#include "kernel/policy.h"
 
 #define TROUBLE_SIZE    1536
 #define PENDING_WAIT_MS 500 /* a ban of this moment is no trouble yet */

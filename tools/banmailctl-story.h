@@ -8,8 +8,8 @@
 #include <stddef.h>
 
 #include "banmailctl-bans.h"
-#include "ledger.h"
-#include "table-evidence.h"
+#include "ledger/ledger.h"
+#include "table/table-evidence.h"
 
 struct fjson_object;
 

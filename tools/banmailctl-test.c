@@ -23,8 +23,8 @@
 #include <unistd.h>
 
 #include "banmailctl-trial.h"
-#include "offence.h"
-#include "source.h"
+#include "line/offence.h"
+#include "base/source.h"
 
 #ifndef PKGDATADIR
 #define PKGDATADIR "/usr/share/ombanmail"

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "table-health.h"
+#include "table/table-health.h"
 
 struct trial {
     struct table *table;

@@ -22,10 +22,10 @@
 #include "banmailctl-place.h"
 #include "banmailctl-story.h"
 #include "banmailctl-words.h"
-#include "command.h"
-#include "gateway.h"
-#include "object.h"
-#include "table-health.h"
+#include "control/command.h"
+#include "count/gateway.h"
+#include "base/object.h"
+#include "table/table-health.h"
 
 #define OTHERS_TIMEOUT_MS  20000
 #define COMMAND_TIMEOUT_MS 900

@@ -13,8 +13,8 @@
 
 #include <libfastjson/json.h>
 
-#include "event.h"
-#include "table.h"
+#include "ledger/event.h"
+#include "table/table.h"
 
 #define DISTANCE_MAX 32 /* letters */
 

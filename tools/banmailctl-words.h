@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "source.h"
+#include "base/source.h"
 
 #define WORDS_SPAN_SIZE    32
 #define WORDS_SETTING_SIZE sizeof("-9223372036854775808 d 23 h 59 min 59 s")

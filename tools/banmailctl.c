@@ -13,7 +13,7 @@
 
 #include <libfastjson/json.h>
 
-#include "jail.h"
+#include "rules/jail.h"
 #include "banmailctl-place.h"
 #include "banmailctl-test.h"
 #include "banmailctl-words.h"

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "report.h"
+#include "base/report.h"
 
 /* Documented in banmailctl(8). 0, 1 and 3 are also what a Nagios-like monitor understands as fine,
  * warning and unknown. */

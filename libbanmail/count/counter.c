@@ -16,13 +16,13 @@
 #include <strings.h>
 #include <sys/random.h>
 
-#include "bite.h"
+#include "table/bite.h"
 #include "count/recent.h"
-#include "hash.h"
-#include "table-evidence.h"
-#include "table-gateway.h"
-#include "table-health.h"
-#include "table-lines.h"
+#include "base/hash.h"
+#include "table/table-evidence.h"
+#include "table/table-gateway.h"
+#include "table/table-health.h"
+#include "table/table-lines.h"
 
 #define LIVE_MS   60000 /* a line's stamp may be as far from the clock: not held up on its way */
 #define VIEWS_MAX (COUNTER_ACTIONS_MAX + 1)

@@ -14,16 +14,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "allow-list.h"
-#include "backend.h"
-#include "evidence.h"
-#include "gateway.h"
-#include "jail.h"
+#include "rules/allow-list.h"
+#include "count/backend.h"
+#include "line/evidence.h"
+#include "count/gateway.h"
+#include "rules/jail.h"
 #include "line/line.h"
-#include "offence.h"
-#include "readers.h"
-#include "stamp.h"
-#include "table.h"
+#include "line/offence.h"
+#include "base/readers.h"
+#include "line/stamp.h"
+#include "table/table.h"
 
 #define COUNTER_ACTIONS_MAX 64
 #define COUNTER_HOST_SIZE   256

@@ -18,8 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "brake.h"
-#include "table.h"
+#include "count/brake.h"
+#include "table/table.h"
 
 struct recent;
 

@@ -24,11 +24,11 @@
 #include "syslogd-types.h"
 #include "unicode-helper.h"
 
-#include "command.h"
+#include "control/command.h"
 #include "engine.h"
-#include "policy.h"
+#include "kernel/policy.h"
 #include "statistics.h"
-#include "table-health.h"
+#include "table/table-health.h"
 
 /* a directory of at most 80 characters, and the name of a file of ours */
 #define FILE_PATH_SIZE 128

@@ -9,12 +9,12 @@
 #include <stdatomic.h>
 
 #include "count/counter.h"
-#include "keeper.h"
+#include "kernel/keeper.h"
 #include "parameters.h"
-#include "readers.h"
-#include "report.h"
-#include "scribe.h"
-#include "table.h"
+#include "base/readers.h"
+#include "base/report.h"
+#include "control/scribe.h"
+#include "table/table.h"
 
 /* rsyslog's headers are included by the .c files: they must come first there. */
 

@@ -19,7 +19,7 @@
 #include "engine.h"
 #include "message.h"
 #include "statistics.h"
-#include "table-health.h"
+#include "table/table-health.h"
 
 /* ---- a message becomes a line ---- */
 

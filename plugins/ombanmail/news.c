@@ -11,14 +11,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bite.h"
-#include "condition.h"
+#include "table/bite.h"
+#include "control/condition.h"
 #include "engine.h"
 #include "news.h"
 #include "statistics.h"
-#include "table-bite.h"
-#include "table-gateway.h"
-#include "table-health.h"
+#include "table/table-bite.h"
+#include "table/table-gateway.h"
+#include "table/table-health.h"
 
 #define MOST_AN_HOUR 5
 #define HOUR_MS      3600000

@@ -34,7 +34,7 @@
 #include "message.h"
 #include "news.h"
 #include "statistics.h"
-#include "table-bite.h"
+#include "table/table-bite.h"
 #include "version.h"
 
 MODULE_TYPE_OUTPUT

@@ -19,11 +19,11 @@
 #include "parserif.h"
 #include "rainerscript.h"
 
-#include "gateway.h"
-#include "offence.h"
+#include "count/gateway.h"
+#include "line/offence.h"
 #include "parameters.h"
-#include "table.h"
-#include "table-health.h"
+#include "table/table.h"
+#include "table/table-health.h"
 
 #define DEFAULT_RUNTIME_DIRECTORY "/run/ombanmail"
 #define DEFAULT_STATE_DIRECTORY   "/var/lib/ombanmail"

@@ -11,10 +11,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "allow-list.h"
-#include "evidence.h"
-#include "firewall.h"
-#include "jail.h"
+#include "rules/allow-list.h"
+#include "line/evidence.h"
+#include "kernel/firewall.h"
+#include "rules/jail.h"
 
 #define PARAMETERS_PATH "!ombanmail" /* unless path= names another */
 

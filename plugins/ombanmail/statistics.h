@@ -6,7 +6,7 @@
 
 #include <stdint.h>
 
-#include "table-health.h"
+#include "table/table-health.h"
 
 /* rsyslog's headers are included by the .c files: they must come first there. The names that
  * impstats prints, and what each counts: docs/parameters.md. */

@@ -15,8 +15,8 @@
 
 #include "count/counter.h"
 #include "fuzz.h"
-#include "object.h"
-#include "table-evidence.h"
+#include "base/object.h"
+#include "table/table-evidence.h"
 
 #define NOON_MS    INT64_C(1795262400000) /* 2026-11-21 12:00 UTC */
 #define ACTIONS    3

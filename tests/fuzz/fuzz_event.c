@@ -5,7 +5,7 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <string.h>
 
-#include "event.h"
+#include "ledger/event.h"
 #include "fuzz.h"
 
 const unsigned fuzz_rounds = 60000;

@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "fuzz.h"
-#include "object.h"
-#include "offence.h"
+#include "base/object.h"
+#include "line/offence.h"
 
 const unsigned fuzz_rounds = 100000;
 const struct fuzz_seed fuzz_seeds[] = {

@@ -6,10 +6,10 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <string.h>
 
-#include "event.h"
+#include "ledger/event.h"
 #include "fuzz.h"
-#include "jail.h"
-#include "source.h"
+#include "rules/jail.h"
+#include "base/source.h"
 
 const unsigned fuzz_rounds = 300000;
 const struct fuzz_seed fuzz_seeds[] = {

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "fuzz.h"
-#include "table-layout.h"
+#include "table/table-layout.h"
 
 #define NOON_MS INT64_C(1795262400000) /* 2026-11-21 12:00 UTC */
 #define HOUR_MS INT64_C(3600000)

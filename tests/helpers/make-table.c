@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "table.h"
+#include "table/table.h"
 
 static int64_t now_ms;
 static int jail_index;

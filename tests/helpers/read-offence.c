@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "offence.h"
+#include "line/offence.h"
 
 int
 main(void)

@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include "table-layout.h"
+#include "table/table-layout.h"
 
 static const uint8_t *
 map(const char *path)

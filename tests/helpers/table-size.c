@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "table.h"
+#include "table/table.h"
 
 static size_t
 heap(void)

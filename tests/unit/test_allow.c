@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "allow.h"
+#include "rules/allow.h"
 
 static bool
 holds(const struct allow *allow, const char *text)

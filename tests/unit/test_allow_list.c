@@ -22,7 +22,7 @@
 
 #include <cmocka.h>
 
-#include "allow-list.h"
+#include "rules/allow-list.h"
 
 static char path[] = "/tmp/test_allow_list.XXXXXX";
 

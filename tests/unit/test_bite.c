@@ -9,9 +9,9 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table_fixture.h"
 
-#include "bite.h"
-#include "table-bite.h"
-#include "table-health.h"
+#include "table/bite.h"
+#include "table/table-bite.h"
+#include "table/table-health.h"
 
 #define CLIENT "203.0.113.9"
 

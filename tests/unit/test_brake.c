@@ -3,7 +3,7 @@
  * just before is not given back, or when one host's fault stops another.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include "brake.h"
+#include "count/brake.h"
 #include "table_fixture.h"
 
 enum { MX1 = 11, MX2 = 12, POSTFIX = 21, OTHER = 22, ALICE = 31, BOB = 32 };

@@ -20,9 +20,9 @@
 #include <cmocka.h>
 #include <json.h>
 
-#include "command.h"
-#include "table-health.h"
-#include "object.h"
+#include "control/command.h"
+#include "table/table-health.h"
+#include "base/object.h"
 
 #define NOW_MS INT64_C(1795248545000)
 

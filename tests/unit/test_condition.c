@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "condition.h"
+#include "control/condition.h"
 
 #define NOW_MS INT64_C(1700000000000)
 

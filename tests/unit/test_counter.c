@@ -12,9 +12,9 @@
 #include <pthread.h>
 
 #include "count/counter.h"
-#include "object.h"
-#include "table-evidence.h"
-#include "table-health.h"
+#include "base/object.h"
+#include "table/table-evidence.h"
+#include "table/table-health.h"
 
 #define JAILS 8
 

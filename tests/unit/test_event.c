@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "event.h"
+#include "ledger/event.h"
 
 static const char printed_ban[] =
     "{\"event\":\"ban\",\"version\":1,\"source\":\"203.0.113.9\",\"jail\":\"mail\","

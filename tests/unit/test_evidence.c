@@ -10,7 +10,7 @@
 
 #include <pthread.h>
 
-#include "table-evidence.h"
+#include "table/table-evidence.h"
 
 #define PASSWORD "Tr0ub4dor&3"
 

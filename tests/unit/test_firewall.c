@@ -42,7 +42,7 @@
 
 #include <nftables/libnftables.h>
 
-#include "firewall.h"
+#include "kernel/firewall.h"
 
 #define HOUR_MS (3600 * INT64_C(1000))
 #define DAY_MS  (24 * HOUR_MS)

@@ -7,7 +7,7 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table_fixture.h"
 
-#include "gateway.h"
+#include "count/gateway.h"
 
 #define DAY_MS GATEWAY_DAY_MS
 

@@ -15,8 +15,8 @@
 
 #include <cmocka.h>
 
-#include "jail.h"
-#include "offence.h"
+#include "rules/jail.h"
+#include "line/offence.h"
 
 static void
 reads_times(void **state)

@@ -39,8 +39,8 @@
 #include <cmocka.h>
 #include <nftables/libnftables.h>
 
-#include "firewall.h"
-#include "keeper.h"
+#include "kernel/firewall.h"
+#include "kernel/keeper.h"
 
 #define HOUR_MS (3600 * INT64_C(1000))
 

@@ -20,7 +20,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#include "ledger.h"
+#include "ledger/ledger.h"
 
 #define NOW_MS INT64_C(1795248545000)
 

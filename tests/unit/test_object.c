@@ -15,7 +15,7 @@
 #include <cmocka.h>
 #include <json.h>
 
-#include "object.h"
+#include "base/object.h"
 
 static struct fjson_object *
 parse(const char *text)

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include <json.h>
 
-#include "offence.h"
+#include "line/offence.h"
 
 static struct fjson_object *fields;
 

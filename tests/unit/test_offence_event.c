@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "offence-event.h"
+#include "line/offence-event.h"
 
 #define HEAD "\"event\":\"auth_request_finished\",\"fields\":{"
 #define BASE HEAD "\"remote_ip\":\"203.0.113.9\",\"service\":\"imap\",\"session\":\"S\","

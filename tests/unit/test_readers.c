@@ -20,7 +20,7 @@
 
 #include <cmocka.h>
 
-#include "readers.h"
+#include "base/readers.h"
 
 #define WORKERS 4
 #define NUMBERS 64

@@ -39,9 +39,9 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#include "command.h"
-#include "ledger.h"
-#include "scribe.h"
+#include "control/command.h"
+#include "ledger/ledger.h"
+#include "control/scribe.h"
 
 #define MAX_BANS 2048
 #define LIMIT_MS 8000 /* what has not come to pass by then never will */

@@ -3,8 +3,8 @@
  * than its room.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include "backend.h"
-#include "session.h"
+#include "count/backend.h"
+#include "line/session.h"
 #include "table_fixture.h"
 
 static bool

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "source.h"
+#include "base/source.h"
 
 static struct source
 prefix(const char *text)

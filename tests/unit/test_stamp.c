@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "stamp.h"
+#include "line/stamp.h"
 
 #define NOON_MS INT64_C(1795262400000) /* 2026-11-21 12:00 UTC */
 #define SECOND  INT64_C(1000)

@@ -8,7 +8,7 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table_fixture.h"
 
-#include "siphash.h"
+#include "base/siphash.h"
 
 /* ---- the window ---- */
 

@@ -13,8 +13,8 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-#include "table-evidence.h"
-#include "table-layout.h"
+#include "table/table-evidence.h"
+#include "table/table-layout.h"
 #include "table_fixture.h"
 
 #define MOST    16

@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "table-layout.h"
+#include "table/table-layout.h"
 
 /* ---- the file as bytes ---- */
 

@@ -12,8 +12,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "table-evidence.h"
-#include "table-layout3.h"
+#include "table/table-evidence.h"
+#include "table/table-layout3.h"
 
 /* ---- writing one ---- */
 

@@ -10,8 +10,8 @@
 
 #include <fcntl.h>
 
-#include "table-layout.h"
-#include "table-lines.h"
+#include "table/table-layout.h"
+#include "table/table-lines.h"
 
 static struct fixture f;
 

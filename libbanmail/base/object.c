@@ -1,0 +1,81 @@
+/* object: libfastjson, held to what we accept.
+ *
+ * The library is lenient in ways that matter here: it clamps integers that are too large, lets NUL
+ * bytes into strings, and stops at a NUL byte as if the text ended there. So integers are bounded
+ * well inside 64 bits by the callers, strings must be printable ASCII over their whole length, and
+ * the parse must have consumed every byte.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "base/object.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include <json.h>
+
+#define OBJECT_DEPTH 4
+
+struct fjson_object *
+object_parse(const char *text, size_t length)
+{
+    if (length > INT_MAX)
+        return NULL;
+
+    struct fjson_tokener *tokener = fjson_tokener_new_ex(OBJECT_DEPTH);
+    if (tokener == NULL)
+        return NULL;
+    fjson_tokener_set_flags(tokener, FJSON_TOKENER_STRICT);
+    struct fjson_object *object = fjson_tokener_parse_ex(tokener, text, (int)length);
+    bool whole = object != NULL && (size_t)tokener->char_offset == length;
+    fjson_tokener_free(tokener);
+    if (whole && fjson_object_is_type(object, fjson_type_object))
+        return object;
+    fjson_object_put(object);
+    return NULL;
+}
+
+int
+object_text(struct fjson_object *object, const char *key, char *text, size_t size)
+{
+    struct fjson_object *member;
+    if (!fjson_object_object_get_ex(object, key, &member))
+        return -ENOENT;
+    if (!fjson_object_is_type(member, fjson_type_string))
+        return -EINVAL;
+
+    int length = fjson_object_get_string_len(member);
+    const char *bytes = fjson_object_get_string(member);
+    if (length < 1 || (size_t)length >= size)
+        return -EINVAL;
+    for (int i = 0; i < length; i++)
+        if (bytes[i] < ' ' || bytes[i] > '~')
+            return -EINVAL;
+    memcpy(text, bytes, (size_t)length);
+    text[length] = '\0';
+    return 0;
+}
+
+int
+object_integer(struct fjson_object *object, const char *key, int64_t least, int64_t most,
+               int64_t *value)
+{
+    struct fjson_object *member;
+    if (!fjson_object_object_get_ex(object, key, &member))
+        return -ENOENT;
+    if (!fjson_object_is_type(member, fjson_type_int))
+        return -EINVAL;
+
+    int64_t number = fjson_object_get_int64(member);
+    if (number < least || number > most)
+        return -EINVAL;
+    *value = number;
+    return 0;
+}
+
+bool
+object_is_null(struct fjson_object *object, const char *key)
+{
+    struct fjson_object *member;
+    return fjson_object_object_get_ex(object, key, &member) && member == NULL;
+}

@@ -1,0 +1,456 @@
+/* command: what banmailctl may ask for, and the answer.
+ *
+ * A request is read as strictly as if anybody had sent it: a member that we do not know refuses
+ * the whole request, because a newer banmailctl may mean by it a limit ("only this jail") that
+ * must not be passed over in silence. The answer repeats nothing of a request that is not
+ * printable ASCII, and quotation marks become ', so that it needs no escaping.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "control/command.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <json.h>
+
+#include "line/evidence.h"
+#include "base/object.h"
+#include "table/table-evidence.h"
+#include "table/table-health.h"
+
+/* The widest prefixes that a jail may count by are the widest that may be banned by hand: more
+ * than the largest block that one holder ever got (IPv4 /8) is a slip of the finger. */
+#define V4_BITS_LEAST 8
+#define V6_BITS_LEAST 16
+
+#define SECONDS_MAX   (INT64_C(100) * 366 * 24 * 3600) /* a hundred years */
+
+#define COMMANDS      "ban, unban, pause, resume, allowed, repair and forget"
+
+/* ---- answers ---- */
+
+static int answer_error(char *answer, int error, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static int
+answer_error(char *answer, int error, const char *format, ...)
+{
+    char text[COMMAND_SIZE - 64]; /* 64: what stands around it */
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    for (char *byte = text; *byte != '\0'; byte++) {
+        if (*byte == '"' || *byte == '\\')
+            *byte = '\'';
+        else if (*byte < ' ' || *byte > '~')
+            *byte = '?';
+    }
+    snprintf(answer, COMMAND_SIZE, "{\"done\":false,\"error\":\"%s\"}\n", text);
+    return error;
+}
+
+static int
+answer_done(char *answer, unsigned bans)
+{
+    snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":%u}\n", bans);
+    return (int)bans;
+}
+
+/* ---- requests ---- */
+
+struct request {
+    char command[16];
+    struct source source;
+    char source_text[SOURCE_TEXT_SIZE]; /* as we print it */
+    char jail[JAIL_NAME_SIZE];          /* "": all */
+    char user[EVIDENCE_USER_SIZE];
+    bool has_source;
+    bool forever;
+    int64_t seconds;
+};
+
+/* What a command may and must be given. */
+enum { TAKES_SOURCE = 1, TAKES_SECONDS = 2, TAKES_JAIL = 4, TAKES_USER = 8, NEEDS_SOURCE = 16 };
+
+/* Returns the first member that is none of ours, or NULL. */
+static const char *
+unknown_member(struct fjson_object *object)
+{
+    static const char *const known[] = {"command", "source", "seconds", "jail", "user"};
+    struct fjson_object_iterator at = fjson_object_iter_begin(object);
+    struct fjson_object_iterator end = fjson_object_iter_end(object);
+
+    for (; !fjson_object_iter_equal(&at, &end); fjson_object_iter_next(&at)) {
+        const char *name = fjson_object_iter_peek_name(&at);
+        bool found = false;
+        for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+            found = found || strcmp(name, known[i]) == 0;
+        if (!found)
+            return name;
+    }
+    return NULL;
+}
+
+static int
+read_source(struct fjson_object *object, struct request *request, char *answer)
+{
+    char text[SOURCE_TEXT_SIZE];
+    int result = object_text(object, "source", text, sizeof(text));
+    request->has_source = result != -ENOENT;
+    if (!request->has_source)
+        return 0;
+    if (result < 0)
+        return answer_error(answer, -EINVAL, "no source, or not an address nor ADDRESS/BITS");
+    if (source_parse_prefix(text, strlen(text), &request->source) < 0)
+        return answer_error(answer, -EINVAL, "'%s' is neither an address nor ADDRESS/BITS", text);
+    source_print(&request->source, request->source_text);
+    return 0;
+}
+
+static int
+read_request(struct fjson_object *object, struct request *request, char *answer)
+{
+    const char *unknown = unknown_member(object);
+    if (unknown != NULL)
+        return answer_error(answer, -EINVAL,
+                            "this rsyslogd's ombanmail does not know the member '%.32s'", unknown);
+    if (object_text(object, "command", request->command, sizeof(request->command)) < 0)
+        return answer_error(answer, -EINVAL, "no command; there are " COMMANDS);
+    if (object_text(object, "jail", request->jail, sizeof(request->jail)) == -EINVAL)
+        return answer_error(answer, -EINVAL, "jail is no name of a jail");
+    if (object_text(object, "user", request->user, sizeof(request->user)) == -EINVAL)
+        return answer_error(answer, -EINVAL, "user is no name as it is kept");
+    int result = read_source(object, request, answer);
+    if (result < 0)
+        return result;
+
+    result = object_integer(object, "seconds", 1, SECONDS_MAX, &request->seconds);
+    request->forever = result == -ENOENT;
+    if (result == -EINVAL)
+        return answer_error(answer, -EINVAL,
+                            "seconds is not a whole number from 1 to %lld (none: for ever)",
+                            (long long)SECONDS_MAX);
+    return 0;
+}
+
+/* A member that the command cannot heed is refused: it may have been meant as a limit. */
+static int
+check_members(const struct request *request, unsigned takes, char *answer)
+{
+    const struct {
+        unsigned flag;
+        bool is_given;
+        const char *name;
+    } members[] = {
+        {TAKES_SOURCE, request->has_source, "source"},
+        {TAKES_SECONDS, !request->forever, "seconds"},
+        {TAKES_JAIL, request->jail[0] != '\0', "jail"},
+        {TAKES_USER, request->user[0] != '\0', "user"},
+    };
+    for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+        if (members[i].is_given && !(takes & members[i].flag))
+            return answer_error(answer, -EINVAL, "%s takes no %s", request->command,
+                                members[i].name);
+    if ((takes & NEEDS_SOURCE) && !request->has_source)
+        return answer_error(answer, -EINVAL, "no source, or not an address nor ADDRESS/BITS");
+    return 0;
+}
+
+/* Why this source may not be banned goes into the answer. */
+static int
+refuse_ban(const struct command_context *context, const struct request *request, char *answer)
+{
+    const struct source *source = &request->source;
+    unsigned least = source_is_v4(source) ? V4_BITS_LEAST : V6_BITS_LEAST;
+    if (source_bits(source) < least)
+        return answer_error(answer, -EINVAL, "%s is too wide: /%u is the widest that can be banned",
+                            request->source_text, least);
+    if (!source_is_client(source))
+        return answer_error(answer, -EINVAL, "%s is no client's address", request->source_text);
+
+    struct source entry;
+    char text[SOURCE_TEXT_SIZE];
+    if (context->allow != NULL && allow_match(context->allow, source, &entry))
+        return answer_error(answer, -EPERM,
+                            "%s is allow-listed by %s: take that out of ignoreip first",
+                            request->source_text, source_print(&entry, text));
+    if (context->allow != NULL && allow_overlaps(context->allow, source))
+        return answer_error(answer, -EPERM,
+                            "within %s there are addresses that are allow-listed or our own: ban "
+                            "smaller prefixes beside them",
+                            request->source_text);
+    return 0;
+}
+
+static int
+run_ban(const struct command_context *context, const struct request *request, char *answer)
+{
+    int result = refuse_ban(context, request, answer);
+    unsigned users;
+    if (result < 0)
+        return result;
+
+    const struct ban ban = {
+        .source = request->source,
+        .jail = TABLE_JAIL_MANUAL,
+        .origin = BAN_BY_HAND,
+        .first_ms = context->now_ms,
+        .since_ms = context->now_ms,
+        .until_ms = request->forever ? TABLE_FOREVER_MS : context->now_ms + request->seconds * 1000,
+    };
+    result = table_ban(context->table, &ban, context->now_ms);
+    if (result == -ENOSPC)
+        return answer_error(answer, result,
+                            "the table is full of bans: raise maxBans, or unban some first");
+    if (result < 0)
+        return answer_error(answer, result, "%s cannot be banned: %s", request->source_text,
+                            strerror(-result));
+    if (context->gateways != NULL &&
+        gateway_find(context->gateways, &request->source, context->now_ms, &users) != GATEWAY_NONE)
+        snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":1,\"users\":%u}\n", users);
+    else
+        answer_done(answer, 1);
+    return 1;
+}
+
+static int
+run_unban(const struct command_context *context, const struct request *request, char *answer)
+{
+    struct jail jail;
+    unsigned index = 0;
+    if (request->jail[0] == '\0')
+        return answer_done(answer, table_unban(context->table, &request->source, context->caller,
+                                               context->now_ms));
+    while (index < TABLE_JAILS_MAX && !(table_read_jail(context->table, index, &jail) &&
+                                        strcmp(jail.name, request->jail) == 0))
+        index++;
+    if (index == TABLE_JAILS_MAX)
+        return answer_error(answer, -EINVAL, "there is no jail '%s'", request->jail);
+    return answer_done(answer, table_unban_jail(context->table, &request->source, index,
+                                                context->caller, context->now_ms));
+}
+
+/* One change that the keeper has to hear of. */
+static int
+run_pause(const struct command_context *context, const struct request *request, char *answer)
+{
+    table_pause(context->table,
+                request->forever ? TABLE_FOREVER_MS : context->now_ms + request->seconds * 1000);
+    return answer_done(answer, 1);
+}
+
+static int
+run_resume(const struct command_context *context, const struct request *request, char *answer)
+{
+    struct table_health health;
+    (void)request;
+    table_read_health(context->table, context->now_ms, &health);
+    if (health.paused_until_ms == 0)
+        return answer_done(answer, 0);
+    table_pause(context->table, 0);
+    return answer_done(answer, 1);
+}
+
+/* Whether one jail alone allows it. */
+static bool
+is_allowed_in(const struct command_context *context, unsigned index, const struct source *source,
+              struct source *entry, struct jail *jail)
+{
+    return context->is_allowed_in_jail != NULL && table_read_jail(context->table, index, jail) &&
+           context->is_allowed_in_jail(index, source, entry);
+}
+
+/* The entry of the allow list that holds the source, or null. */
+static int
+run_allowed(const struct command_context *context, const struct request *request, char *answer)
+{
+    char text[SOURCE_TEXT_SIZE];
+    struct source entry;
+    struct jail jail;
+    unsigned index = 0;
+    if (context->allow != NULL && allow_match(context->allow, &request->source, &entry))
+        snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":0,\"entry\":\"%s\"}\n",
+                 source_print(&entry, text));
+    else {
+        while (index < TABLE_JAILS_MAX &&
+               !is_allowed_in(context, index, &request->source, &entry, &jail))
+            index++;
+        if (index < TABLE_JAILS_MAX)
+            snprintf(answer, COMMAND_SIZE,
+                     "{\"done\":true,\"bans\":0,\"entry\":\"%s\",\"jail\":\"%s\"}\n",
+                     source_print(&entry, text), jail.name);
+        else
+            snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":0,\"entry\":null}\n");
+    }
+    return 0;
+}
+
+/* Answers how much was erased; changes no ban. */
+static int
+run_forget(const struct command_context *context, const struct request *request, char *answer)
+{
+    const struct source *source = request->has_source ? &request->source : NULL;
+    const char *user = request->user[0] != '\0' ? request->user : NULL;
+    if (source == NULL && user == NULL)
+        return answer_error(answer, -EINVAL, "forget needs a source or a user");
+    unsigned lines = table_forget_evidence(context->table, source, user);
+    int rows = context->forget != NULL ? context->forget(context->closure, source, user) : 0;
+    if (rows < 0)
+        return answer_error(answer, rows,
+                            "%u lines are erased from memory, but the ledger could not be "
+                            "changed; see banmailctl status, and try again",
+                            lines);
+    snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":0,\"erased\":%u}\n",
+             lines + (unsigned)rows);
+    return 0;
+}
+
+/* At least one changed, so that the keeper is woken. */
+static int
+run_repair(const struct command_context *context, const struct request *request, char *answer)
+{
+    (void)request;
+    table_want_rebuild(context->table);
+    return answer_done(answer, (unsigned)table_want_all(context->table) + 1);
+}
+
+static const struct {
+    const char *name;
+    unsigned takes;
+    int (*run)(const struct command_context *context, const struct request *request, char *answer);
+} commands[] = {
+    {"ban", TAKES_SOURCE | TAKES_SECONDS | NEEDS_SOURCE, run_ban},
+    {"unban", TAKES_SOURCE | TAKES_JAIL | NEEDS_SOURCE, run_unban},
+    {"pause", TAKES_SECONDS, run_pause},
+    {"resume", 0, run_resume},
+    {"allowed", TAKES_SOURCE | NEEDS_SOURCE, run_allowed},
+    {"repair", 0, run_repair},
+    {"forget", TAKES_SOURCE | TAKES_USER, run_forget},
+};
+
+int
+command_run(const struct command_context *context, const char *request, size_t length, char *answer)
+{
+    if (length > COMMAND_SIZE)
+        return answer_error(answer, -EMSGSIZE, "a request has at most %d bytes", COMMAND_SIZE);
+    struct fjson_object *object = object_parse(request, length);
+    if (object == NULL)
+        return answer_error(answer, -EINVAL, "a request is one object of JSON on one line");
+
+    struct request parsed = {0};
+    int result = read_request(object, &parsed, answer);
+    fjson_object_put(object);
+    if (result < 0)
+        return result;
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(parsed.command, commands[i].name) != 0)
+            continue;
+        result = check_members(&parsed, commands[i].takes, answer);
+        return result < 0 ? result : commands[i].run(context, &parsed, answer);
+    }
+    return answer_error(answer, -EINVAL, "'%s' is no command; there are " COMMANDS, parsed.command);
+}
+
+/* ---- banmailctl's end ---- */
+
+static int64_t
+monotonic_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Connecting waits where the queue of a busy scribe is full: that is bounded by SO_SNDTIMEO. */
+static int
+connect_to(const char *socket_path, int timeout_ms)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const struct timeval timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    if (strlen(socket_path) >= sizeof(address.sun_path))
+        return -ENAMETOOLONG;
+    strcpy(address.sun_path, socket_path);
+
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)) < 0 ||
+        connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0) {
+        int error = errno;
+        close(fd);
+        return error == EAGAIN ? -ETIMEDOUT : -error;
+    }
+    return fd;
+}
+
+/* Sends all of it, with a newline. That the other end hung up is no reason to stop: it may have
+ * answered a refusal first. */
+static int
+send_line(int fd, const char *request)
+{
+    char line[COMMAND_SIZE];
+    size_t length = strcspn(request, "\n");
+    if (length + 1 > sizeof(line))
+        return -EMSGSIZE;
+    memcpy(line, request, length);
+    line[length++] = '\n';
+
+    for (size_t sent = 0; sent < length;) {
+        ssize_t n = send(fd, line + sent, length - sent, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && (errno == EPIPE || errno == ECONNRESET))
+            return 0;
+        if (n < 0)
+            return errno == EAGAIN ? -ETIMEDOUT : -errno;
+        sent += (size_t)n;
+    }
+    return 0;
+}
+
+static int
+receive_line(int fd, char answer[COMMAND_SIZE], int64_t deadline_ms)
+{
+    size_t used = 0;
+    while (used < COMMAND_SIZE - 1) {
+        int64_t left_ms = deadline_ms - monotonic_ms();
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        if (left_ms < 0)
+            return -ETIMEDOUT;
+        if (poll(&ready, 1, (int)left_ms) <= 0)
+            continue; /* the deadline decides, also after a signal */
+        ssize_t n = recv(fd, answer + used, COMMAND_SIZE - 1 - used, MSG_DONTWAIT);
+        if (n < 0 && (errno == EINTR || errno == EAGAIN))
+            continue;
+        if (n <= 0)
+            return n < 0 ? -errno : -EPROTO;
+        used += (size_t)n;
+        answer[used] = '\0';
+        if (memchr(answer, '\n', used) != NULL)
+            return 0;
+    }
+    return -EPROTO;
+}
+
+int
+command_send(const char *socket_path, const char *request, char answer[COMMAND_SIZE],
+             int timeout_ms)
+{
+    int64_t deadline_ms = monotonic_ms() + timeout_ms;
+    int fd = connect_to(socket_path, timeout_ms);
+    if (fd < 0)
+        return fd;
+    int result = send_line(fd, request);
+    if (result == 0)
+        result = receive_line(fd, answer, deadline_ms);
+    close(fd);
+    return result;
+}

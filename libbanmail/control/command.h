@@ -1,0 +1,59 @@
+/* command: what banmailctl may ask for, and the answer; one line of JSON each way.
+ *
+ *   {"command":"ban","source":"203.0.113.9","seconds":3600}   (no seconds: for ever)
+ *   {"command":"unban","source":"203.0.113.9"}
+ *   {"command":"unban","source":"203.0.113.9","jail":"mail"}
+ *   {"command":"pause","seconds":600}    {"command":"resume"}
+ *   {"command":"allowed","source":"203.0.113.9"}
+ *   → {"done":true,"bans":0,"entry":"203.0.113.0/24"}    or null; with "jail" when only that has it
+ *   {"command":"forget","source":"203.0.113.9"}   → {"done":true,"bans":0,"erased":17}
+ *   {"command":"forget","user":"anna@example.org"}
+ *   {"command":"repair"}    the kernel's sets are made anew
+ *   → {"done":true,"bans":1}    → {"done":false,"error":"…"}
+ *   → {"done":true,"bans":1,"users":7}    it is banned, but is a gateway (users 0: a network's)
+ *
+ * While rsyslogd runs they go over a Unix stream socket to the scribe; while it does not,
+ * banmailctl calls command_run itself on the table that it has locked.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAIL_COMMAND_H
+#define BANMAIL_COMMAND_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "rules/allow.h"
+#include "count/gateway.h"
+#include "table/table.h"
+
+#define COMMAND_SIZE        1024 /* bytes of a request or an answer at most, with its newline */
+#define COMMAND_SOCKET_NAME "command.sock" /* beside the table */
+
+struct command_context {
+    struct table *table;
+    const struct allow *allow; /* an allow-listed source is refused to be banned; may be NULL */
+    /* Whether a jail, by its index, has allow-listed it beside that; may be NULL. */
+    bool (*is_allowed_in_jail)(unsigned jail, const struct source *source, struct source *entry);
+    struct gateways *gateways; /* to ban one is warned of; may be NULL */
+    uid_t caller;
+    int64_t now_ms;
+    /* Erases from the ledger, see ledger_forget; may be NULL. */
+    int (*forget)(void *closure, const struct source *source, const char *user);
+    void *closure;
+};
+
+/* Runs one request (a line, newline optional) and writes the answer with newline and NUL into
+ * answer[COMMAND_SIZE]. Returns the number of bans changed (1 also
+ * for a pause or its end), or a negative errno (the answer then
+ * says what was wrong). Whoever calls it wakes the keeper and the scribe. Any thread. */
+int command_run(const struct command_context *context, const char *request, size_t length,
+                char *answer);
+
+/* banmailctl's end: connects to the socket, sends the request, waits at most timeout_ms for the
+ * answer line. Returns 0, -ENOENT or -ECONNREFUSED when nobody listens, -ETIMEDOUT, -EACCES,
+ * another negative errno. */
+int command_send(const char *socket_path, const char *request, char answer[COMMAND_SIZE],
+                 int timeout_ms);
+
+#endif

@@ -1,0 +1,797 @@
+/* scribe: one loop over poll(2), which serves who connects and writes what is unrecorded.
+ *
+ * The disk may hang while the process wants to end. So the thread marks when it is at the disk;
+ * scribe_stop, when it has waited long enough, takes the mark away, and the thread finds that out
+ * when the disk returns, and ends without touching a table that may be gone.
+ *
+ * A ledger that is begun anew (moved aside as damaged, removed by hand, first run) gets all bans of
+ * the table once, not only those that are unrecorded: else a reboot would forget the live ones.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "control/scribe.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control/command.h"
+#include "ledger/ledger.h"
+#include "table/table-evidence.h"
+#include "table/table-health.h"
+
+#define BATCH            256 /* rows in one transaction at most */
+#define LINES_MOST       16  /* kept of one ban */
+#define CLIENTS_MAX      16  /* at once; the others wait in the socket's queue */
+#define CLIENT_IDLE_MS   5000
+#define QUEUE_LENGTH     128
+#define PAUSE_MS         250  /* from one transaction to the next, so that bans gather */
+#define LOOK_MS          1000 /* nobody wakes us when a ban runs out */
+#define BACKOFF_FIRST_MS 1000
+#define BACKOFF_LAST_MS  60000
+#define STOP_PATIENCE_MS 2000
+#define STOP_WRITING_MS  1500 /* of which for writing a backlog */
+#define PRUNE_MS         3600000
+#define PRUNE_FIRST_MS   10000 /* after the start */
+
+enum mark { MARK_FREE, MARK_AT_DISK, MARK_ABANDONED };
+
+struct client {
+    int fd; /* -1: nobody */
+    uid_t user;
+    int64_t leave_ms; /* hung up when it has not asked by then */
+    size_t used;
+    char request[COMMAND_SIZE];
+};
+
+/* What goes to the ledger, with all that is needed there, so that the table is not. */
+struct batch {
+    struct ban bans[BATCH];
+    size_t count;
+    bool is_unrecorded; /* else they are on their way into a new ledger */
+    struct jail jails[TABLE_JAILS_MAX];
+    struct ledger_line lines[BATCH * LINES_MOST];
+    size_t line_count;
+};
+
+struct scribe {
+    struct scribe_options options;
+    char *ledger_path, *socket_path; /* of the options, our own copies */
+    pthread_t thread;
+    int wake_event, ended_event;
+    atomic_bool woken, stopping;
+    atomic_int mark; /* enum mark */
+    atomic_uint_least64_t written, errors, commands;
+    /* what follows is the thread's own */
+    int listen_socket;
+    struct client clients[CLIENTS_MAX];
+    struct ledger *ledger;   /* NULL: to be opened */
+    uint32_t copied, slots;  /* of the table's slots, how many the new ledger has, of how many */
+    int said;                /* the error that was said, 0: none */
+    int64_t backoff_ms;      /* 0: the last attempt went well */
+    int64_t look_ms;         /* when to look at the table again */
+    int64_t not_before_ms;   /* and when at the earliest, woken or not */
+    int64_t accept_after_ms; /* no descriptors are left: do not spin */
+    int64_t prune_ms;        /* when to look for what is too old */
+    char trouble[sizeof(((struct table_status *)NULL)->trouble)]; /* as the ledger has it */
+    struct batch batch;
+};
+
+static int64_t
+clock_ms(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void
+hang_up(struct client *client)
+{
+    close(client->fd);
+    client->fd = -1;
+}
+
+static void
+free_scribe(struct scribe *scribe)
+{
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        if (scribe->clients[i].fd >= 0)
+            hang_up(&scribe->clients[i]);
+    if (scribe->wake_event >= 0)
+        close(scribe->wake_event);
+    if (scribe->ended_event >= 0)
+        close(scribe->ended_event);
+    if (scribe->listen_socket >= 0)
+        close(scribe->listen_socket);
+    free(scribe->ledger_path);
+    free(scribe->socket_path);
+    free(scribe);
+}
+
+/* ---- batches ---- */
+
+static void
+read_jails(const struct table *table, struct batch *batch)
+{
+    for (unsigned i = 0; i < TABLE_JAILS_MAX; i++)
+        if (!table_read_jail(table, i, &batch->jails[i]))
+            batch->jails[i] = (struct jail){.name = "unknown"};
+    strcpy(batch->jails[TABLE_JAIL_MANUAL].name, LEDGER_JAIL_MANUAL);
+}
+
+static const struct jail *
+jail_of(void *context, unsigned jail)
+{
+    const struct batch *batch = context;
+    return &batch->jails[jail < TABLE_JAILS_MAX ? jail : TABLE_JAIL_MANUAL];
+}
+
+/* The lines of the batch's bans, of each the newest; the oldest of them first, as the ledger sorts
+ * them: what is appended costs SQLite least. */
+static void
+gather_lines(const struct table *table, struct batch *batch)
+{
+    struct evidence lines[LINES_MOST];
+
+    batch->line_count = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct ban *ban = &batch->bans[i];
+        for (size_t left = table_find_evidence(table, ban, lines, LINES_MOST); left > 0; left--)
+            batch->lines[batch->line_count++] =
+                (struct ledger_line){ban->table_id, ban->id, lines[left - 1]};
+    }
+}
+
+static void
+take_unrecorded(struct table *table, struct batch *batch)
+{
+    batch->is_unrecorded = true;
+    batch->count = table_take_unrecorded(table, batch->bans, BATCH);
+    if (batch->count == 0)
+        return;
+    read_jails(table, batch);
+    gather_lines(table, batch);
+}
+
+/* Up to a batch of the table's bans from slot `from` on. Returns the slot to go on with. */
+static uint32_t
+take_slots(const struct table *table, struct batch *batch, uint32_t from, uint32_t slots)
+{
+    batch->is_unrecorded = false;
+    batch->count = 0;
+    for (; from < slots && batch->count < BATCH; from++)
+        if (table_read_ban(table, from, &batch->bans[batch->count]))
+            batch->count++;
+    read_jails(table, batch);
+    gather_lines(table, batch);
+    return from;
+}
+
+int
+scribe_pass(struct ledger *ledger, struct table *table)
+{
+    struct batch *batch = malloc(sizeof(*batch));
+    int result = batch == NULL ? -ENOMEM : 0;
+    while (result == 0) {
+        take_unrecorded(table, batch);
+        if (batch->count == 0)
+            break;
+        result = ledger_write(ledger, batch->bans, batch->count, jail_of, batch, batch->lines,
+                              batch->line_count);
+        table_recorded(table, batch->bans, batch->count, result == 0);
+    }
+    free(batch);
+    return result;
+}
+
+/* ---- restoring ---- */
+
+struct restoring {
+    struct table *table;
+    int64_t now_ms;
+    int restored, refused;
+};
+
+static int
+find_jail(struct table *table, const char *name)
+{
+    struct jail jail;
+    if (strcmp(name, LEDGER_JAIL_MANUAL) == 0)
+        return TABLE_JAIL_MANUAL;
+    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
+        if (table_read_jail(table, i, &jail) && strcmp(jail.name, name) == 0)
+            return (int)i;
+
+    jail_defaults(&jail);
+    jail.classes = 0;
+    snprintf(jail.name, sizeof(jail.name), "%s", name);
+    return table_jail(table, &jail);
+}
+
+static bool
+restore_ban(void *context, const struct ledger_row *row)
+{
+    struct restoring *restoring = context;
+    struct ban ban = row->ban;
+    int jail = find_jail(restoring->table, row->jail);
+    ban.jail = jail < 0 ? TABLE_JAIL_MANUAL : (uint8_t)jail;
+    if (table_ban(restoring->table, &ban, restoring->now_ms) == 0)
+        restoring->restored++;
+    else
+        restoring->refused++;
+    return true;
+}
+
+int
+scribe_restore(struct table *table, const char *ledger_path, int64_t now_ms,
+               const struct report *report, bool *first_run)
+{
+    struct restoring restoring = {.table = table, .now_ms = now_ms};
+    struct ledger *ledger = NULL;
+    *first_run = access(ledger_path, F_OK) < 0 && errno == ENOENT;
+
+    int result = ledger_open(ledger_path, false, report, &ledger, NULL);
+    if (result == 0)
+        result = ledger_live(ledger, now_ms, restore_ban, &restoring);
+    if (result >= 0)
+        result = ledger_expire(ledger, now_ms);
+    ledger_close(ledger);
+
+    if (restoring.refused > 0)
+        report_say(report, LOG_WARNING,
+                   "%d bans of the ledger found no room in the table: raise maxBans",
+                   restoring.refused);
+    if (restoring.restored > 0)
+        report_say(report, LOG_INFO, "%d bans came back from the ledger", restoring.restored);
+    if (result < 0)
+        report_say(report, LOG_ERR, "earlier bans cannot be read from the ledger %s: %s",
+                   ledger_path, ledger_error(result));
+    return result < 0 ? result : restoring.restored;
+}
+
+/* ---- writing ---- */
+
+static void
+enter_disk(struct scribe *scribe)
+{
+    atomic_store(&scribe->mark, MARK_AT_DISK);
+}
+
+/* Left behind: the table may be gone, and what is here is nobody else's any more. */
+static void
+end_alone(struct scribe *scribe)
+{
+    ledger_close(scribe->ledger);
+    free_scribe(scribe);
+    pthread_exit(NULL);
+}
+
+static void
+leave_disk(struct scribe *scribe)
+{
+    int expected = MARK_AT_DISK;
+    if (!atomic_compare_exchange_strong(&scribe->mark, &expected, MARK_FREE))
+        end_alone(scribe);
+}
+
+static void
+close_ledger(struct scribe *scribe)
+{
+    enter_disk(scribe);
+    ledger_close(scribe->ledger);
+    scribe->ledger = NULL;
+    leave_disk(scribe);
+}
+
+static int
+open_ledger(struct scribe *scribe)
+{
+    bool is_new = false;
+    enter_disk(scribe);
+    int result = ledger_open(scribe->options.ledger_path, false, scribe->options.report,
+                             &scribe->ledger, &is_new);
+    leave_disk(scribe);
+    if (result == 0 && is_new) {
+        struct table_status status;
+        table_read_status(scribe->options.table, &status);
+        scribe->copied = 0;
+        scribe->slots = status.max_bans;
+    }
+    return result;
+}
+
+/* Returns how many rows were written (0: there was nothing), or a negative errno. */
+static int
+write_batch(struct scribe *scribe)
+{
+    struct batch *batch = &scribe->batch;
+    struct table *table = scribe->options.table;
+    uint32_t copied = scribe->copied;
+
+    int result = scribe->ledger == NULL ? open_ledger(scribe) : 0;
+    if (result < 0)
+        return result;
+    batch->count = 0;
+    if (scribe->copied < scribe->slots)
+        copied = take_slots(table, batch, scribe->copied, scribe->slots);
+    if (batch->count == 0)
+        take_unrecorded(table, batch);
+    if (batch->count > 0) {
+        enter_disk(scribe);
+        result = ledger_write(scribe->ledger, batch->bans, batch->count, jail_of, batch,
+                              batch->lines, batch->line_count);
+        leave_disk(scribe);
+    }
+    if (batch->is_unrecorded && batch->count > 0)
+        table_recorded(table, batch->bans, batch->count, result == 0);
+    if (result < 0)
+        return result;
+    scribe->copied = copied;
+    atomic_fetch_add(&scribe->written, batch->count);
+    return (int)batch->count;
+}
+
+/* What the keeper has to complain about becomes history too. */
+static int
+write_trouble(struct scribe *scribe)
+{
+    struct table_status status;
+    table_read_status(scribe->options.table, &status);
+    if (strcmp(status.trouble, scribe->trouble) == 0)
+        return 0;
+    enter_disk(scribe);
+    int result = ledger_trouble(scribe->ledger, status.trouble, clock_ms(CLOCK_REALTIME));
+    leave_disk(scribe);
+    if (result == 0)
+        memcpy(scribe->trouble, status.trouble, sizeof(scribe->trouble));
+    return result;
+}
+
+/* A little at a time, so that nobody waits for it. */
+static int
+prune_what_is_due(struct scribe *scribe)
+{
+    const struct scribe_options *options = &scribe->options;
+    int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+    if (options->retention_s <= 0 || now_ms < scribe->prune_ms)
+        return 0;
+    enter_disk(scribe);
+    int pruned =
+        ledger_prune(scribe->ledger, clock_ms(CLOCK_REALTIME) - options->retention_s * 1000,
+                     options->ledger_size);
+    leave_disk(scribe);
+    if (pruned == 0)
+        scribe->prune_ms = now_ms + PRUNE_MS;
+    return pruned < 0 ? pruned : 0;
+}
+
+static void
+wrote(struct scribe *scribe, bool more, int64_t now_ms)
+{
+    table_set_ledger_error(scribe->options.table, 0);
+    if (scribe->said != 0)
+        report_say(scribe->options.report, LOG_INFO, "the ledger %s is written again",
+                   scribe->options.ledger_path);
+    scribe->said = 0;
+    scribe->backoff_ms = 0;
+    scribe->not_before_ms = more ? now_ms : now_ms + PAUSE_MS;
+    scribe->look_ms = more ? now_ms : now_ms + LOOK_MS;
+}
+
+static void
+could_not_write(struct scribe *scribe, int error, int64_t now_ms)
+{
+    close_ledger(scribe);
+    table_set_ledger_error(scribe->options.table, error);
+    atomic_fetch_add(&scribe->errors, 1);
+    if (scribe->said != error)
+        report_say(scribe->options.report, LOG_ERR,
+                   "the ledger %s cannot be written: %s; bans are enforced all the same, and "
+                   "written down when it is possible again",
+                   scribe->options.ledger_path, ledger_error(error));
+    scribe->said = error;
+    scribe->backoff_ms = scribe->backoff_ms == 0 ? BACKOFF_FIRST_MS : 2 * scribe->backoff_ms;
+    if (scribe->backoff_ms > BACKOFF_LAST_MS)
+        scribe->backoff_ms = BACKOFF_LAST_MS;
+    scribe->not_before_ms = scribe->look_ms = now_ms + scribe->backoff_ms;
+}
+
+static void
+write_what_is_due(struct scribe *scribe)
+{
+    if (clock_ms(CLOCK_MONOTONIC) < scribe->look_ms)
+        return;
+    atomic_exchange(&scribe->woken, false);
+    int rows = write_batch(scribe);
+    int result = rows < 0 ? rows : write_trouble(scribe);
+    if (result == 0)
+        result = prune_what_is_due(scribe);
+    rows = result < 0 ? result : rows;
+    int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+    if (rows < 0)
+        could_not_write(scribe, rows, now_ms);
+    else
+        wrote(scribe, rows == BATCH || scribe->copied < scribe->slots, now_ms);
+}
+
+static void
+look_soon(struct scribe *scribe)
+{
+    if (scribe->look_ms > scribe->not_before_ms)
+        scribe->look_ms = scribe->not_before_ms;
+}
+
+/* ---- clients ---- */
+
+/* The answer is smaller than any socket's buffer: nobody waits here for a client. */
+static void
+answer(struct client *client, const char *text)
+{
+    send(client->fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
+    hang_up(client);
+}
+
+static int
+forget(void *closure, const struct source *source, const char *user)
+{
+    struct scribe *scribe = closure;
+    int result = scribe->ledger == NULL ? open_ledger(scribe) : 0;
+    if (result < 0)
+        return result;
+    enter_disk(scribe);
+    result = ledger_forget(scribe->ledger, source, user);
+    leave_disk(scribe);
+    if (result < 0)
+        close_ledger(scribe);
+    return result;
+}
+
+static void
+run_command(struct scribe *scribe, struct client *client, size_t length)
+{
+    const struct scribe_options *options = &scribe->options;
+    const struct command_context context = {
+        .table = options->table,
+        .allow = options->allow != NULL ? options->allow() : NULL,
+        .is_allowed_in_jail = options->is_allowed_in_jail,
+        .gateways = options->gateways,
+        .caller = client->user,
+        .now_ms = clock_ms(CLOCK_REALTIME),
+        .forget = forget,
+        .closure = scribe,
+    };
+    char text[COMMAND_SIZE];
+    int changed = command_run(&context, client->request, length, text);
+    atomic_fetch_add(&scribe->commands, 1);
+    if (changed > 0) {
+        if (options->keeper != NULL)
+            keeper_wake(options->keeper);
+        look_soon(scribe);
+    }
+    answer(client, text);
+}
+
+static void
+hear(struct scribe *scribe, struct client *client)
+{
+    ssize_t n = recv(client->fd, client->request + client->used,
+                     sizeof(client->request) - client->used, MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n <= 0) {
+        hang_up(client); /* half a line is no command */
+        return;
+    }
+    client->used += (size_t)n;
+    const char *newline = memchr(client->request, '\n', client->used);
+    if (newline != NULL)
+        run_command(scribe, client, (size_t)(newline - client->request));
+    else if (client->used == sizeof(client->request))
+        answer(client, "{\"done\":false,\"error\":\"the request is too long\"}\n");
+}
+
+#define GROUPS_MOST 1024
+
+/* By the kernel's word about the process at the other end, not by its own. */
+static bool
+is_in_group(int fd, const struct ucred *peer, gid_t group)
+{
+    gid_t groups[GROUPS_MOST];
+    socklen_t size = sizeof(groups);
+    if (group == 0 || group == (gid_t)-1)
+        return false;
+    if (peer->gid == group)
+        return true;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0)
+        return false;
+    for (size_t i = 0; i < size / sizeof(groups[0]); i++)
+        if (groups[i] == group)
+            return true;
+    return false;
+}
+
+static void
+admit(const struct scribe *scribe, struct client *client, int64_t now_ms)
+{
+    struct ucred peer;
+    socklen_t size = sizeof(peer);
+    client->used = 0;
+    client->leave_ms = now_ms + CLIENT_IDLE_MS;
+    if (getsockopt(client->fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) {
+        hang_up(client);
+        return;
+    }
+    client->user = peer.uid;
+    if (peer.uid != 0 && peer.uid != geteuid() &&
+        !is_in_group(client->fd, &peer, scribe->options.command_group)) {
+        char text[COMMAND_SIZE];
+        snprintf(text, sizeof(text),
+                 "{\"done\":false,\"error\":\"user id %lu may not command: root may, user id %lu, "
+                 "which rsyslogd runs as, and the members of commandGroup\"}\n",
+                 (unsigned long)peer.uid, (unsigned long)geteuid());
+        answer(client, text);
+    }
+}
+
+static struct client *
+free_client(struct scribe *scribe)
+{
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        if (scribe->clients[i].fd < 0)
+            return &scribe->clients[i];
+    return NULL;
+}
+
+static void
+accept_clients(struct scribe *scribe, int64_t now_ms)
+{
+    struct client *client;
+    while ((client = free_client(scribe)) != NULL) {
+        client->fd = accept4(scribe->listen_socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (client->fd >= 0) {
+            admit(scribe, client, now_ms);
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            if (errno != EAGAIN)
+                scribe->accept_after_ms = now_ms + LOOK_MS;
+            return;
+        }
+    }
+}
+
+/* ---- the thread ---- */
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Sleeps until somebody wants something or something is due. */
+static void
+wait_for_work(struct scribe *scribe, struct pollfd events[2 + CLIENTS_MAX])
+{
+    int64_t now_ms = clock_ms(CLOCK_MONOTONIC), until_ms = scribe->look_ms;
+    bool accepting = now_ms >= scribe->accept_after_ms && free_client(scribe) != NULL;
+    events[0] = (struct pollfd){.fd = scribe->wake_event, .events = POLLIN};
+    events[1] = (struct pollfd){.fd = accepting ? scribe->listen_socket : -1, .events = POLLIN};
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        const struct client *client = &scribe->clients[i];
+        events[2 + i] = (struct pollfd){.fd = client->fd, .events = POLLIN};
+        if (client->fd >= 0)
+            until_ms = earlier(until_ms, client->leave_ms);
+    }
+    int64_t wait_ms = until_ms > now_ms ? until_ms - now_ms : 0;
+    if (poll(events, 2 + CLIENTS_MAX, (int)earlier(wait_ms, LOOK_MS)) <= 0)
+        for (size_t i = 0; i < 2 + CLIENTS_MAX; i++)
+            events[i].revents = 0;
+}
+
+static void
+serve_clients(struct scribe *scribe, const struct pollfd *events)
+{
+    int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+    for (size_t i = 0; i < CLIENTS_MAX; i++) {
+        struct client *client = &scribe->clients[i];
+        if (client->fd >= 0 && events[2 + i].revents != 0)
+            hear(scribe, client);
+        if (client->fd >= 0 && now_ms >= client->leave_ms)
+            hang_up(client);
+    }
+    if (events[1].revents != 0)
+        accept_clients(scribe, now_ms);
+}
+
+/* A waker changed the table before it set `woken`, which is cleared before the table is looked at:
+ * so a change is either seen by that look or writes to the eventfd again. Until then nobody needs
+ * to write: under attack each ban would wake the thread only to make it wait on. */
+static void
+take_wake(struct scribe *scribe)
+{
+    eventfd_t count;
+    eventfd_read(scribe->wake_event, &count);
+    look_soon(scribe);
+}
+
+static void
+write_the_rest(struct scribe *scribe)
+{
+    int64_t until_ms = clock_ms(CLOCK_MONOTONIC) + STOP_WRITING_MS;
+    int rows;
+    do
+        rows = write_batch(scribe);
+    while ((rows > 0 || scribe->copied < scribe->slots) && rows >= 0 &&
+           clock_ms(CLOCK_MONOTONIC) < until_ms);
+    if (rows < 0)
+        could_not_write(scribe, rows, until_ms);
+    close_ledger(scribe);
+}
+
+static void *
+scribe_thread(void *argument)
+{
+    struct scribe *scribe = argument;
+    struct pollfd events[2 + CLIENTS_MAX];
+    pthread_setname_np(pthread_self(), "banmail-scribe");
+    while (!atomic_load(&scribe->stopping)) {
+        wait_for_work(scribe, events);
+        if (events[0].revents != 0)
+            take_wake(scribe);
+        serve_clients(scribe, events);
+        if (scribe->options.look != NULL)
+            scribe->options.look();
+        table_sample(scribe->options.table, clock_ms(CLOCK_REALTIME) / 1000);
+        write_what_is_due(scribe);
+    }
+    write_the_rest(scribe);
+    eventfd_write(scribe->ended_event, 1);
+    return NULL;
+}
+
+/* ---- from the main thread ---- */
+
+/* Nobody can connect before listen(2), so the mode is right by then. */
+static int
+bind_socket(int fd, const struct sockaddr_un *address, uid_t owner, gid_t group)
+{
+    const char *path = address->sun_path;
+    struct stat there;
+    if (lstat(path, &there) == 0 && S_ISSOCK(there.st_mode) && unlink(path) < 0)
+        return -errno;
+    if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
+        return -errno;
+    if (lchown(path, owner, group) < 0 || fchmodat(AT_FDCWD, path, 0660, AT_SYMLINK_NOFOLLOW) < 0 ||
+        listen(fd, QUEUE_LENGTH) < 0) {
+        int error = errno;
+        unlink(path);
+        return -error;
+    }
+    return 0;
+}
+
+int
+scribe_listen(const char *socket_path, uid_t owner, gid_t group)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(socket_path) >= sizeof(address.sun_path))
+        return -ENAMETOOLONG;
+    strcpy(address.sun_path, socket_path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -errno;
+    int result = bind_socket(fd, &address, owner, group);
+    if (result == 0)
+        return fd;
+    close(fd);
+    return result;
+}
+
+/* Signals are rsyslogd's affair: its main thread waits for them. */
+static int
+start_thread(struct scribe *scribe)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int error = pthread_create(&scribe->thread, NULL, scribe_thread, scribe);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return -error;
+}
+
+int
+scribe_start(struct scribe **scribe, const struct scribe_options *options, int listen_socket)
+{
+    struct scribe *made = calloc(1, sizeof(*made));
+    if (made == NULL) {
+        if (listen_socket >= 0)
+            close(listen_socket);
+        return -ENOMEM;
+    }
+    made->options = *options;
+    made->options.ledger_path = made->ledger_path = strdup(options->ledger_path);
+    if (options->socket_path != NULL)
+        made->options.socket_path = made->socket_path = strdup(options->socket_path);
+    made->listen_socket = listen_socket;
+    made->prune_ms = clock_ms(CLOCK_MONOTONIC) + PRUNE_FIRST_MS;
+    made->wake_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    made->ended_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    for (size_t i = 0; i < CLIENTS_MAX; i++)
+        made->clients[i].fd = -1;
+
+    int result = -errno;
+    if (made->wake_event >= 0 && made->ended_event >= 0)
+        result = made->ledger_path != NULL ? start_thread(made) : -ENOMEM;
+    if (result < 0)
+        free_scribe(made);
+    else
+        *scribe = made;
+    return result;
+}
+
+/* A worker that is cancelled between the two would leave `woken` set and nobody woken: so
+ * cancellation waits. */
+void
+scribe_wake(struct scribe *scribe)
+{
+    int before;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    if (!atomic_exchange(&scribe->woken, true))
+        eventfd_write(scribe->wake_event, 1);
+    pthread_setcancelstate(before, NULL);
+}
+
+void
+scribe_read_statistics(const struct scribe *scribe, struct scribe_statistics *statistics)
+{
+    statistics->written = atomic_load(&scribe->written);
+    statistics->errors = atomic_load(&scribe->errors);
+    statistics->commands = atomic_load(&scribe->commands);
+}
+
+/* Returns false when the thread hangs at the disk and was left to itself: *scribe is its own then.
+ */
+static bool
+join(struct scribe *scribe)
+{
+    struct pollfd ended = {.fd = scribe->ended_event, .events = POLLIN};
+    while (poll(&ended, 1, STOP_PATIENCE_MS) <= 0) {
+        int expected = MARK_AT_DISK;
+        pthread_t thread = scribe->thread;
+        if (atomic_compare_exchange_strong(&scribe->mark, &expected, MARK_ABANDONED)) {
+            pthread_detach(thread);
+            return false;
+        }
+    }
+    pthread_join(scribe->thread, NULL);
+    return true;
+}
+
+void
+scribe_stop(struct scribe *scribe)
+{
+    if (scribe == NULL)
+        return;
+    const struct report *report = scribe->options.report;
+    if (scribe->socket_path != NULL)
+        unlink(scribe->socket_path);
+    atomic_store(&scribe->stopping, true);
+    eventfd_write(scribe->wake_event, 1);
+    if (join(scribe))
+        free_scribe(scribe);
+    else /* it frees itself */
+        report_say(report, LOG_ERR,
+                   "the disk of the ledger has not answered for %d s; the scribe is left behind, "
+                   "and what was not written is written after the next start",
+                   STOP_PATIENCE_MS / 1000);
+}

@@ -1,0 +1,303 @@
+/* backend: see backend.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "count/backend.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "count/brake.h"
+#include "base/hash.h"
+#include "line/session.h"
+#include "table/table-health.h"
+
+#define STAMP_AHEAD_MS 60000
+#define NEWS           8 /* that wait to be said; more are not */
+#define HOST_SIZE      TABLE_HOST_SIZE
+#define TAKE           64
+#define NAMES          64 /* of hosts whose backend had faults */
+
+struct news {
+    enum brake_news what;
+    char host[HOST_SIZE];
+    unsigned withdrawn, lifted;
+};
+
+struct backend {
+    struct table *table;
+    struct brake *brake;
+    struct session_store *sessions;
+    pthread_mutex_t news_lock;
+    struct news news[NEWS];
+    unsigned news_count;
+    struct {
+        uint64_t hash;
+        char host[HOST_SIZE];
+    } names[NAMES]; /* the latest; also under news_lock */
+    unsigned next_name;
+    _Atomic uint64_t faults, held, withdrawn, lifted, unknown;
+};
+
+struct backend *
+backend_new(struct table *table)
+{
+    struct backend *backend = calloc(1, sizeof *backend);
+
+    if (backend == NULL)
+        return NULL;
+    backend->table = table;
+    backend->brake = brake_new();
+    backend->sessions = session_new();
+    pthread_mutex_init(&backend->news_lock, NULL);
+    if (backend->brake == NULL || backend->sessions == NULL) {
+        backend_free(backend);
+        return NULL;
+    }
+    return backend;
+}
+
+void
+backend_free(struct backend *backend)
+{
+    if (backend == NULL)
+        return;
+    brake_free(backend->brake);
+    session_free(backend->sessions);
+    pthread_mutex_destroy(&backend->news_lock);
+    free(backend);
+}
+
+/* ---- places ---- */
+
+/* postfix-out/smtps/smtpd is of the instance postfix-out. Dovecot's services have no slash, and
+ * what Dovecot's auth can't answer fails for all who ask it: its faults are of the whole host. */
+struct brake_place
+backend_place(const char *host, size_t host_length, const struct offence *offence)
+{
+    const char *slash = offence->service_length == 0
+                            ? NULL
+                            : memchr(offence->service, '/', offence->service_length);
+    struct brake_place place = {.host = hash_bytes(0, host, host_length)};
+
+    if (slash != NULL)
+        place.instance = hash_bytes(0, offence->service, (size_t)(slash - offence->service));
+    else if (offence->class != OFFENCE_SERVER_FAULT)
+        place.instance = hash_bytes(0, offence->service, offence->service_length);
+    return place;
+}
+
+static int64_t
+stamp_of(const struct backend_line *line)
+{
+    return line->stamp_ms > line->now_ms + STAMP_AHEAD_MS ? line->now_ms : line->stamp_ms;
+}
+
+/* ---- news ---- */
+
+static void
+add_name(struct backend *backend, uint64_t hash, const char *host)
+{
+    for (unsigned i = 0; i < NAMES; i++)
+        if (backend->names[i].hash == hash)
+            return;
+    backend->names[backend->next_name].hash = hash;
+    memcpy(backend->names[backend->next_name].host, host, HOST_SIZE);
+    backend->next_name = (backend->next_name + 1) % NAMES;
+}
+
+static void
+add_news(struct backend *backend, const struct news *news, uint64_t host_hash)
+{
+    pthread_mutex_lock(&backend->news_lock);
+    add_name(backend, host_hash, news->host);
+    if (backend->news_count < NEWS)
+        backend->news[backend->news_count++] = *news;
+    pthread_mutex_unlock(&backend->news_lock);
+}
+
+static void
+note_outage(struct backend *backend, int64_t now_ms)
+{
+    struct brake_outage outage;
+    struct table_outage noted = {0};
+
+    brake_read_outage(backend->brake, now_ms, &outage);
+    noted.places = outage.places;
+    noted.since_ms = outage.since_ms;
+    noted.until_ms = outage.until_ms;
+    pthread_mutex_lock(&backend->news_lock);
+    for (unsigned i = 0; i < NAMES && outage.places > 0; i++)
+        if (backend->names[i].hash == outage.host)
+            memcpy(noted.host, backend->names[i].host, sizeof noted.host);
+    pthread_mutex_unlock(&backend->news_lock);
+    table_set_outage(backend->table, &noted);
+}
+
+bool
+backend_news(struct backend *backend, int64_t now_ms, char text[BACKEND_TEXT_SIZE])
+{
+    struct news news = {.what = BRAKE_AS_BEFORE};
+
+    note_outage(backend, now_ms);
+    pthread_mutex_lock(&backend->news_lock);
+    if (backend->news_count > 0) {
+        news = backend->news[0];
+        memmove(backend->news, backend->news + 1, --backend->news_count * sizeof news);
+    }
+    pthread_mutex_unlock(&backend->news_lock);
+    if (news.what == BRAKE_AS_BEFORE)
+        return false;
+    if (news.what == BRAKE_ON)
+        snprintf(text, BACKEND_TEXT_SIZE,
+                 "the authentication backend of %s has faults: auth_failed does not count there "
+                 "for as long as they last, at most 10 minutes in an hour; %u failure%s of the "
+                 "last seconds withdrawn, %u ban%s lifted",
+                 news.host, news.withdrawn, news.withdrawn == 1 ? "" : "s", news.lifted,
+                 news.lifted == 1 ? "" : "s");
+    else
+        snprintf(text, BACKEND_TEXT_SIZE,
+                 "the authentication backend of %s has had faults for 10 minutes of the last hour: "
+                 "auth_failed counts there again",
+                 news.host);
+    return true;
+}
+
+/* ---- what follows ---- */
+
+static void
+withdraw(struct backend *backend, const struct brake_place *place, int64_t now_ms,
+         struct news *news)
+{
+    struct brake_failure failures[TAKE];
+    size_t taken;
+
+    while ((taken = brake_take(backend->brake, place, failures, TAKE)) > 0) {
+        for (size_t i = 0; i < taken; i++) {
+            news->withdrawn += failures[i].counted.is_known ? 0 : failures[i].counted.attempts;
+            news->lifted += table_withdraw(backend->table, &failures[i].counted, now_ms);
+        }
+    }
+    atomic_fetch_add(&backend->withdrawn, news->withdrawn);
+    atomic_fetch_add(&backend->lifted, news->lifted);
+}
+
+static bool
+follow(struct backend *backend, enum brake_news what, const struct brake_place *place,
+       const struct backend_line *line)
+{
+    struct news news = {.what = what};
+
+    if (what == BRAKE_AS_BEFORE)
+        return false;
+    for (size_t i = 0; i < line->host_length && i + 1 < sizeof news.host; i++)
+        news.host[i] = line->host[i] > ' ' && line->host[i] < 127 ? line->host[i] : '?';
+    if (what == BRAKE_ON)
+        withdraw(backend, place, line->now_ms, &news);
+    add_news(backend, &news, place->host);
+    return true;
+}
+
+/* ---- what is heard ---- */
+
+static bool
+is_name(const struct offence *offence)
+{
+    static const char unavailable[] = "(unavailable)";
+
+    return offence->user_length > 0 &&
+           !(offence->user_length == sizeof unavailable - 1 &&
+             memcmp(offence->user, unavailable, sizeof unavailable - 1) == 0);
+}
+
+/* Which of several attempts had the secret is not told: it is left open then. */
+static void
+join_session(struct backend *backend, const struct backend_line *line, uint64_t host,
+             struct offence *offence)
+{
+    uint64_t secret;
+
+    if (offence->session_length == 0 || !is_name(offence))
+        return;
+    if (session_is_unknown(backend->sessions, host, offence->session, offence->session_length,
+                           stamp_of(line), &secret)) {
+        offence->class = OFFENCE_AUTH_UNKNOWN_USER;
+        atomic_fetch_add(&backend->unknown, 1);
+    }
+    if (offence->secret_hash == 0 && offence->attempts == 1)
+        offence->secret_hash = secret;
+}
+
+bool
+backend_hear(struct backend *backend, const struct backend_line *line, struct offence *offence)
+{
+    const struct brake_place place = line->place;
+    enum brake_news what = BRAKE_AS_BEFORE;
+
+    if (offence->reason != OFFENCE_REASON_NONE)
+        session_tell(backend->sessions, place.host, offence->session, offence->session_length,
+                     offence->reason, offence->secret_hash, stamp_of(line));
+    if (offence->class == OFFENCE_AUTH_FAILED) {
+        join_session(backend, line, place.host, offence);
+    } else if (offence->class == OFFENCE_LOGIN_OK && offence->user_hash != 0) {
+        brake_login(backend->brake, offence->user_hash);
+    } else if (offence->class == OFFENCE_SERVER_FAULT && (offence->flags & OFFENCE_AUTH_FAULT)) {
+        atomic_fetch_add(&backend->faults, 1);
+        what = brake_fault(backend->brake, &place, offence->whom_hash, offence->user_hash,
+                           stamp_of(line));
+    }
+    return follow(backend, what, &place, line);
+}
+
+bool
+backend_holds(struct backend *backend, const struct backend_line *line,
+              const struct offence *offence, bool *wake)
+{
+    struct brake_place where;
+    enum brake_news what;
+    bool holds;
+
+    *wake = false;
+    if (offence->class != OFFENCE_AUTH_FAILED)
+        return false;
+    holds = brake_holds(backend->brake, &line->place, offence->whom_hash, stamp_of(line), &what,
+                        &where);
+    *wake = follow(backend, what, &where, line);
+    if (holds)
+        atomic_fetch_add(&backend->held, 1);
+    return holds;
+}
+
+bool
+backend_knows(struct backend *backend, const struct offence *offence)
+{
+    return brake_has_logged_in(backend->brake, offence->user_hash);
+}
+
+void
+backend_counted(struct backend *backend, const struct brake_place *place,
+                const struct table_counted *counted)
+{
+    const struct brake_failure failure = {.place = *place, .counted = *counted};
+
+    brake_counted(backend->brake, &failure);
+}
+
+void
+backend_read_statistics(struct backend *backend, int64_t now_ms,
+                        struct backend_statistics *statistics)
+{
+    struct brake_outage outage;
+
+    brake_read_outage(backend->brake, now_ms, &outage);
+    *statistics = (struct backend_statistics){
+        .faults = atomic_load(&backend->faults),
+        .held = atomic_load(&backend->held),
+        .withdrawn = atomic_load(&backend->withdrawn),
+        .lifted = atomic_load(&backend->lifted),
+        .unknown = atomic_load(&backend->unknown),
+        .suspended = outage.suspended,
+    };
+}

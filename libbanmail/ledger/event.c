@@ -1,0 +1,273 @@
+/* event: a ban or an unban as one line of JSON, and back.
+ *
+ * Everything that is printed comes from a closed alphabet (addresses, hexadecimal, stamps, names of
+ * classes and jails; in a host name other bytes become '_'), so nothing ever needs escaping, and a
+ * reader that sees anything else knows that we did not write it.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "ledger/event.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <json.h>
+
+#include "base/object.h"
+
+#define STAMP_LAST_MS  INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
+#define TABLE_HEX_SIZE sizeof("0123456789abcdef")
+
+static const char letters_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+static bool
+is_made_of(const char *text, const char *more)
+{
+    for (; *text != '\0'; text++)
+        if (strchr(letters_digits, *text) == NULL && strchr(more, *text) == NULL)
+            return false;
+    return true;
+}
+
+/* ---- stamps ---- */
+
+const char *
+event_stamp(int64_t ms, char text[EVENT_STAMP_SIZE])
+{
+    if (ms < 0)
+        ms = 0;
+    if (ms > STAMP_LAST_MS)
+        ms = STAMP_LAST_MS;
+
+    time_t seconds = (time_t)(ms / 1000);
+    struct tm utc;
+    gmtime_r(&seconds, &utc);
+    size_t length = strftime(text, EVENT_STAMP_SIZE, "%Y-%m-%dT%H:%M:%S", &utc);
+    snprintf(text + length, EVENT_STAMP_SIZE - length, ".%03dZ", (int)(ms % 1000));
+    return text;
+}
+
+/* The digits at the places of `9` in the form, everything else as it stands there. */
+static bool
+has_form(const char *text, const char *form)
+{
+    for (; *form != '\0'; text++, form++)
+        if (*form == '9' ? *text < '0' || *text > '9' : *text != *form)
+            return false;
+    return *text == '\0';
+}
+
+static int
+number_at(const char *text, int digits)
+{
+    int number = 0;
+    while (digits-- > 0)
+        number = number * 10 + (*text++ - '0');
+    return number;
+}
+
+int
+event_parse_stamp(const char *text, int64_t *ms)
+{
+    if (!has_form(text, "9999-99-99T99:99:99.999Z"))
+        return -EINVAL;
+
+    struct tm utc = {
+        .tm_year = number_at(text, 4) - 1900,
+        .tm_mon = number_at(text + 5, 2) - 1,
+        .tm_mday = number_at(text + 8, 2),
+        .tm_hour = number_at(text + 11, 2),
+        .tm_min = number_at(text + 14, 2),
+        .tm_sec = number_at(text + 17, 2),
+    };
+    time_t seconds = timegm(&utc);
+    if (seconds < 0)
+        return -EINVAL;
+    int64_t parsed = (int64_t)seconds * 1000 + number_at(text + 20, 3);
+
+    /* timegm takes 30 February for 2 March: only what prints as it was written is a date. */
+    char again[EVENT_STAMP_SIZE];
+    if (strcmp(event_stamp(parsed, again), text) != 0)
+        return -EINVAL;
+    *ms = parsed;
+    return 0;
+}
+
+/* ---- printing ---- */
+
+static void
+print_origin(const char *host, char text[EVENT_HOST_SIZE])
+{
+    size_t i = 0;
+    for (; host[i] != '\0' && i < EVENT_HOST_SIZE - 1; i++) {
+        char one[] = {host[i], '\0'};
+        text[i] = is_made_of(one, ".-_:") ? host[i] : '_';
+    }
+    text[i] = '\0';
+}
+
+/* A stamp in quotation marks, or null for one that never comes. */
+static const char *
+print_until(int64_t ms, char text[EVENT_STAMP_SIZE + 2])
+{
+    char stamp[EVENT_STAMP_SIZE];
+    if (ms == TABLE_FOREVER_MS)
+        return "null";
+    snprintf(text, EVENT_STAMP_SIZE + 2, "\"%s\"", event_stamp(ms, stamp));
+    return text;
+}
+
+int
+event_print(const struct event *event, char *text, size_t size)
+{
+    const struct ban *ban = &event->ban;
+    bool ended = ban->end != BAN_RUNNING;
+    char source[SOURCE_TEXT_SIZE], origin[EVENT_HOST_SIZE], class[64] = "null", end[96] = "";
+    char first[EVENT_STAMP_SIZE], since[EVENT_STAMP_SIZE], until[EVENT_STAMP_SIZE + 2];
+
+    if (event->jail[0] == '\0' || !is_made_of(event->jail, "-_") || event->origin[0] == '\0')
+        return -EINVAL;
+    print_origin(event->origin, origin);
+    if (ban->origin == BAN_BY_JAIL)
+        snprintf(class, sizeof(class), "\"%s\"", offence_class_name(ban->class));
+    if (ended) {
+        char stamp[EVENT_STAMP_SIZE];
+        snprintf(end, sizeof(end), ",\"ended\":\"%s\",\"end\":\"%s\"",
+                 event_stamp(ban->ended_ms, stamp), table_end_name(ban->end));
+    }
+    int length =
+        snprintf(text, size,
+                 "{\"event\":\"%s\",\"version\":%d,\"source\":\"%s\",\"jail\":\"%s\","
+                 "\"origin\":\"%s\",\"table\":\"%016" PRIx64 "\",\"id\":%" PRIu64 ",\"class\":%s,"
+                 "\"failures\":%u,\"first\":\"%s\",\"since\":\"%s\",\"until\":%s%s}",
+                 ended ? "unban" : "ban", EVENT_VERSION, source_print(&ban->source, source),
+                 event->jail, origin, ban->table_id, ban->id, class, (unsigned)ban->failures,
+                 event_stamp(ban->first_ms, first), event_stamp(ban->since_ms, since),
+                 print_until(ban->until_ms, until), end);
+    return length < 0 || (size_t)length >= size ? -ENOSPC : length;
+}
+
+/* ---- parsing ---- */
+
+static int
+read_stamp(struct fjson_object *object, const char *key, int64_t *ms)
+{
+    char text[EVENT_STAMP_SIZE];
+    int result = object_text(object, key, text, sizeof(text));
+    return result < 0 ? result : event_parse_stamp(text, ms);
+}
+
+static int
+read_source(struct fjson_object *object, struct source *source)
+{
+    char text[SOURCE_TEXT_SIZE];
+    int result = object_text(object, "source", text, sizeof(text));
+    if (result == 0)
+        result = source_parse_prefix(text, strlen(text), source);
+    return result == 0 && source_is_client(source) ? 0 : -EINVAL;
+}
+
+static int
+read_table(struct fjson_object *object, uint64_t *table_id)
+{
+    char text[TABLE_HEX_SIZE];
+    if (object_text(object, "table", text, sizeof(text)) < 0 || strlen(text) != 16 ||
+        strspn(text, "0123456789abcdef") != 16)
+        return -EINVAL;
+    return sscanf(text, "%16" SCNx64, table_id) == 1 ? 0 : -EINVAL;
+}
+
+/* No class: nobody failed, somebody asked for the ban. */
+static int
+read_class(struct fjson_object *object, struct ban *ban)
+{
+    char text[64];
+    if (object_is_null(object, "class")) {
+        ban->origin = BAN_BY_HAND;
+        return 0;
+    }
+    if (object_text(object, "class", text, sizeof(text)) < 0)
+        return -EINVAL;
+    int class = offence_class_parse(text, strlen(text));
+    if (class < 0)
+        return -EINVAL;
+    ban->origin = BAN_BY_JAIL;
+    ban->class = (enum offence_class) class;
+    return 0;
+}
+
+static int
+read_times(struct fjson_object *object, struct ban *ban)
+{
+    if (read_stamp(object, "first", &ban->first_ms) < 0 ||
+        read_stamp(object, "since", &ban->since_ms) < 0)
+        return -EINVAL;
+    if (object_is_null(object, "until"))
+        ban->until_ms = TABLE_FOREVER_MS;
+    else if (read_stamp(object, "until", &ban->until_ms) < 0)
+        return -EINVAL;
+    return ban->since_ms < ban->until_ms ? 0 : -EINVAL;
+}
+
+static int
+read_end(struct fjson_object *object, struct ban *ban)
+{
+    char event[8], end[16];
+    if (object_text(object, "event", event, sizeof(event)) < 0)
+        return -EINVAL;
+    if (strcmp(event, "ban") == 0)
+        return 0;
+    if (strcmp(event, "unban") != 0 || object_text(object, "end", end, sizeof(end)) < 0)
+        return -EINVAL;
+    ban->end = table_end_parse(end);
+    if (ban->end == BAN_RUNNING)
+        return -EINVAL;
+    return read_stamp(object, "ended", &ban->ended_ms);
+}
+
+static int
+read_event(struct fjson_object *object, struct event *event)
+{
+    struct ban *ban = &event->ban;
+    int64_t id, failures;
+    if (object_text(object, "jail", event->jail, sizeof(event->jail)) < 0 ||
+        !is_made_of(event->jail, "-_") ||
+        object_text(object, "origin", event->origin, sizeof(event->origin)) < 0 ||
+        !is_made_of(event->origin, ".-_:") ||
+        object_integer(object, "id", 1, INT64_MAX - 1, &id) < 0 ||
+        object_integer(object, "failures", 0, UINT16_MAX, &failures) < 0)
+        return -EINVAL;
+    ban->id = (uint64_t)id;
+    ban->failures = (uint16_t)failures;
+    if (read_source(object, &ban->source) < 0 || read_table(object, &ban->table_id) < 0 ||
+        read_class(object, ban) < 0 || read_times(object, ban) < 0 || read_end(object, ban) < 0)
+        return -EINVAL;
+    return 0;
+}
+
+int
+event_parse(const char *text, size_t length, struct event *event)
+{
+    if (length >= EVENT_TEXT_SIZE)
+        return -EINVAL;
+    struct fjson_object *object = object_parse(text, length);
+    if (object == NULL)
+        return -EINVAL;
+
+    struct event parsed = {0};
+    int64_t version;
+    int result = object_integer(object, "version", 1, INT32_MAX, &version);
+    if (result < 0)
+        result = -EINVAL;
+    else if (version != EVENT_VERSION)
+        result = -EPROTO;
+    else
+        result = read_event(object, &parsed);
+    fjson_object_put(object);
+    if (result == 0)
+        *event = parsed;
+    return result;
+}

@@ -1,0 +1,967 @@
+/* ledger: the history on disk, in SQLite.
+ *
+ * The schema is a list of steps: PRAGMA user_version counts how many of them a file has seen, and
+ * opening it for writing runs the rest. PRAGMA application_id tells our file from anybody else's.
+ *
+ * Corruption is found by whoever stumbles over it, not searched for (a full check of a big ledger
+ * takes seconds): a handle for writing that meets it closes itself and moves the file aside, so
+ * that the next ledger_open begins anew. The bans are in the table; what is lost is history.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "ledger/ledger.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#define APPLICATION_ID  0x6f6d6261 /* "omba" */
+#define BUSY_MS         250        /* the scribe answers commands too: rather try again later */
+#define LEDGER_PATH_MAX 4096
+
+struct ledger {
+    sqlite3 *sqlite; /* NULL: the file was moved aside */
+    bool read_only;
+    const struct report *report;
+    char path[LEDGER_PATH_MAX];
+};
+
+/* Step n leads from version n to n + 1. Only ever add at the end. auto_vacuum cannot be chosen
+ * later: it is what lets a pruned ledger give its room back. */
+static const char *const schema_steps[] = {
+    "CREATE TABLE ban ("
+    " table_id TEXT NOT NULL, id INTEGER NOT NULL, source TEXT NOT NULL, jail TEXT NOT NULL,"
+    " scope INTEGER NOT NULL, failures INTEGER NOT NULL, origin TEXT NOT NULL, class TEXT,"
+    " first_ms INTEGER NOT NULL, since_ms INTEGER NOT NULL, until_ms INTEGER,"
+    " ended_ms INTEGER, end_reason TEXT, lifted_by INTEGER,"
+    " PRIMARY KEY (table_id, id)) WITHOUT ROWID;"
+    "CREATE INDEX ban_since ON ban (since_ms);"
+    "CREATE INDEX ban_source ON ban (source, since_ms);"
+    "CREATE INDEX ban_running ON ban (since_ms) WHERE ended_ms IS NULL;",
+
+    "ALTER TABLE ban ADD COLUMN threshold INTEGER;"
+    "ALTER TABLE ban ADD COLUMN findtime_s INTEGER;"
+    "ALTER TABLE ban ADD COLUMN ports TEXT;"
+    "CREATE INDEX ban_ended ON ban (ended_ms) WHERE ended_ms IS NOT NULL;"
+    "CREATE TABLE line ("
+    " table_id TEXT NOT NULL, id INTEGER NOT NULL, stamp_ms INTEGER NOT NULL,"
+    " number INTEGER NOT NULL, client TEXT NOT NULL, class TEXT NOT NULL,"
+    " attempts INTEGER NOT NULL, host TEXT NOT NULL, service TEXT NOT NULL, user TEXT NOT NULL,"
+    " line TEXT NOT NULL, PRIMARY KEY (table_id, id, stamp_ms, number)) WITHOUT ROWID;"
+    "CREATE INDEX line_user ON line (user, stamp_ms) WHERE user != '';"
+    "CREATE VIEW told AS SELECT table_id, id, group_concat(DISTINCT user) AS users,"
+    " group_concat(DISTINCT host) AS hosts FROM line GROUP BY table_id, id;"
+    "CREATE TABLE trouble (begun_ms INTEGER NOT NULL, ended_ms INTEGER, what TEXT NOT NULL);",
+};
+#define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
+
+/* ---- errors ---- */
+
+static int
+error_of(sqlite3 *sqlite, int code)
+{
+    int error = sqlite != NULL ? sqlite3_system_errno(sqlite) : 0;
+    switch (code & 0xff) {
+    case SQLITE_OK:
+    case SQLITE_ROW:
+    case SQLITE_DONE:
+        return 0;
+    case SQLITE_NOMEM:
+        return -ENOMEM;
+    case SQLITE_FULL:
+        return -ENOSPC;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return -EBUSY;
+    case SQLITE_READONLY:
+        return -EROFS;
+    case SQLITE_PERM:
+    case SQLITE_AUTH:
+        return -EACCES;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return -EPROTO;
+    case SQLITE_CANTOPEN:
+        return error != 0 ? -error : -EACCES;
+    default:
+        return error == ENOSPC || error == EDQUOT ? -ENOSPC : -EIO;
+    }
+}
+
+const char *
+ledger_error(int error)
+{
+    switch (error) {
+    case -EBUSY:
+        return "another program keeps it locked";
+    case -ENOSPC:
+        return "the disk is full";
+    case -EROFS:
+        return "it is read-only";
+    case -EPROTO:
+        return "it is damaged";
+    case -EPROTONOSUPPORT:
+        return "another version of ombanmail wrote it";
+    case -ESTALE:
+        return "the file was removed or replaced";
+    default:
+        return strerror(-error);
+    }
+}
+
+/* ---- the file ---- */
+
+/* SQLite gives the -wal and -shm files the owner and mode of this one. Returns 0 also when it
+ * exists already and we may write it (SQLite would open it for reading without a word). */
+static int
+create_file(const char *path)
+{
+    char copy[LEDGER_PATH_MAX];
+    struct stat directory;
+    strcpy(copy, path);
+    if (stat(dirname(copy), &directory) < 0)
+        return -errno;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    if (fd < 0 && errno == EEXIST && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0)
+        return 0;
+    if (fd < 0)
+        return -errno;
+    int result = 0;
+    if (geteuid() == 0 && fchown(fd, directory.st_uid, directory.st_gid) < 0)
+        result = -errno;
+    close(fd);
+    return result;
+}
+
+/* Renames path + suffix to path.damaged + suffix; one of an earlier time is overwritten, so that
+ * damage after damage does not fill the disk. */
+static int
+rename_aside(const char *path, const char *suffix)
+{
+    char from[LEDGER_PATH_MAX + 16], to[LEDGER_PATH_MAX + 16];
+    snprintf(from, sizeof(from), "%s%s", path, suffix);
+    snprintf(to, sizeof(to), "%s.damaged%s", path, suffix);
+    return rename(from, to) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+static int
+move_aside(const char *path, const struct report *report)
+{
+    /* The log before the file that it belongs to: a log must never meet another file. */
+    int result = rename_aside(path, "-wal");
+    if (result == 0)
+        result = rename_aside(path, "-shm");
+    if (result == 0)
+        result = rename_aside(path, "");
+    if (result == 0)
+        report_say(report, LOG_ERR,
+                   "%s is damaged or no ledger of ombanmail: moved aside to %s.damaged; a new one "
+                   "is begun, and what it knew of earlier bans is missing",
+                   path, path);
+    else
+        report_say(report, LOG_ERR,
+                   "%s is damaged or no ledger of ombanmail, and cannot be moved "
+                   "aside: %s",
+                   path, strerror(-result));
+    return result;
+}
+
+/* Passes an error on; a corrupt file is moved aside on the way, where we may write. */
+static int
+failed(struct ledger *ledger, int code)
+{
+    int error = error_of(ledger->sqlite, code);
+    if (error == -EPROTO && !ledger->read_only) {
+        sqlite3_close_v2(ledger->sqlite);
+        ledger->sqlite = NULL;
+        move_aside(ledger->path, ledger->report);
+    }
+    return error;
+}
+
+/* ---- opening ---- */
+
+static int
+run(sqlite3 *sqlite, const char *sql)
+{
+    return error_of(sqlite, sqlite3_exec(sqlite, sql, NULL, NULL, NULL));
+}
+
+static int
+read_number(sqlite3 *sqlite, const char *sql, int *number)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(sqlite, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    int error = error_of(sqlite, code);
+    if (code == SQLITE_ROW)
+        *number = sqlite3_column_int(statement, 0);
+    sqlite3_finalize(statement);
+    return error;
+}
+
+/* Which version the file is of: 0 for an empty one; -EPROTO when it is not ours. */
+static int
+read_version(sqlite3 *sqlite, int *version)
+{
+    int application = 0, objects = 0;
+    int result = read_number(sqlite, "PRAGMA user_version", version);
+    if (result == 0)
+        result = read_number(sqlite, "PRAGMA application_id", &application);
+    if (result == 0)
+        result = read_number(sqlite, "SELECT count(*) FROM sqlite_master", &objects);
+    if (result < 0)
+        return result;
+    if (application == APPLICATION_ID && *version >= 1)
+        return *version <= SCHEMA_VERSION ? 0 : -EPROTONOSUPPORT;
+    return application == 0 && *version == 0 && objects == 0 ? 0 : -EPROTO;
+}
+
+static int
+prepare_for_writing(sqlite3 *sqlite)
+{
+    int persist = 1;
+    int result = run(sqlite, "PRAGMA auto_vacuum = INCREMENTAL;" /* acts on an empty file only */
+                             "PRAGMA journal_mode = WAL;"
+                             "PRAGMA synchronous = FULL;"
+                             "PRAGMA secure_delete = ON;"
+                             "PRAGMA journal_size_limit = 4194304;");
+    if (result == 0)
+        sqlite3_file_control(sqlite, "main", SQLITE_FCNTL_PERSIST_WAL, &persist);
+    return result;
+}
+
+/* One step, done whole or not at all. */
+static int
+migrate_step(sqlite3 *sqlite, int version)
+{
+    char *sql = sqlite3_mprintf("BEGIN IMMEDIATE; %s PRAGMA application_id = %d;"
+                                "PRAGMA user_version = %d; COMMIT;",
+                                schema_steps[version], APPLICATION_ID, version + 1);
+    if (sql == NULL)
+        return -ENOMEM;
+    int result = run(sqlite, sql);
+    sqlite3_free(sql);
+    if (result < 0 && !sqlite3_get_autocommit(sqlite))
+        sqlite3_exec(sqlite, "ROLLBACK", NULL, NULL, NULL);
+    return result;
+}
+
+static int
+open_as_it_is(struct ledger *ledger, const char *name, int flags, int *version)
+{
+    int code = sqlite3_open_v2(name, &ledger->sqlite, SQLITE_OPEN_NOMUTEX | flags, NULL);
+    if (code != SQLITE_OK)
+        return error_of(ledger->sqlite, code);
+    sqlite3_busy_timeout(ledger->sqlite, BUSY_MS);
+    /* Whoever wrote the file, its schema runs nothing. */
+    sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+    return read_version(ledger->sqlite, version);
+}
+
+static void
+close_sqlite(struct ledger *ledger)
+{
+    sqlite3_close_v2(ledger->sqlite);
+    ledger->sqlite = NULL;
+}
+
+static bool
+has_log(const char *path)
+{
+    char log[LEDGER_PATH_MAX + 16];
+    struct stat status;
+    snprintf(log, sizeof(log), "%s-wal", path);
+    return stat(log, &status) == 0 && status.st_size > 0;
+}
+
+/* For who may not even create the -shm file, when there is none: without a log the file is all
+ * there is, and nobody writes to it. */
+static int
+open_immutable(struct ledger *ledger, int *version)
+{
+    char name[3 * LEDGER_PATH_MAX + 32] = "file:";
+    char *end = name + strlen(name);
+    for (const char *byte = ledger->path; *byte != '\0'; byte++)
+        end += sprintf(end, strchr("%?#", *byte) != NULL ? "%%%02x" : "%c", (unsigned char)*byte);
+    strcpy(end, "?immutable=1");
+    close_sqlite(ledger);
+    return open_as_it_is(ledger, name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, version);
+}
+
+static int
+open_reader(struct ledger *ledger)
+{
+    int version = 0;
+    if (access(ledger->path, F_OK) < 0)
+        return -errno;
+    int result = open_as_it_is(ledger, ledger->path, SQLITE_OPEN_READONLY, &version);
+    if ((result == -EACCES || result == -EROFS) && !has_log(ledger->path))
+        result = open_immutable(ledger, &version);
+    if (result == 0 && version == 0)
+        return -ENOENT; /* is being created just now */
+    return result == 0 && version < SCHEMA_VERSION ? -EPROTONOSUPPORT : result;
+}
+
+static int
+open_writer(struct ledger *ledger, bool *is_new)
+{
+    int version = 0;
+    int result = create_file(ledger->path);
+    if (result == 0)
+        result = open_as_it_is(ledger, ledger->path, SQLITE_OPEN_READWRITE, &version);
+    if (result == 0)
+        result = prepare_for_writing(ledger->sqlite);
+    *is_new = version == 0;
+    for (; result == 0 && version < SCHEMA_VERSION; version++)
+        result = migrate_step(ledger->sqlite, version);
+    return result;
+}
+
+int
+ledger_open(const char *path, bool read_only, const struct report *report, struct ledger **ledger,
+            bool *is_new)
+{
+    bool created = false;
+    if (strlen(path) >= LEDGER_PATH_MAX)
+        return -ENAMETOOLONG;
+    struct ledger *opened = calloc(1, sizeof(*opened));
+    if (opened == NULL)
+        return -ENOMEM;
+    opened->read_only = read_only;
+    opened->report = report;
+    strcpy(opened->path, path);
+
+    int result = read_only ? open_reader(opened) : open_writer(opened, &created);
+    if (result == -EPROTO && !read_only) {
+        close_sqlite(opened);
+        result = move_aside(path, report);
+        if (result == 0)
+            result = open_writer(opened, &created);
+    }
+    if (result < 0) {
+        ledger_close(opened);
+        return result;
+    }
+    if (is_new != NULL)
+        *is_new = created;
+    *ledger = opened;
+    return 0;
+}
+
+void
+ledger_close(struct ledger *ledger)
+{
+    if (ledger == NULL)
+        return;
+    close_sqlite(ledger);
+    free(ledger);
+}
+
+/* ---- writing ---- */
+
+/* Writing to a file that somebody has removed would be writing to nowhere. */
+static bool
+was_removed(struct ledger *ledger)
+{
+    int moved = 0;
+    sqlite3_file_control(ledger->sqlite, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    return moved != 0;
+}
+
+static void
+bind_number_or_null(sqlite3_stmt *statement, int parameter, bool known, int64_t number)
+{
+    if (known)
+        sqlite3_bind_int64(statement, parameter, number);
+    else
+        sqlite3_bind_null(statement, parameter);
+}
+
+#define TABLE_ID_SIZE 17 /* as text */
+
+static void
+print_table_id(uint64_t table_id, char text[TABLE_ID_SIZE])
+{
+    for (unsigned i = 0; i < TABLE_ID_SIZE - 1; i++)
+        text[i] = "0123456789abcdef"[table_id >> (60 - 4 * i) & 15];
+    text[TABLE_ID_SIZE - 1] = '\0';
+}
+
+static int
+write_ban(sqlite3_stmt *statement, const struct ban *ban, const struct jail *jail)
+{
+    char table[TABLE_ID_SIZE], source[SOURCE_TEXT_SIZE], ports[PORTS_TEXT_SIZE];
+    bool ended = ban->end != BAN_RUNNING, by_jail = ban->origin == BAN_BY_JAIL;
+    print_table_id(ban->table_id, table);
+    source_print(&ban->source, source);
+
+    /* A binding that fails for want of memory shows as NULL, which NOT NULL refuses. */
+    sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, (int64_t)ban->id);
+    sqlite3_bind_text(statement, 3, source, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 4, jail->name, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 5, ban->scope);
+    sqlite3_bind_int64(statement, 6, ban->failures);
+    sqlite3_bind_text(statement, 7, by_jail ? "jail" : "hand", -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 8, by_jail ? offence_class_name(ban->class) : NULL, -1,
+                      SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 9, ban->first_ms);
+    sqlite3_bind_int64(statement, 10, ban->since_ms);
+    bind_number_or_null(statement, 11, ban->until_ms != TABLE_FOREVER_MS, ban->until_ms);
+    bind_number_or_null(statement, 12, ended, ban->ended_ms);
+    sqlite3_bind_text(statement, 13, ended ? table_end_name(ban->end) : NULL, -1, SQLITE_STATIC);
+    bind_number_or_null(statement, 14, ban->end == BAN_LIFTED_BY_HAND, ban->lifted_by);
+    bind_number_or_null(statement, 15, by_jail && jail->classes != 0, jail->maxretry);
+    bind_number_or_null(statement, 16, by_jail && jail->classes != 0, jail->findtime_s);
+    ports_print(&jail->ports, ",", ports);
+    sqlite3_bind_text(statement, 17, ports_are_all(&jail->ports) ? "all" : ports, -1,
+                      SQLITE_STATIC);
+
+    int code = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return code;
+}
+
+/* What an attacker wrote is not always text: what is not printable ASCII becomes "?", so that
+ * sqlite3(1) can be used on a terminal. `clean` lasts as long as the binding. */
+static void
+bind_clean(sqlite3_stmt *statement, int parameter, const char *text, char *clean, size_t size)
+{
+    size_t length = 0;
+    for (; length < size && text[length] != '\0'; length++)
+        clean[length] = text[length] >= ' ' && text[length] <= '~' ? text[length] : '?';
+    sqlite3_bind_text(statement, parameter, clean, (int)length, SQLITE_STATIC);
+}
+
+static int
+write_line(sqlite3_stmt *statement, const struct ledger_line *line)
+{
+    const struct evidence *evidence = &line->evidence;
+    char table[TABLE_ID_SIZE], client[SOURCE_TEXT_SIZE];
+    char host[EVIDENCE_HOST_SIZE], service[EVIDENCE_SERVICE_SIZE];
+    char user[EVIDENCE_USER_SIZE], text[EVIDENCE_LINE_SIZE];
+    print_table_id(line->table_id, table);
+    source_print(&evidence->client, client);
+
+    sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, (int64_t)line->id);
+    sqlite3_bind_int64(statement, 3, evidence->stamp_ms);
+    sqlite3_bind_int64(statement, 4, (int64_t)evidence->number);
+    sqlite3_bind_text(statement, 5, client, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 6, offence_class_name(evidence->class), -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 7, evidence->attempts);
+    bind_clean(statement, 8, evidence->host, host, sizeof(host));
+    bind_clean(statement, 9, evidence->service, service, sizeof(service));
+    bind_clean(statement, 10, evidence->user, user, sizeof(user));
+    bind_clean(statement, 11, evidence->line, text, sizeof(text));
+
+    int code = sqlite3_step(statement);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return code;
+}
+
+/* What a ban can still change is updated; its jail keeps the name under which it was first
+ * written, also when it comes back in a table that no longer knows that jail. */
+static int
+write_bans(sqlite3 *sqlite, const struct ban *bans, size_t count,
+           const struct jail *(*jail_of)(void *context, unsigned jail), void *context)
+{
+    static const char upsert[] =
+        "INSERT INTO ban VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (table_id, id) DO UPDATE SET failures = excluded.failures,"
+        " until_ms = excluded.until_ms, ended_ms = excluded.ended_ms,"
+        " end_reason = excluded.end_reason, lifted_by = excluded.lifted_by";
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(sqlite, upsert, -1, &statement, NULL);
+    for (size_t i = 0; code == SQLITE_OK && i < count; i++) {
+        code = write_ban(statement, &bans[i], jail_of(context, bans[i].jail));
+        code = code == SQLITE_DONE ? SQLITE_OK : code;
+    }
+    sqlite3_finalize(statement);
+    return code;
+}
+
+static int
+write_lines(sqlite3 *sqlite, const struct ledger_line *lines, size_t count)
+{
+    static const char insert[] = "INSERT OR IGNORE INTO line VALUES"
+                                 " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(sqlite, insert, -1, &statement, NULL);
+    for (size_t i = 0; code == SQLITE_OK && i < count; i++) {
+        code = write_line(statement, &lines[i]);
+        code = code == SQLITE_DONE ? SQLITE_OK : code;
+    }
+    sqlite3_finalize(statement);
+    return code;
+}
+
+/* Whether the handle can be written through at all. */
+static int
+may_write(struct ledger *ledger)
+{
+    if (ledger->sqlite == NULL)
+        return -EPROTO;
+    return was_removed(ledger) ? -ESTALE : 0;
+}
+
+static int
+begin(struct ledger *ledger)
+{
+    return sqlite3_exec(ledger->sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+}
+
+/* Commits, or, when something has failed or does now, rolls back. Returns 0 or a negative errno. */
+static int
+end(struct ledger *ledger, int code)
+{
+    sqlite3 *sqlite = ledger->sqlite;
+    if (code == SQLITE_OK || code == SQLITE_DONE)
+        code = sqlite3_exec(sqlite, "COMMIT", NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        return 0;
+    int error = failed(ledger, code);
+    if (ledger->sqlite != NULL && !sqlite3_get_autocommit(sqlite))
+        sqlite3_exec(sqlite, "ROLLBACK", NULL, NULL, NULL);
+    return error;
+}
+
+int
+ledger_write(struct ledger *ledger, const struct ban *bans, size_t count,
+             const struct jail *(*jail_of)(void *context, unsigned jail), void *context,
+             const struct ledger_line *lines, size_t line_count)
+{
+    int result = may_write(ledger);
+    if (result < 0)
+        return result;
+    int code = begin(ledger);
+    if (code == SQLITE_OK)
+        code = write_bans(ledger->sqlite, bans, count, jail_of, context);
+    if (code == SQLITE_OK && line_count > 0)
+        code = write_lines(ledger->sqlite, lines, line_count);
+    return end(ledger, code);
+}
+
+/* ---- deleting ---- */
+
+/* Runs a statement with up to three values, each of them NULL (then the number is bound) or text.
+ * Returns SQLite's code, and adds the rows that it changed to *changed. */
+struct value {
+    const char *text;
+    int64_t number;
+};
+
+static int
+change_rows(sqlite3 *sqlite, const char *sql, const struct value *values, int count, int *changed)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(sqlite, sql, -1, &statement, NULL);
+    for (int i = 0; code == SQLITE_OK && i < count; i++)
+        code = values[i].text != NULL
+                   ? sqlite3_bind_text(statement, i + 1, values[i].text, -1, SQLITE_STATIC)
+                   : sqlite3_bind_int64(statement, i + 1, values[i].number);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    sqlite3_finalize(statement);
+    if (code != SQLITE_DONE)
+        return code;
+    *changed += sqlite3_changes(sqlite);
+    return SQLITE_OK;
+}
+
+static uint64_t
+bytes_in_use(sqlite3 *sqlite)
+{
+    int pages = 0, unused = 0, size = 0;
+    if (read_number(sqlite, "PRAGMA page_count", &pages) < 0 ||
+        read_number(sqlite, "PRAGMA freelist_count", &unused) < 0 ||
+        read_number(sqlite, "PRAGMA page_size", &size) < 0 || pages < unused)
+        return 0;
+    return (uint64_t)(pages - unused) * (uint64_t)size;
+}
+
+int
+ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes)
+{
+    static const char lines[] =
+        "DELETE FROM line WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms"
+        " IS NOT NULL AND ended_ms < ?1 ORDER BY ended_ms LIMIT 500)";
+    static const char bans[] =
+        "DELETE FROM ban WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms"
+        " IS NOT NULL AND ended_ms < ?1 ORDER BY ended_ms LIMIT 500)";
+    static const char troubles[] = "DELETE FROM trouble WHERE ended_ms < ?1";
+    struct value before = {.number = before_ms};
+    int pruned = 0, others = 0;
+    int result = may_write(ledger);
+    if (result < 0)
+        return result;
+    if (max_bytes > 0 && bytes_in_use(ledger->sqlite) > max_bytes)
+        before.number = INT64_MAX;
+    int code = begin(ledger);
+    if (code == SQLITE_OK)
+        code = change_rows(ledger->sqlite, lines, &before, 1, &others);
+    if (code == SQLITE_OK)
+        code = change_rows(ledger->sqlite, bans, &before, 1, &pruned);
+    if (code == SQLITE_OK)
+        code =
+            change_rows(ledger->sqlite, troubles, &(struct value){.number = before_ms}, 1, &others);
+    result = end(ledger, code);
+    if (result == 0 && pruned > 0)
+        sqlite3_exec(ledger->sqlite, "PRAGMA incremental_vacuum", NULL, NULL, NULL);
+    return result < 0 ? result : pruned;
+}
+
+/* Deletes, of the rows that the query gives as (rowless) keys and a source, those within `source`.
+ * SQL cannot compare prefixes: so SQLite asks back. */
+static void
+is_within(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const struct source *source = sqlite3_user_data(context);
+    const char *text = (const char *)sqlite3_value_text(values[0]);
+    struct source row;
+    (void)count;
+    sqlite3_result_int(context, text != NULL &&
+                                    source_parse_prefix(text, strlen(text), &row) == 0 &&
+                                    source_contains(source, &row));
+}
+
+static int
+forget_source(sqlite3 *sqlite, const struct source *source, int *forgotten)
+{
+    int code = sqlite3_create_function(sqlite, "is_within", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
+                                       (void *)source, is_within, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = change_rows(sqlite, "DELETE FROM line WHERE is_within(client)", NULL, 0, forgotten);
+    if (code == SQLITE_OK)
+        code =
+            change_rows(sqlite, "DELETE FROM ban WHERE ended_ms IS NOT NULL AND is_within(source)",
+                        NULL, 0, forgotten);
+    return code;
+}
+
+int
+ledger_forget(struct ledger *ledger, const struct source *source, const char *user)
+{
+    int forgotten = 0;
+    int result = may_write(ledger);
+    if (result < 0)
+        return result;
+    int code = begin(ledger);
+    if (code == SQLITE_OK && source != NULL)
+        code = forget_source(ledger->sqlite, source, &forgotten);
+    if (code == SQLITE_OK && user != NULL)
+        code = change_rows(ledger->sqlite, "DELETE FROM line WHERE user = ?1",
+                           &(struct value){.text = user}, 1, &forgotten);
+    result = end(ledger, code);
+    if (result == 0) /* what was overwritten in the file may stand in the log still */
+        sqlite3_exec(ledger->sqlite, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+    return result < 0 ? result : forgotten;
+}
+
+int
+ledger_trouble(struct ledger *ledger, const char *what, int64_t now_ms)
+{
+    const struct value values[] = {{.number = now_ms}, {.text = what}};
+    int changed = 0;
+    int result = may_write(ledger);
+    if (result < 0)
+        return result;
+    int code = begin(ledger);
+    if (code == SQLITE_OK)
+        code =
+            change_rows(ledger->sqlite, "UPDATE trouble SET ended_ms = ?1 WHERE ended_ms IS NULL",
+                        values, 1, &changed);
+    if (code == SQLITE_OK && what[0] != '\0')
+        code = change_rows(ledger->sqlite, "INSERT INTO trouble VALUES (?1, NULL, ?2)", values, 2,
+                           &changed);
+    return end(ledger, code);
+}
+
+int
+ledger_expire(struct ledger *ledger, int64_t now_ms)
+{
+    static const char update[] = "UPDATE ban SET ended_ms = until_ms, end_reason = 'expired'"
+                                 " WHERE ended_ms IS NULL AND until_ms <= ?";
+    sqlite3_stmt *statement = NULL;
+    if (ledger->sqlite == NULL)
+        return -EPROTO;
+    int code = sqlite3_prepare_v2(ledger->sqlite, update, -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, now_ms);
+        code = sqlite3_step(statement);
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_DONE ? sqlite3_changes(ledger->sqlite) : failed(ledger, code);
+}
+
+/* ---- reading ---- */
+
+static bool
+column_number(sqlite3_stmt *statement, int column, int64_t least, int64_t most, int64_t *number)
+{
+    if (sqlite3_column_type(statement, column) != SQLITE_INTEGER)
+        return false;
+    *number = sqlite3_column_int64(statement, column);
+    return *number >= least && *number <= most;
+}
+
+/* NULL when it is no text, or one with NUL bytes in it. */
+static const char *
+column_text(sqlite3_stmt *statement, int column)
+{
+    if (sqlite3_column_type(statement, column) != SQLITE_TEXT)
+        return NULL;
+    const char *text = (const char *)sqlite3_column_text(statement, column);
+    if (text == NULL || strlen(text) != (size_t)sqlite3_column_bytes(statement, column))
+        return NULL;
+    return text;
+}
+
+static bool
+read_identity(sqlite3_stmt *statement, struct ledger_row *row)
+{
+    const char *table = column_text(statement, 0), *source = column_text(statement, 2);
+    const char *jail = column_text(statement, 3);
+    int64_t id;
+    if (table == NULL || strlen(table) != 16 || strspn(table, "0123456789abcdef") != 16 ||
+        !column_number(statement, 1, 1, INT64_MAX, &id) || source == NULL ||
+        source_parse_prefix(source, strlen(source), &row->ban.source) < 0 ||
+        !source_is_client(&row->ban.source) || jail == NULL || jail[0] == '\0' ||
+        strlen(jail) >= sizeof(row->jail))
+        return false;
+    sscanf(table, "%16" SCNx64, &row->ban.table_id);
+    row->ban.id = (uint64_t)id;
+    strcpy(row->jail, jail);
+    return true;
+}
+
+static bool
+read_cause(sqlite3_stmt *statement, struct ban *ban)
+{
+    int64_t scope, failures;
+    const char *origin = column_text(statement, 6), *class = column_text(statement, 7);
+    if (!column_number(statement, 4, 0, UINT16_MAX, &scope) ||
+        !column_number(statement, 5, 0, UINT16_MAX, &failures) || origin == NULL)
+        return false;
+    ban->scope = (uint16_t)scope;
+    ban->failures = (uint16_t)failures;
+    if (strcmp(origin, "hand") == 0) {
+        ban->origin = BAN_BY_HAND;
+        return true;
+    }
+    int known = class != NULL ? offence_class_parse(class, strlen(class)) : -ENOENT;
+    ban->origin = BAN_BY_JAIL;
+    ban->class = (enum offence_class)known;
+    return strcmp(origin, "jail") == 0 && known >= 0;
+}
+
+static bool
+read_times(sqlite3_stmt *statement, struct ban *ban)
+{
+    ban->until_ms = TABLE_FOREVER_MS;
+    return column_number(statement, 8, 0, INT64_MAX, &ban->first_ms) &&
+           column_number(statement, 9, 0, INT64_MAX, &ban->since_ms) &&
+           (sqlite3_column_type(statement, 10) == SQLITE_NULL ||
+            column_number(statement, 10, 0, INT64_MAX, &ban->until_ms));
+}
+
+int
+ledger_live(struct ledger *ledger, int64_t now_ms,
+            bool (*each)(void *context, const struct ledger_row *row), void *context)
+{
+    static const char query[] =
+        "SELECT table_id, id, source, jail, scope, failures, origin, class, first_ms, since_ms,"
+        " until_ms FROM ban WHERE ended_ms IS NULL AND (until_ms IS NULL OR until_ms > ?)"
+        " ORDER BY since_ms";
+    sqlite3_stmt *statement = NULL;
+    int given = 0, senseless = 0;
+    bool more = true;
+    if (ledger->sqlite == NULL)
+        return -EPROTO;
+    int code = sqlite3_prepare_v2(ledger->sqlite, query, -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_int64(statement, 1, now_ms);
+    while (more && (code == SQLITE_OK || code == SQLITE_ROW)) {
+        code = sqlite3_step(statement);
+        struct ledger_row row = {.ban.end = BAN_RUNNING};
+        if (code != SQLITE_ROW)
+            continue;
+        if (read_identity(statement, &row) && read_cause(statement, &row.ban) &&
+            read_times(statement, &row.ban)) {
+            given++;
+            more = each(context, &row);
+        } else {
+            senseless++;
+        }
+    }
+    sqlite3_finalize(statement);
+    if (senseless > 0)
+        report_say(ledger->report, LOG_WARNING, "%s: %d bans make no sense and were left out",
+                   ledger->path, senseless);
+    return code == SQLITE_ROW || code == SQLITE_DONE ? given : failed(ledger, code);
+}
+
+/* ---- asking ---- */
+
+static void
+read_end(sqlite3_stmt *statement, struct ledger_row *row)
+{
+    const char *reason = column_text(statement, 12);
+    int64_t number;
+    if (column_number(statement, 11, 0, INT64_MAX, &row->ban.ended_ms) && reason != NULL)
+        row->ban.end = table_end_parse(reason);
+    if (column_number(statement, 13, 0, UINT32_MAX, &number))
+        row->ban.lifted_by = (uint32_t)number;
+    if (column_number(statement, 14, 1, JAIL_MAXRETRY_MAX, &number))
+        row->threshold = (unsigned)number;
+    if (!column_number(statement, 15, 1, INT64_MAX, &row->findtime_s))
+        row->threshold = 0;
+}
+
+static bool
+is_asked_for(const struct ledger_query *query, const struct ledger_row *row)
+{
+    return query->source == NULL || source_contains(&row->ban.source, query->source) ||
+           source_contains(query->source, &row->ban.source);
+}
+
+/* All rows are looked at when there is a source: SQL cannot compare prefixes, and a hundred
+ * thousand take some tenths of a second. */
+int
+ledger_history(struct ledger *ledger, const struct ledger_query *query,
+               bool (*each)(void *context, const struct ledger_row *row), void *context)
+{
+    static const char sql[] =
+        "SELECT table_id, id, source, jail, scope, failures, origin, class, first_ms, since_ms,"
+        " until_ms, ended_ms, end_reason, lifted_by, threshold, findtime_s FROM ban"
+        " WHERE since_ms BETWEEN ?1 AND ?2 AND (?3 IS NULL OR jail = ?3) AND (?4 IS NULL OR"
+        " EXISTS (SELECT 1 FROM line WHERE line.table_id = ban.table_id AND line.id = ban.id AND"
+        " user = ?4)) ORDER BY since_ms DESC";
+    sqlite3_stmt *statement = NULL;
+    unsigned given = 0;
+    bool more = query->most > 0;
+    if (ledger->sqlite == NULL)
+        return -EPROTO;
+    int code = sqlite3_prepare_v2(ledger->sqlite, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, query->from_ms);
+        sqlite3_bind_int64(statement, 2, query->to_ms);
+        sqlite3_bind_text(statement, 3, query->jail, -1, SQLITE_STATIC);
+        code = sqlite3_bind_text(statement, 4, query->user, -1, SQLITE_STATIC);
+    }
+    while (more && (code == SQLITE_OK || code == SQLITE_ROW)) {
+        struct ledger_row row = {.ban.end = BAN_RUNNING};
+        code = sqlite3_step(statement);
+        if (code != SQLITE_ROW || !read_identity(statement, &row) ||
+            !read_cause(statement, &row.ban) || !read_times(statement, &row.ban) ||
+            !is_asked_for(query, &row))
+            continue;
+        read_end(statement, &row);
+        more = each(context, &row) && ++given < query->most;
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE ? (int)given
+                                                                          : failed(ledger, code);
+}
+
+int
+ledger_earlier(struct ledger *ledger, const struct source *source, const char *jail,
+               struct ledger_earlier *earlier)
+{
+    static const char sql[] = "SELECT count(*), sum(ended_ms - since_ms), max(ended_ms) FROM ban"
+                              " WHERE source = ?1 AND (?2 IS NULL OR jail = ?2)"
+                              " AND ended_ms IS NOT NULL AND end_reason IS NOT 'withdrawn'";
+    sqlite3_stmt *statement = NULL;
+    char text[SOURCE_TEXT_SIZE];
+    *earlier = (struct ledger_earlier){0};
+    if (ledger->sqlite == NULL)
+        return -EPROTO;
+    int code = sqlite3_prepare_v2(ledger->sqlite, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_text(statement, 1, source_print(source, text), -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 2, jail, -1, SQLITE_STATIC);
+        code = sqlite3_step(statement);
+    }
+    if (code == SQLITE_ROW) {
+        earlier->count = (unsigned)sqlite3_column_int64(statement, 0);
+        earlier->total_ms = sqlite3_column_int64(statement, 1);
+        earlier->last_ended_ms = sqlite3_column_int64(statement, 2);
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_ROW ? 0 : failed(ledger, code);
+}
+
+static bool
+read_line(sqlite3_stmt *statement, struct evidence *evidence)
+{
+    char *const texts[] = {evidence->host, evidence->service, evidence->user, evidence->line};
+    const size_t sizes[] = {sizeof(evidence->host), sizeof(evidence->service),
+                            sizeof(evidence->user), sizeof(evidence->line)};
+    const char *client = column_text(statement, 1), *class = column_text(statement, 2);
+    int64_t attempts;
+    int known = class != NULL ? offence_class_parse(class, strlen(class)) : -ENOENT;
+    if (!column_number(statement, 0, 0, INT64_MAX, &evidence->stamp_ms) || client == NULL ||
+        source_parse(client, strlen(client), &evidence->client) < 0 || known < 0 ||
+        !column_number(statement, 3, 0, UINT8_MAX, &attempts))
+        return false;
+    evidence->class = (enum offence_class)known;
+    evidence->attempts = (uint8_t)attempts;
+    for (int i = 0; i < 4; i++) {
+        const char *text = column_text(statement, 4 + i);
+        snprintf(texts[i], sizes[i], "%s", text != NULL ? text : "");
+    }
+    return true;
+}
+
+#define LINE_COLUMNS "SELECT stamp_ms, client, class, attempts, host, service, user, line FROM line"
+
+int
+ledger_lines(struct ledger *ledger, const struct ban *ban, const char *user, unsigned most,
+             bool (*each)(void *context, const struct evidence *evidence), void *context)
+{
+    static const char of_ban[] = LINE_COLUMNS " WHERE table_id = ?1 AND id = ?2"
+                                              " ORDER BY stamp_ms, number LIMIT ?3";
+    static const char of_user[] = LINE_COLUMNS " WHERE user = ?1 AND user != ''"
+                                               " ORDER BY stamp_ms DESC LIMIT ?3";
+    sqlite3_stmt *statement = NULL;
+    char table[TABLE_ID_SIZE];
+    int given = 0;
+    bool more = true;
+    if (ledger->sqlite == NULL)
+        return -EPROTO;
+    int code =
+        sqlite3_prepare_v2(ledger->sqlite, ban != NULL ? of_ban : of_user, -1, &statement, NULL);
+    if (code == SQLITE_OK && ban != NULL) {
+        print_table_id(ban->table_id, table);
+        sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 2, (int64_t)ban->id);
+    } else if (code == SQLITE_OK) {
+        sqlite3_bind_text(statement, 1, user, -1, SQLITE_STATIC);
+    }
+    if (code == SQLITE_OK)
+        sqlite3_bind_int64(statement, 3, most);
+    while (more && (code == SQLITE_OK || code == SQLITE_ROW)) {
+        struct evidence evidence = {0};
+        code = sqlite3_step(statement);
+        if (code != SQLITE_ROW || !read_line(statement, &evidence))
+            continue;
+        given++;
+        more = each(context, &evidence);
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE ? given
+                                                                          : failed(ledger, code);
+}

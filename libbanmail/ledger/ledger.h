@@ -1,0 +1,151 @@
+/* ledger: the history on disk, in SQLite. The only file that knows of it.
+ *
+ * One row for each ban, found again by (table_id, id): written when it begins, completed when it
+ * ends. Writing a row twice changes nothing, so whoever is not sure whether a row was written
+ * writes it again. What a postmaster asks with sqlite3(1):
+ *
+ *   SELECT datetime(since_ms / 1000, 'unixepoch', 'localtime'), source, jail, class, failures,
+ *          end_reason FROM ban ORDER BY since_ms DESC LIMIT 20;
+ *
+ *   table_id    TEXT     16 hexadecimal digits: the table that gave the id
+ *   id          INTEGER  ascending within its table
+ *   source      TEXT     203.0.113.9, 2001:db8:1:2::/64
+ *   jail        TEXT     its name; manual: by hand
+ *   scope       INTEGER  0: the whole fleet
+ *   failures    INTEGER  that led to it
+ *   origin      TEXT     jail or hand
+ *   class       TEXT     of the deciding line; NULL by hand
+ *   first_ms    INTEGER  the oldest failure counted; milliseconds since 1970, as all times
+ *   since_ms    INTEGER
+ *   until_ms    INTEGER  NULL: for ever
+ *   ended_ms    INTEGER  NULL: has not ended
+ *   end_reason  TEXT     expired or lifted; NULL: has not ended
+ *   lifted_by   INTEGER  user id; NULL unless lifted
+ *   threshold   INTEGER  maxretry of the jail at that time; NULL by hand
+ *   findtime_s  INTEGER  likewise
+ *   ports       TEXT     that it closed, as 25,110,143; all
+ *
+ * The lines that led to it stand in `line`, as the parameter evidence let them be kept:
+ *
+ *   table_id, id         of the ban
+ *   stamp_ms, number     when it happened; which line it was
+ *   client      TEXT     the single address
+ *   class, host, service, user, line  TEXT
+ *   attempts    INTEGER  that it added to the count
+ *
+ * The view `told` has the users and hosts of each ban in one line. `trouble` has what was wrong:
+ * begun_ms, ended_ms (NULL: still is), what.
+ *
+ * What is over is deleted when it is older than the retention, or the file too large; a ban that
+ * has not ended, never. Deleted bytes are overwritten.
+ *
+ * Every committed transaction is on the disk (WAL with synchronous=FULL: with NORMAL a power loss
+ * would cost all since the last checkpoint, hours on a quiet host). The -wal and -shm files stay
+ * when the last writer leaves, so that a group that may only read can read at any time.
+ *
+ * All functions make system calls and may take seconds on a slow disk. One handle, one thread.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAIL_LEDGER_H
+#define BANMAIL_LEDGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "line/evidence.h"
+#include "table/table.h"
+
+#define LEDGER_JAIL_MANUAL "manual" /* the name of TABLE_JAIL_MANUAL */
+
+struct ledger;
+
+/* Opens, and creates or migrates where needed; the directory must exist. With read_only, -ENOENT
+ * where there is none. *is_new (may be NULL) tells whether it was created: mode 0640, and where
+ * root creates it owned as its directory is, so that the user whom rsyslogd becomes can write. A
+ * file that is no ledger or is corrupt is moved aside (suffix .damaged), said, and begun anew
+ * (-EPROTO when read_only). Returns 0 or a negative errno (-EROFS, -EACCES, -ENOSPC, -EBUSY, -EIO;
+ * -EPROTONOSUPPORT for one of a newer version, which is left alone): see ledger_error. */
+int ledger_open(const char *path, bool read_only, const struct report *report,
+                struct ledger **ledger, bool *is_new);
+
+struct ledger_line {
+    uint64_t table_id, id; /* of the ban */
+    struct evidence evidence;
+};
+
+/* Writes the bans as they are now, and lines that led to them, in one transaction. `jail_of` gives
+ * the jail for an index. Returns 0 or a negative errno; then none was written, and the handle is to
+ * be closed and opened again: -EPROTO when the file was found corrupt and moved aside, -ESTALE when
+ * it was removed or replaced behind our back. */
+int ledger_write(struct ledger *ledger, const struct ban *bans, size_t count,
+                 const struct jail *(*jail_of)(void *context, unsigned jail), void *context,
+                 const struct ledger_line *lines, size_t line_count);
+
+struct ledger_row {
+    struct ban ban; /* ban.jail is not set: see jail */
+    char jail[JAIL_NAME_SIZE];
+    unsigned threshold; /* 0: not known, and the next too */
+    int64_t findtime_s;
+};
+
+/* Calls `each` for every ban that has not ended and is not over at now_ms, oldest first; stops
+ * when it returns false. A row that makes no sense is left out and said. Returns how many were
+ * given, or a negative errno (-EPROTO as ledger_write). The row ends with the call. */
+int ledger_live(struct ledger *ledger, int64_t now_ms,
+                bool (*each)(void *context, const struct ledger_row *row), void *context);
+
+/* Ends the rows that ran out by now_ms while nobody was there to see it. Returns how many, or a
+ * negative errno as ledger_write. */
+int ledger_expire(struct ledger *ledger, int64_t now_ms);
+
+struct ledger_query {
+    const struct source *source; /* bans of it, of what holds it, and within it; NULL: of all */
+    const char *user;            /* with a line that names him, as kept; NULL: any */
+    const char *jail;            /* NULL: any */
+    int64_t from_ms, to_ms;      /* that began from then until then; 0, INT64_MAX: whenever */
+    unsigned most;
+};
+
+/* Calls `each` for the newest bans that the query means, ended or not, newest first; stops when it
+ * returns false. Returns how many were given, or a negative errno as ledger_live. */
+int ledger_history(struct ledger *ledger, const struct ledger_query *query,
+                   bool (*each)(void *context, const struct ledger_row *row), void *context);
+
+/* What a client has behind him when he is banned again: bans of just this source that are over,
+ * those left out that were withdrawn. */
+struct ledger_earlier {
+    unsigned count;
+    int64_t total_ms;      /* that they have lasted together */
+    int64_t last_ended_ms; /* 0: count is 0 */
+};
+
+/* In one jail, or with jail NULL in all. Found by an index: some ten microseconds, whatever the
+ * size of the ledger. Returns 0, or a negative errno as ledger_live. */
+int ledger_earlier(struct ledger *ledger, const struct source *source, const char *jail,
+                   struct ledger_earlier *earlier);
+
+/* The lines that led to one ban, oldest first; or, with ban NULL, the newest `most` that name the
+ * user, newest first. (evidence.jail and .number are not set.) Returns as ledger_history. */
+int ledger_lines(struct ledger *ledger, const struct ban *ban, const char *user, unsigned most,
+                 bool (*each)(void *context, const struct evidence *evidence), void *context);
+
+/* Erases the lines of a client within `source` (may be NULL) and the bans of it that have ended, or
+ * the lines that name `user` (may be NULL; as kept). Returns how many rows, or a negative errno. */
+int ledger_forget(struct ledger *ledger, const struct source *source, const char *user);
+
+/* Deletes some of what is over: what ended before before_ms, and the oldest while the file is
+ * larger than max_bytes (0: no limit). Returns how many bans; call it again while it is not 0; or a
+ * negative errno. */
+int ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes);
+
+/* Notes what is wrong from now_ms on ("" : nothing any more). Returns 0 or a negative errno. */
+int ledger_trouble(struct ledger *ledger, const char *what, int64_t now_ms);
+
+/* What is wrong, in words, for a negative errno of the above. */
+const char *ledger_error(int error);
+
+/* NULL is fine. */
+void ledger_close(struct ledger *ledger);
+
+#endif

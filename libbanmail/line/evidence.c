@@ -1,0 +1,270 @@
+/* evidence: what of a line may be kept.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "line/evidence.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#define SHORT_TAIL "***"
+#define WITHHELD   "(withheld: it shows a user name that cannot be shortened)"
+
+int
+evidence_parse_mode(const char *word, enum evidence_mode *mode)
+{
+    static const char *const words[] = {
+        [EVIDENCE_NONE] = "none",
+        [EVIDENCE_REDACTED] = "redacted",
+        [EVIDENCE_FULL] = "full",
+    };
+
+    for (unsigned i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcasecmp(word, words[i]) == 0) {
+            *mode = (enum evidence_mode)i;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+/* ---- names ---- */
+
+/* What bytes are: letters and digits; those and the others of an RFC 5322 atom, and the dot. */
+enum { ALPHANUMERIC = 1, ATOM = 2 };
+
+static const uint8_t kinds[256] = {
+    ['0' ... '9'] = ALPHANUMERIC | ATOM,
+    ['a' ... 'z'] = ALPHANUMERIC | ATOM,
+    ['A' ... 'Z'] = ALPHANUMERIC | ATOM,
+    ['.'] = ATOM,
+    ['!'] = ATOM,
+    ['#' ... '\''] = ATOM,
+    ['*'] = ATOM,
+    ['+'] = ATOM,
+    ['-'] = ATOM,
+    ['/'] = ATOM,
+    ['='] = ATOM,
+    ['?'] = ATOM,
+    ['^' ... '`'] = ATOM,
+    ['{' ... '~'] = ATOM,
+};
+
+static bool
+is_alphanumeric(char byte)
+{
+    return kinds[(uint8_t)byte] & ALPHANUMERIC;
+}
+
+static bool
+is_local_part(const char *bytes, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (!(kinds[(uint8_t)bytes[i]] & ATOM))
+            return false;
+    return length > 0 && length <= 64;
+}
+
+/* Labels of letters, digits and hyphens; the last of letters only, or of Punycode. */
+static bool
+is_domain(const char *bytes, size_t length)
+{
+    size_t label = 0, dots = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        if (bytes[i] == '.' && label == 0)
+            return false;
+        if (bytes[i] != '.' && bytes[i] != '-' && !is_alphanumeric(bytes[i]))
+            return false;
+        dots += bytes[i] == '.';
+        label = bytes[i] == '.' ? 0 : label + 1;
+    }
+    return dots > 0 && label >= 2 && length <= 253;
+}
+
+bool
+evidence_is_mailbox(const char *name, size_t length)
+{
+    const char *at = memrchr(name, '@', length);
+
+    return at != NULL && is_local_part(name, (size_t)(at - name)) &&
+           is_domain(at + 1, length - (size_t)(at + 1 - name));
+}
+
+void
+evidence_copy(char *to, size_t size, const char *bytes, size_t length)
+{
+    if (length > size - 1)
+        length = size - 1;
+    memcpy(to, bytes, length);
+    to[length] = '\0';
+}
+
+static bool
+is_kept_whole(enum evidence_mode mode, bool is_known, const char *name, size_t length)
+{
+    return mode == EVIDENCE_FULL || is_known ||
+           (length < EVIDENCE_USER_SIZE && evidence_is_mailbox(name, length));
+}
+
+void
+evidence_user(enum evidence_mode mode, bool is_known, const char *name, size_t length,
+              char user[EVIDENCE_USER_SIZE])
+{
+    user[0] = '\0';
+    if (mode == EVIDENCE_NONE || length == 0)
+        return;
+    if (is_kept_whole(mode, is_known, name, length)) {
+        evidence_copy(user, EVIDENCE_USER_SIZE, name, length);
+    } else {
+        user[0] = name[0];
+        strcpy(user + 1, SHORT_TAIL);
+    }
+}
+
+/* ---- lines ---- */
+
+struct writer {
+    char *text;
+    size_t used;
+};
+
+static void
+write_bytes(struct writer *writer, const char *bytes, size_t length)
+{
+    size_t room = EVIDENCE_LINE_SIZE - 1 - writer->used;
+
+    if (length > room)
+        length = room;
+    memcpy(writer->text + writer->used, bytes, length);
+    writer->used += length;
+    writer->text[writer->used] = '\0';
+}
+
+/* A name stands by itself: what is only a part of a longer word is none. */
+static bool
+stands_alone(const char *message, size_t length, size_t at, size_t name_length)
+{
+    return (at == 0 || !is_alphanumeric(message[at - 1])) &&
+           (at + name_length == length || !is_alphanumeric(message[at + name_length]));
+}
+
+static char
+lower(char letter)
+{
+    return letter | ('a' - 'A');
+}
+
+/* Whether the word, in small letters, stands in front of the space at `at`, in letters of either
+ * case. */
+static bool
+ends_in(const char *message, size_t at, const char *word, size_t length)
+{
+    if (at < length)
+        return false;
+    while (length > 0 && (lower(message[at - 1]) == word[length - 1] ||
+                          (word[length - 1] == ' ' && message[at - 1] == ' '))) {
+        length--;
+        at--;
+    }
+    return length == 0;
+}
+
+/* What a client said in the clear to a server that expected something else. Behind these words
+ * stands a secret, whatever the rulebase made of the line. */
+static size_t
+secret_from(const char *message, size_t length)
+{
+    const char *const end = message + length;
+
+    for (const char *space = message; (space = memchr(space, ' ', (size_t)(end - space)));
+         space++) {
+        const size_t at = (size_t)(space - message);
+        const char last = at == 0 ? ' ' : lower(space[-1]);
+        bool is_there = false;
+
+        if (last == 's') /* most words end in neither letter */
+            is_there = ends_in(message, at, "pass", 4);
+        else if (last == 'n')
+            is_there =
+                ends_in(message, at, "auth plain", 10) || ends_in(message, at, "auth login", 10);
+        if (is_there && at + 1 < length)
+            return at + 1;
+    }
+    return length;
+}
+
+/* Returns how often the name was found. */
+static unsigned
+shorten(struct writer *writer, const char *message, size_t length, const char *name,
+        size_t name_length)
+{
+    bool was_cut = name_length >= OFFENCE_USER_MAX; /* the rest of it follows in the message */
+    unsigned found = 0;
+    size_t at = 0;
+
+    while (at < length) {
+        if (length - at < name_length || memcmp(message + at, name, name_length) != 0 ||
+            (!was_cut && !stands_alone(message, length, at, name_length))) {
+            write_bytes(writer, message + at++, 1);
+            continue;
+        }
+        found++;
+        write_bytes(writer, name, 1);
+        write_bytes(writer, SHORT_TAIL, strlen(SHORT_TAIL));
+        if (was_cut)
+            break;
+        at += name_length;
+    }
+    return found;
+}
+
+void
+evidence_line(enum evidence_mode mode, const char *message, size_t message_length, bool is_known,
+              const char *name, size_t name_length, char line[EVIDENCE_LINE_SIZE])
+{
+    struct writer writer = {.text = line};
+    size_t length = message_length;
+
+    line[0] = '\0';
+    if (mode == EVIDENCE_NONE)
+        return;
+    if (length > 0 && message[0] == ' ') {
+        message++;
+        length--;
+    }
+    if (mode == EVIDENCE_REDACTED)
+        length = secret_from(message, length);
+    if (name_length == 0 || is_kept_whole(mode, is_known, name, name_length)) {
+        write_bytes(&writer, message, length);
+    } else if (shorten(&writer, message, length, name, name_length) == 0) {
+        writer.used = 0;
+        write_bytes(&writer, WITHHELD, strlen(WITHHELD));
+    }
+}
+
+/* `auth failed` and `authentication failed`, found by the f, of which lines have few. */
+static bool
+has_failed_login(const char *message, const char *end)
+{
+    for (const char *at = message; (at = memchr(at, 'f', (size_t)(end - at))); at++) {
+        const size_t before = (size_t)(at - message);
+
+        if (before >= 5 && at[-1] == ' ' && end - at >= 6 && memcmp(at, "failed", 6) == 0 &&
+            (memcmp(at - 5, "auth", 4) == 0 ||
+             (before >= 15 && memcmp(at - 15, "authentication", 14) == 0)))
+            return true;
+    }
+    return false;
+}
+
+bool
+evidence_looks_like_login(const char *message, size_t length)
+{
+    const char *const end = message + length;
+
+    for (const char *at = message; (at = memchr(at, '=', (size_t)(end - at))); at++)
+        if (at - message >= 3 && memcmp(at - 3, "rip", 3) == 0)
+            return true;
+    return has_failed_login(message, end);
+}

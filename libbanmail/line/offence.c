@@ -1,0 +1,960 @@
+/* offence: the fields of one line, distrusted.
+ *
+ * The rulebase says what kind of line it is (`class`) and hands over what it cut out. An address
+ * comes either as `ip`, which the rule reached over words of the daemon's own, or within `tail`:
+ * Dovecot's login lines end in what login_log_format_elements says, by default
+ *
+ *     … user=<NAME>, method=PLAIN, rip=ADDRESS, lip=ADDRESS, …, session=<ID>
+ *
+ * where NAME is the client's and may hold `>, rip=192.0.2.9, ` itself. In front of the first
+ * `user=<` all is the daemon's: a rip= there is the daemon's. Where there is none, the daemon's
+ * comes behind the name, and behind that nothing is the client's: so the last `, rip=` is the
+ * daemon's.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "line/offence.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <json.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/hash.h"
+
+struct text {
+    const char *bytes;
+    size_t length;
+};
+
+/* ---- classes ---- */
+
+static const char *const class_names[] = {
+    [OFFENCE_AUTH_FAILED] = "auth_failed",
+    [OFFENCE_AUTH_UNKNOWN_USER] = "auth_unknown_user",
+    [OFFENCE_AUTH_MECH_UNSUPPORTED] = "auth_mech_unsupported",
+    [OFFENCE_AUTH_MALFORMED] = "auth_malformed",
+    [OFFENCE_AUTH_PLAINTEXT_DISALLOWED] = "auth_plaintext_disallowed",
+    [OFFENCE_RELAY_DENIED] = "relay_denied",
+    [OFFENCE_RCPT_UNKNOWN] = "rcpt_unknown",
+    [OFFENCE_PROTOCOL_ABUSE] = "protocol_abuse",
+    [OFFENCE_PROBE] = "probe",
+    [OFFENCE_RATE_LIMITED] = "rate_limited",
+    [OFFENCE_AUTH_DISABLED] = "auth_disabled",
+    [OFFENCE_AUTH_ABORTED] = "auth_aborted",
+    [OFFENCE_NO_AUTH] = "no_auth",
+    [OFFENCE_RCPT_REJECTED] = "rcpt_rejected",
+    [OFFENCE_SENDER_REJECTED] = "sender_rejected",
+    [OFFENCE_HELO_REJECTED] = "helo_rejected",
+    [OFFENCE_CLIENT_REJECTED] = "client_rejected",
+    [OFFENCE_RBL_LISTED] = "rbl_listed",
+    [OFFENCE_CONTENT_REJECT] = "content_reject",
+    [OFFENCE_SMTP_REJECT] = "smtp_reject",
+    [OFFENCE_TLS_FAILED] = "tls_failed",
+    [OFFENCE_CONN_LOST] = "conn_lost",
+    [OFFENCE_CONN_TIMEOUT] = "conn_timeout",
+    [OFFENCE_LOGIN_OTHER] = "login_other",
+    [OFFENCE_TEMPFAIL] = "tempfail",
+    [OFFENCE_GREYLISTED] = "greylisted",
+    [OFFENCE_AUTH_DETAIL] = "auth_detail",
+    [OFFENCE_AUTH_LINE] = "auth_line",
+    [OFFENCE_RBL_DETAIL] = "rbl_detail",
+    [OFFENCE_TLS_DETAIL] = "tls_detail",
+    [OFFENCE_DNS_MISMATCH] = "dns_mismatch",
+    [OFFENCE_PROXY_ERROR] = "proxy_error",
+    [OFFENCE_BENIGN] = "benign",
+    [OFFENCE_LOGIN_OK] = "login_ok",
+    [OFFENCE_MAIL_ACCEPTED] = "mail_accepted",
+    [OFFENCE_SERVER_FAULT] = "server_fault",
+};
+_Static_assert(sizeof class_names / sizeof class_names[0] == OFFENCE_CLASSES, "a name for each");
+_Static_assert(OFFENCE_CLASSES <= 64, "a set of classes is 64 bits");
+
+const char *offence_class_name(enum offence_class class)
+{
+    return (unsigned)class < OFFENCE_CLASSES ? class_names[class] : "unknown";
+}
+
+int
+offence_class_parse(const char *name, size_t length)
+{
+    for (int class = 0; class < OFFENCE_CLASSES; class ++)
+        if (strlen(class_names[class]) == length && memcmp(class_names[class], name, length) == 0)
+            return class;
+    return -ENOENT;
+}
+
+/* ---- the fields of a line ---- */
+
+enum field {
+    FIELD_ATTEMPTS,
+    FIELD_AUTH_TAIL,
+    FIELD_CLASS,
+    FIELD_CODE,
+    FIELD_DSN,
+    FIELD_EVENT,
+    FIELD_FAULT,
+    FIELD_FRONT,
+    FIELD_IP,
+    FIELD_METHOD,
+    FIELD_PORT_TAIL,
+    FIELD_PROGRAM,
+    FIELD_PROXY,
+    FIELD_REASON,
+    FIELD_REPEATED,
+    FIELD_SECRET,
+    FIELD_SERVICE,
+    FIELD_SESSION,
+    FIELD_TAIL,
+    FIELD_USER,
+    FIELDS
+};
+
+#define NAME(word)                                                                                 \
+    {                                                                                              \
+        word, sizeof word - 1                                                                      \
+    }
+
+static const struct text field_names[FIELDS] = {
+    [FIELD_ATTEMPTS] = NAME("attempts"),
+    [FIELD_AUTH_TAIL] = NAME("auth_tail"),
+    [FIELD_CLASS] = NAME("class"),
+    [FIELD_CODE] = NAME("code"),
+    [FIELD_DSN] = NAME("dsn"),
+    [FIELD_EVENT] = NAME("event"),
+    [FIELD_FAULT] = NAME("fault"),
+    [FIELD_FRONT] = NAME("front"),
+    [FIELD_IP] = NAME("ip"),
+    [FIELD_METHOD] = NAME("method"),
+    [FIELD_PORT_TAIL] = NAME("port_tail"),
+    [FIELD_PROGRAM] = NAME("program"),
+    [FIELD_PROXY] = NAME("proxy"),
+    [FIELD_REASON] = NAME("reason"),
+    [FIELD_REPEATED] = NAME("repeated"),
+    [FIELD_SECRET] = NAME("secret"),
+    [FIELD_SERVICE] = NAME("service"),
+    [FIELD_SESSION] = NAME("session"),
+    [FIELD_TAIL] = NAME("tail"),
+    [FIELD_USER] = NAME("user"),
+};
+
+/* All of them, found in one walk: libfastjson's look-up walks the whole object for each name. Of
+ * two of one name the first counts. */
+struct fields {
+    uint32_t present; /* as bits of enum field */
+    struct fjson_object *values[FIELDS];
+};
+
+static int
+field_of(const char *name)
+{
+    /* the first of each letter; the names are in alphabetical order */
+    static const int8_t firsts[32] = {
+        ['a' % 32] = FIELD_ATTEMPTS, ['c' % 32] = FIELD_CLASS,     ['d' % 32] = FIELD_DSN,
+        ['e' % 32] = FIELD_EVENT,    ['f' % 32] = FIELD_FAULT,     ['i' % 32] = FIELD_IP,
+        ['m' % 32] = FIELD_METHOD,   ['p' % 32] = FIELD_PORT_TAIL, ['r' % 32] = FIELD_REASON,
+        ['s' % 32] = FIELD_SECRET,   ['t' % 32] = FIELD_TAIL,      ['u' % 32] = FIELD_USER,
+    };
+    const size_t length = strlen(name);
+
+    for (int i = firsts[(unsigned char)name[0] % 32];
+         i < FIELDS && field_names[i].bytes[0] == name[0]; i++)
+        if (field_names[i].length == length && memcmp(field_names[i].bytes, name, length) == 0)
+            return i;
+    return -1;
+}
+
+static void
+walk_fields(struct fjson_object *object, struct fields *fields)
+{
+    const struct fjson_object_iterator end = fjson_object_iter_end(object);
+    struct fjson_object_iterator at = fjson_object_iter_begin(object);
+
+    fields->present = 0;
+    for (; !fjson_object_iter_equal(&at, &end); fjson_object_iter_next(&at)) {
+        const int field = field_of(fjson_object_iter_peek_name(&at));
+
+        if (field < 0 || (fields->present >> field & 1))
+            continue;
+        fields->present |= UINT32_C(1) << field;
+        fields->values[field] = fjson_object_iter_peek_value(&at);
+    }
+}
+
+static bool
+get_text(const struct fields *fields, enum field field, struct text *text)
+{
+    *text = (struct text){.bytes = "", .length = 0};
+    if (!(fields->present >> field & 1) ||
+        !fjson_object_is_type(fields->values[field], fjson_type_string))
+        return false;
+    text->bytes = fjson_object_get_string(fields->values[field]);
+    text->length = (size_t)fjson_object_get_string_len(fields->values[field]);
+    return true;
+}
+
+/* A field of decimal digits, which liblognorm gives as a string, others may give as an integer.
+ * Absent: `otherwise`. */
+static int
+get_number(const struct fields *fields, enum field field, unsigned most, unsigned otherwise,
+           unsigned *number)
+{
+    struct text text;
+    unsigned sum = 0;
+
+    *number = otherwise;
+    if (!(fields->present >> field & 1))
+        return 0;
+    if (fjson_object_is_type(fields->values[field], fjson_type_int)) {
+        const int64_t integer = fjson_object_get_int64(fields->values[field]);
+        *number = integer > most ? most : (unsigned)integer;
+        return integer < 0 ? -EINVAL : 0;
+    }
+    if (!get_text(fields, field, &text) || text.length == 0)
+        return -EINVAL;
+    for (size_t i = 0; i < text.length; i++) {
+        if (text.bytes[i] < '0' || text.bytes[i] > '9')
+            return -EINVAL;
+        sum = sum * 10 + (unsigned)(text.bytes[i] - '0');
+        if (sum > most)
+            sum = most; /* most is far below UINT_MAX / 10 */
+    }
+    *number = sum;
+    return 0;
+}
+
+/* ---- pieces of text ---- */
+
+/* The byte by which a word is looked for, its last that is no blank: of the words that are looked
+ * for here it is the rarest. */
+static size_t
+anchor_of(const char *word, size_t length)
+{
+    return length - 1 - (word[length - 1] == ' ' && length > 1);
+}
+
+/* memmem(3) prepares itself for long texts, which costs more than these short ones. */
+static const char *
+find_first(struct text text, const char *word)
+{
+    const size_t length = strlen(word), anchor = anchor_of(word, length);
+    const char *const end = text.bytes + text.length, *at = text.bytes + anchor;
+
+    while (at < end && (at = memchr(at, word[anchor], (size_t)(end - at))) != NULL) {
+        if ((size_t)(end - at) >= length - anchor && memcmp(at - anchor, word, length) == 0)
+            return at - anchor;
+        at++;
+    }
+    return NULL;
+}
+
+static const char *
+find_last(struct text text, const char *word)
+{
+    const size_t length = strlen(word), anchor = anchor_of(word, length);
+    const char *at;
+
+    if (text.length < length)
+        return NULL;
+    text.length -= length - 1 - anchor;
+    while (text.length > anchor &&
+           (at = memrchr(text.bytes + anchor, word[anchor], text.length - anchor)) != NULL) {
+        if (memcmp(at - anchor, word, length) == 0)
+            return at - anchor;
+        text.length = (size_t)(at - text.bytes);
+    }
+    return NULL;
+}
+
+/* What is between `from` (a place in `text`) and the next `stop`, or the end. */
+static struct text
+up_to(struct text text, const char *from, char stop)
+{
+    const size_t left = (size_t)(text.bytes + text.length - from);
+    const char *end = left ? memchr(from, stop, left) : NULL;
+
+    return (struct text){.bytes = from, .length = end ? (size_t)(end - from) : left};
+}
+
+static struct text
+bounded(struct text text, size_t most)
+{
+    if (text.length > most)
+        text.length = most;
+    return text;
+}
+
+/* It tells names apart that must exist to be worth guessing: nobody gains by a collision. */
+static uint64_t
+hash(struct text text)
+{
+    return hash_text(text.bytes, text.length);
+}
+
+static uint64_t
+hash_address(const struct source *source)
+{
+    return hash(
+        (struct text){.bytes = (const char *)source->address, .length = sizeof source->address});
+}
+
+/* ---- Dovecot's tail ---- */
+
+struct tail {
+    struct text ip, user, method, session;
+};
+
+static struct text
+from(struct text text, const char *place)
+{
+    return (struct text){.bytes = place, .length = (size_t)(text.bytes + text.length - place)};
+}
+
+static struct text
+before(struct text text, const char *place)
+{
+    return (struct text){.bytes = text.bytes, .length = (size_t)(place - text.bytes)};
+}
+
+/* What stands between `word` and the next `stop`; nothing when there is no such word. */
+static struct text
+element(struct text text, const char *word, char stop)
+{
+    const char *at = find_first(text, word);
+
+    return at == NULL ? (struct text){0} : up_to(text, at + strlen(word), stop);
+}
+
+/* <NAME>, method=NAME: up to the last `, rip=` all of it is one name, but for the last
+ * `>, method=`. `front` begins behind `user=<`. */
+static void
+read_names(struct text front, struct tail *tail)
+{
+    const char *method = find_last(front, ">, method=");
+
+    if (method != NULL) {
+        tail->user = before(front, method);
+        tail->method = up_to(front, method + strlen(">, method="), ',');
+    } else if (front.length > 0 && front.bytes[front.length - 1] == '>') {
+        tail->user = before(front, front.bytes + front.length - 1);
+    }
+}
+
+/* The name comes first, the address behind it. */
+static void
+read_user_first(struct text text, struct text front, struct tail *tail)
+{
+    const char *rip = find_last(text, ", rip=");
+
+    if (rip == NULL || rip < front.bytes)
+        return;
+    tail->ip = up_to(text, rip + strlen(", rip="), ',');
+    tail->session = element(from(text, rip), ", session=<", '>');
+    read_names(before(front, rip), tail);
+}
+
+/* The address comes first. What follows the name is not told apart from it. */
+static void
+read_rip_first(struct text text, const char *user, struct tail *tail)
+{
+    const struct text front = user == NULL ? text : before(text, user);
+
+    tail->ip = element(text, "rip=", ',');
+    tail->session = element(front, "session=<", '>');
+    tail->method = element(front, "method=", ',');
+    if (user != NULL) {
+        tail->user = from(text, user + strlen("user=<"));
+        if (tail->user.length > 0 && tail->user.bytes[tail->user.length - 1] == '>')
+            tail->user.length--;
+    }
+}
+
+/* Dovecot cuts what it logs into pieces of PIPE_BUF bytes, less some 20 for its prefix, and writes
+ * each as a line of its own behind the process's name. All of such a piece may be the client's
+ * (`ID sent: …`, with imap_id_log). Login lines are shorter by far: no element of them is longer
+ * than some hundred bytes. What of the line is in no field is the rule's own words. */
+#define LOGIN_LINE_MAX 3000
+
+static bool
+may_be_a_piece(const struct fields *fields, struct text tail)
+{
+    static const enum field others[] = {FIELD_PROXY, FIELD_REASON, FIELD_FRONT, FIELD_ATTEMPTS};
+    size_t length = tail.length;
+    struct text text;
+
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (get_text(fields, others[i], &text))
+            length += text.length;
+    return length > LOGIN_LINE_MAX;
+}
+
+static unsigned
+count_of(struct text text, const char *word)
+{
+    unsigned count = 0;
+
+    for (const char *at; (at = find_first(text, word)) != NULL; count++)
+        text = from(text, at + strlen(word));
+    return count;
+}
+
+/* A proxy quotes the server behind it in front of the elements, and that may quote the client: then
+ * a rip= in front of the name need not be Dovecot's. Only the one rip= of such a line is believed;
+ * where the rule has read it (`ip`), none may be left. */
+static bool
+is_ambiguous(const struct fields *fields, struct text tail, bool has_ip)
+{
+    static const char *const quoting[] = {", last failure: ", " by server: "};
+    const char *const user = find_first(tail, "user=<");
+    struct text parts[] = {{0}, {0}, user == NULL ? tail : before(tail, user)};
+    bool quotes = false;
+
+    get_text(fields, FIELD_REASON, &parts[0]);
+    get_text(fields, FIELD_FRONT, &parts[1]);
+    for (size_t i = 0; i < 3; i++)
+        for (size_t j = 0; j < sizeof quoting / sizeof quoting[0]; j++)
+            quotes = quotes || find_first(parts[i], quoting[j]) != NULL;
+    return quotes && count_of(parts[1], "rip=") + count_of(tail, "rip=") > !has_ip;
+}
+
+static void
+read_tail(struct text text, struct tail *tail)
+{
+    const char *const user = find_first(text, "user=<");
+    const char *const rip = find_first(text, "rip=");
+
+    if (rip == NULL)
+        return;
+    if (user == NULL || rip < user)
+        read_rip_first(text, user, tail);
+    else
+        read_user_first(text, from(text, user + strlen("user=<")), tail);
+}
+
+/* ---- sshd's tail ----
+ *
+ * NAME from ADDRESS port N ssh2, NAME ADDRESS port N [preauth]: the name is the client's and may
+ * hold ` from 192.0.2.9 port 1 `; behind the last ` port ` nothing is the client's. But sshd cuts
+ * its lines at 1,024 bytes, and in some writes the whole name: so a long one has no address. */
+#define PORT_TAIL_MAX 500
+
+static void
+read_port_tail(struct text text, struct tail *tail)
+{
+    const char *const port = find_last(text, " port ");
+    const char *space;
+
+    if (port == NULL || text.length > PORT_TAIL_MAX)
+        return;
+    text = before(text, port);
+    space = find_last(text, " ");
+    tail->ip = space == NULL ? text : from(text, space + 1);
+    if (space == NULL)
+        return;
+    tail->user = before(text, space);
+    if (tail->user.length > 5 && memcmp(space - 5, " from", 5) == 0)
+        tail->user.length -= 5;
+}
+
+/* ---- Dovecot's session id ----
+ *
+ *   byte  0      6    8                12 or 24
+ *         +------+----+----------------+
+ *         | time |port| client address |   base64, 16 or 32 characters, no padding
+ *         +------+----+----------------+
+ */
+
+enum { SESSION_ADDRESS_AT = 8, SESSION_SIZE = 24 };
+
+static int
+base64_value(char c)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *at = c == '\0' ? NULL : strchr(digits, c);
+
+    return at == NULL ? -1 : (int)(at - digits);
+}
+
+/* Returns how many bytes a session id is of, or 0 when it is none of Dovecot's own making (a proxy
+ * in front may have given another). */
+static size_t
+session_bytes(struct text session, uint8_t bytes[SESSION_SIZE])
+{
+    uint32_t bits = 0;
+
+    if (session.length != 16 && session.length != 32)
+        return 0;
+    for (size_t i = 0; i < session.length; i++) {
+        const int value = base64_value(session.bytes[i]);
+        if (value < 0)
+            return 0;
+        bits = bits << 6 | (uint32_t)value;
+        if (i % 4 == 3) {
+            bytes[i / 4 * 3] = (uint8_t)(bits >> 16);
+            bytes[i / 4 * 3 + 1] = (uint8_t)(bits >> 8);
+            bytes[i / 4 * 3 + 2] = (uint8_t)bits;
+        }
+    }
+    return session.length / 4 * 3;
+}
+
+/* Returns the bytes of the address in a session id, 4 or 16, or 0. */
+static size_t
+session_address(struct text session, uint8_t address[16])
+{
+    uint8_t bytes[SESSION_SIZE];
+    const size_t size = session_bytes(session, bytes);
+
+    if (size == 0)
+        return 0;
+    memcpy(address, bytes + SESSION_ADDRESS_AT, size - SESSION_ADDRESS_AT);
+    return size - SESSION_ADDRESS_AT;
+}
+
+static bool
+session_contradicts(struct text session, const struct source *client)
+{
+    uint8_t address[16];
+    const size_t size = session_address(session, address);
+
+    if (size == 0)
+        return false;
+    if (size == 4)
+        return !source_is_v4(client) || memcmp(address, client->address + 12, 4) != 0;
+    return memcmp(address, client->address, 16) != 0;
+}
+
+/* ---- lines of Dovecot's auth ----
+ *
+ *   2.3:  auth: passwd-file(NAME,ADDRESS,<SESSION>): unknown user (SHA1 of given password: 5baa61)
+ *   2.4:  auth(NAME,ADDRESS,sasl:plain)<SESSION>: users: unknown user (SHA1 of given password: …)
+ *
+ * Sessions of other services than logins have no id. The rulebase hands over what follows `auth: `
+ * or `auth(`. NAME is the client's, and where auth_username_chars was emptied it may hold anything;
+ * so may a password that is logged in plain text. Therefore an id is taken only where one alone
+ * stands in such a place, and no address is taken: it merely tells clients apart (whom_hash). */
+
+struct auth_line {
+    struct text head;    /* …NAME,ADDRESS,… */
+    struct text session; /* may be empty */
+    struct text message;
+};
+
+static bool
+begins_at(struct text text, const char *at, const char *word)
+{
+    const size_t length = strlen(word);
+
+    return at >= text.bytes && (size_t)(text.bytes + text.length - at) >= length &&
+           memcmp(at, word, length) == 0;
+}
+
+/* Whether an id stands at `open`, which is a `<`, where Dovecot puts it. */
+static bool
+read_session(struct text text, const char *open, struct auth_line *line)
+{
+    const struct text session = up_to(text, open + 1, '>');
+    const char *const behind = session.bytes + session.length;
+    uint8_t address[16];
+    const char front = open > text.bytes ? open[-1] : '\0';
+    const char *const closing = front == ',' ? ">): " : front == ')' ? ">: " : NULL;
+
+    if (closing == NULL || !begins_at(text, behind, closing) ||
+        session_address(session, address) == 0)
+        return false;
+    line->session = session;
+    line->head = before(text, open - 1);
+    line->message = from(text, behind + strlen(closing));
+    return true;
+}
+
+/* Returns whether the line has the form. */
+static bool
+read_auth_line(struct text text, struct auth_line *line)
+{
+    const char *closing;
+    unsigned sessions = 0;
+
+    *line = (struct auth_line){0};
+    for (size_t i = 0; i < text.length; i++)
+        if (text.bytes[i] == '<')
+            sessions += read_session(text, text.bytes + i, line);
+    if (sessions == 1)
+        return true;
+    closing = find_first(text, "): ");
+    if (sessions > 1 || closing == NULL)
+        return false;
+    line->head = before(text, closing);
+    line->message = from(text, closing + strlen("): "));
+    return true;
+}
+
+/* What stands behind the last comma of the head, which is cut there. */
+static struct text
+cut_last(struct text *head)
+{
+    const char *const comma = find_last(*head, ",");
+    struct text last = *head;
+
+    if (comma == NULL) {
+        *head = (struct text){.bytes = head->bytes};
+        return last;
+    }
+    last = from(*head, comma + 1);
+    *head = before(*head, comma);
+    return last;
+}
+
+static bool
+begins(struct text text, const char *word)
+{
+    return text.length >= strlen(word) && strncasecmp(text.bytes, word, strlen(word)) == 0;
+}
+
+/* The name, and a hash of the address. */
+static void
+read_whom(struct text head, struct offence *offence)
+{
+    struct source source;
+    struct text last = cut_last(&head);
+    const bool has_mechanism = begins(last, "sasl:") || begins(last, "master");
+    const char *open;
+
+    while (begins(last, "sasl:") || (begins(last, "master") && last.length == 6))
+        last = cut_last(&head);
+    if (source_parse(last.bytes, last.length, &source) != 0)
+        return;
+    offence->whom_hash = hash_address(&source);
+    open = has_mechanism ? NULL : find_last(head, "(");
+    if (open != NULL)
+        head = from(head, open + 1);
+    offence->user_hash = hash(head);
+    offence->user = head.bytes;
+    offence->user_length = bounded(head, OFFENCE_USER_MAX).length;
+}
+
+/* Behind the name of a password database, if there is one. */
+static struct text
+without_database(struct text message)
+{
+    size_t i = 0;
+
+    while (i < message.length && (isalnum((unsigned char)message.bytes[i]) ||
+                                  message.bytes[i] == '-' || message.bytes[i] == '_'))
+        i++;
+    return i > 0 && begins_at(message, message.bytes + i, ": ")
+               ? from(message, message.bytes + i + 2)
+               : message;
+}
+
+/* The hash of the password, where auth_verbose_passwords has one written. */
+static uint64_t
+read_secret(struct text message)
+{
+    static const char words[] = "SHA1 of given password: ";
+    const char *at = find_last(message, words);
+    struct text digits;
+
+    if (at == NULL)
+        return 0;
+    digits = up_to(message, at + strlen(words), ')');
+    for (size_t i = 0; i < digits.length; i++)
+        if (!isxdigit((unsigned char)digits.bytes[i]))
+            return 0;
+    return hash(digits);
+}
+
+/* Dovecot 2.4 tells an error only behind the name. That one database knows a user and another does
+ * not is no fault of the backend. */
+static void
+read_fault(struct text message, struct offence *offence)
+{
+    if (begins(message, "Error: ")) {
+        offence->class = OFFENCE_SERVER_FAULT;
+        offence->flags |= OFFENCE_AUTH_FAULT;
+        message = from(message, message.bytes + strlen("Error: "));
+    }
+    if (begins(message, "user not found from any userdbs")) {
+        offence->class = OFFENCE_AUTH_DETAIL;
+        offence->flags &= ~(unsigned)OFFENCE_AUTH_FAULT;
+    }
+}
+
+static void
+read_auth(struct text text, struct offence *offence)
+{
+    struct auth_line line;
+    struct text message;
+
+    if (!read_auth_line(text, &line))
+        return;
+    read_whom(line.head, offence);
+    read_fault(line.message, offence);
+    offence->session = line.session.bytes != NULL ? line.session.bytes : "";
+    offence->session_length = line.session.length;
+    if (line.session.length == 0)
+        return;
+    message = without_database(line.message);
+    offence->reason = OFFENCE_REASON_OTHER;
+    if (begins(message, "unknown user") && (message.length == 12 || message.bytes[12] == ' '))
+        offence->reason = OFFENCE_REASON_UNKNOWN;
+    else if (begins(message, "password mismatch"))
+        offence->reason = OFFENCE_REASON_MISMATCH;
+    offence->secret_hash = read_secret(message);
+}
+
+/* ---- one offence ---- */
+
+static void
+set_client(struct offence *offence, struct text ip)
+{
+    const char *zone = ip.length ? memchr(ip.bytes, '%', ip.length) : NULL;
+
+    if (zone != NULL) /* fe80::1%eth0 */
+        ip.length = (size_t)(zone - ip.bytes);
+    offence->has_client = source_parse(ip.bytes, ip.length, &offence->client) == 0 &&
+                          source_is_client(&offence->client);
+}
+
+/* An event of Dovecot's exporter: `event` carries the object without its brace. */
+static bool
+read_event(const struct fields *fields, struct offence *offence)
+{
+    static const enum offence_class classes[] = {
+        [OFFENCE_EVENT_SUCCESS] = OFFENCE_LOGIN_OK,
+        [OFFENCE_EVENT_FAILED] = OFFENCE_AUTH_FAILED,
+        [OFFENCE_EVENT_MALFORMED] = OFFENCE_AUTH_MALFORMED,
+        [OFFENCE_EVENT_FAULT] = OFFENCE_SERVER_FAULT,
+        [OFFENCE_EVENT_FOREIGN] = OFFENCE_AUTH_DETAIL,
+    };
+    struct text text;
+
+    if (!get_text(fields, FIELD_EVENT, &text))
+        return false;
+    offence->flags |= OFFENCE_FROM_EVENT;
+    if (offence_event_read(text.bytes, text.length, &offence->event) != 0) {
+        /* of the class that the rule gives, and of no client */
+        offence->event = (struct offence_event){.service = ""};
+        return true;
+    }
+    offence->class = classes[offence->event.outcome];
+    if (offence->class == OFFENCE_SERVER_FAULT)
+        offence->flags |= OFFENCE_AUTH_FAULT;
+    return true;
+}
+
+static struct text
+whole(const char *string)
+{
+    return (struct text){.bytes = string, .length = strlen(string)};
+}
+
+static void
+event_tail(const struct offence_event *event, struct tail *tail)
+{
+    tail->ip = whole(event->ip);
+    tail->session = whole(event->session);
+    tail->method = whole(event->method);
+    tail->user = (struct text){.bytes = event->user, .length = event->user_length};
+}
+
+static void
+read_client(const struct fields *fields, struct offence *offence)
+{
+    struct tail tail = {0};
+    struct text text, ip;
+    const bool has_ip = get_text(fields, FIELD_IP, &ip);
+    const bool has_tail = get_text(fields, FIELD_TAIL, &text);
+
+    if (has_tail && has_ip)
+        read_rip_first(text, find_first(text, "user=<"), &tail);
+    else if (has_tail)
+        read_tail(text, &tail);
+    else if (get_text(fields, FIELD_PORT_TAIL, &text))
+        read_port_tail(text, &tail);
+    else if (read_event(fields, offence))
+        event_tail(&offence->event, &tail);
+    if (tail.user.bytes == NULL)
+        get_text(fields, FIELD_USER, &tail.user);
+    if (tail.method.bytes == NULL)
+        get_text(fields, FIELD_METHOD, &tail.method);
+    if (tail.session.bytes == NULL)
+        get_text(fields, FIELD_SESSION, &tail.session);
+    set_client(offence, has_ip ? ip : tail.ip);
+    if (has_tail && (may_be_a_piece(fields, text) || is_ambiguous(fields, text, has_ip)))
+        offence->has_client = false;
+    if (offence->has_client && session_contradicts(tail.session, &offence->client)) {
+        offence->flags |= OFFENCE_SESSION_MISMATCH;
+        offence->has_client = false;
+    }
+    if (!(offence->flags & OFFENCE_FROM_EVENT) || offence->event.is_comparable)
+        offence->user_hash = hash(tail.user);
+    tail.user = bounded(tail.user, OFFENCE_USER_MAX);
+    tail.session = bounded(tail.session, OFFENCE_SESSION_MAX);
+    offence->user = tail.user.bytes;
+    offence->user_length = tail.user.length;
+    offence->session = tail.session.bytes;
+    offence->session_length = tail.session.length;
+    offence->method = tail.method.bytes;
+    offence->method_length = bounded(tail.method, OFFENCE_SERVICE_MAX).length;
+}
+
+/* 5.7.1 → 5007001; 0 where there is none of this form. */
+static unsigned
+parse_dsn(struct text text)
+{
+    unsigned parts[3] = {0}, part = 0, digits = 0;
+
+    for (size_t i = 0; i < text.length; i++) {
+        const char c = text.bytes[i];
+        if (c == '.' && digits > 0 && part < 2) {
+            part++;
+            digits = 0;
+        } else if (c >= '0' && c <= '9' && digits < 3) {
+            parts[part] = parts[part] * 10 + (unsigned)(c - '0');
+            digits++;
+        } else {
+            return 0;
+        }
+    }
+    return part == 2 && digits > 0 && parts[0] < 10
+               ? parts[0] * 1000000 + parts[1] * 1000 + parts[2]
+               : 0;
+}
+
+static bool
+is_temporary(const struct offence *offence)
+{
+    return offence->code / 100 == 4 || offence->dsn / 1000000 == 4;
+}
+
+static int
+read_reply(const struct fields *fields, struct offence *offence)
+{
+    struct text dsn;
+
+    if (get_number(fields, FIELD_CODE, 1000, 0, &offence->code) != 0)
+        return -EINVAL;
+    if (offence->code < 100 || offence->code > 599)
+        offence->code = 0;
+    get_text(fields, FIELD_DSN, &dsn);
+    offence->dsn = parse_dsn(dsn);
+    /* The two that catch what no other class names: what may succeed later is no rejection. */
+    if ((offence->class == OFFENCE_SMTP_REJECT || offence->class == OFFENCE_CONTENT_REJECT) &&
+        is_temporary(offence))
+        offence->class = OFFENCE_TEMPFAIL;
+    return 0;
+}
+
+/* The line itself is one attempt, whatever it says; and where rsyslog had merged equal lines into
+ * one, each of them was (`repeated`, set by mail.conf). */
+static int
+read_attempts(const struct fields *fields, struct offence *offence)
+{
+    unsigned repeated;
+
+    if (get_number(fields, FIELD_ATTEMPTS, OFFENCE_ATTEMPTS_MAX, 1, &offence->attempts) != 0 ||
+        get_number(fields, FIELD_REPEATED, OFFENCE_ATTEMPTS_MAX, 1, &repeated) != 0)
+        return -EINVAL;
+    offence->attempts *= repeated;
+    if (offence->attempts == 0)
+        offence->attempts = 1;
+    if (offence->attempts > OFFENCE_ATTEMPTS_MAX)
+        offence->attempts = OFFENCE_ATTEMPTS_MAX;
+    return 0;
+}
+
+/* All but the event, half a kilobyte that few lines have. */
+static void
+begin_offence(struct offence *offence)
+{
+    memset(offence, 0, offsetof(struct offence, event));
+    offence->user = offence->session = offence->service = offence->method = "";
+}
+
+int
+offence_read(struct fjson_object *object, struct offence *offence)
+{
+    struct fields read;
+    const struct fields *const fields = &read;
+    struct text text;
+    int class;
+
+    begin_offence(offence);
+    walk_fields(object, &read);
+    if (!get_text(fields, FIELD_CLASS, &text))
+        return -ENOENT;
+    class = offence_class_parse(text.bytes, text.length);
+    if (class < 0)
+        return -EINVAL;
+    offence->class = (enum offence_class) class;
+    if (read_attempts(fields, offence) != 0 || read_reply(fields, offence) != 0)
+        return -EINVAL;
+    read_client(fields, offence);
+    get_text(fields, FIELD_SERVICE, &text);
+    text = bounded(text, OFFENCE_SERVICE_MAX);
+    if (offence->flags & OFFENCE_FROM_EVENT)
+        text = whole(offence->event.service);
+    offence->service = text.bytes;
+    offence->service_length = text.length;
+    if (get_text(fields, FIELD_PROGRAM,
+                 &text)) /* where a configuration took the line apart itself */
+        offence_service_from_tag(offence, text.bytes, text.length);
+    get_text(fields, FIELD_SECRET, &text);
+    offence->secret_hash = hash(text);
+    if (get_text(fields, FIELD_FAULT, &text) && text.length == 4 &&
+        memcmp(text.bytes, "auth", 4) == 0)
+        offence->flags |= OFFENCE_AUTH_FAULT;
+    if (offence->has_client)
+        offence->whom_hash = hash_address(&offence->client);
+    if (get_text(fields, FIELD_AUTH_TAIL, &text))
+        read_auth(text, offence);
+    return 0;
+}
+
+void
+offence_service_from_tag(struct offence *offence, const char *tag, size_t length)
+{
+    struct text text = {.bytes = tag, .length = strnlen(tag, length)};
+    const char *program;
+
+    if (offence->service_length > 0)
+        return;
+    text = up_to(text, text.bytes, '[');
+    text = up_to(text, text.bytes, ':');
+    program = find_first(text, "postfix");
+    if (program == NULL)
+        program = find_first(text, "dovecot");
+    while (program != NULL && program > text.bytes && program[-1] != '/')
+        program--;
+    if (program != NULL)
+        text =
+            (struct text){.bytes = program, .length = (size_t)(text.bytes + text.length - program)};
+    offence->service = text.bytes;
+    offence->service_length = bounded(text, OFFENCE_SERVICE_MAX).length;
+}
+
+/* Six bytes of microseconds, the lowest first; they begin anew every nine years. */
+int64_t
+offence_session_ms(const struct offence *offence, int64_t near_ms)
+{
+    const struct text session = {.bytes = offence->session, .length = offence->session_length};
+    const int64_t round_us = INT64_C(1) << 48;
+    uint8_t bytes[SESSION_SIZE];
+    int64_t time_us = 0, back_us;
+
+    if (session_bytes(session, bytes) == 0)
+        return 0;
+    for (unsigned i = 0; i < 6; i++)
+        time_us |= (int64_t)bytes[i] << 8 * i;
+    back_us = (near_ms * 1000 - time_us) & (round_us - 1);
+    if (back_us > round_us / 2)
+        back_us -= round_us;
+    return near_ms - back_us / 1000;
+}
+
+bool
+offence_counts(const struct offence *offence)
+{
+    return offence->class < OFFENCE_TEMPFAIL && offence->has_client && !is_temporary(offence);
+}

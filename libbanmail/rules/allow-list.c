@@ -1,0 +1,274 @@
+/* allow-list: three parts, each kept as it was read last, make the list that is in force.
+ *
+ * So a file that is missing or wrong takes nobody off the list, and what else has changed is taken
+ * over all the same. What is no regular file is refused: a fifo or a device would hold us for ever.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "rules/allow-list.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FILE_SIZE_MAX (64 << 20) /* bytes: some three million entries */
+
+struct allow_list {
+    struct allow *configured; /* not sealed */
+    struct allow *from_file;  /* not sealed; as it could be read last */
+    struct allow *own;        /* likewise */
+    char *path;               /* NULL: there is no file */
+    bool has_own;
+    _Atomic(struct allow *) now;
+};
+
+struct allow_list *
+allow_list_new(void)
+{
+    struct allow_list *list = calloc(1, sizeof(*list));
+
+    if (list == NULL)
+        return NULL;
+    list->configured = allow_new();
+    atomic_init(&list->now, allow_new());
+    if (list->configured == NULL || list->now == NULL) {
+        allow_list_free(list);
+        return NULL;
+    }
+    allow_seal(list->now);
+    return list;
+}
+
+int
+allow_list_add(struct allow_list *list, const char *text, size_t length)
+{
+    return allow_add(list->configured, text, length);
+}
+
+void
+allow_list_set_own(struct allow_list *list)
+{
+    list->has_own = true;
+}
+
+/* ---- the file ---- */
+
+static FILE *
+open_file(const char *path, int *error)
+{
+    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    struct stat status;
+    FILE *file = NULL;
+
+    if (descriptor < 0 || fstat(descriptor, &status) < 0)
+        *error = -errno;
+    else if (!S_ISREG(status.st_mode))
+        *error = S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+    else if (status.st_size > FILE_SIZE_MAX)
+        *error = -EFBIG;
+    else if ((file = fdopen(descriptor, "r")) == NULL)
+        *error = -errno;
+    if (file == NULL && descriptor >= 0)
+        close(descriptor);
+    return file;
+}
+
+/* What stands on the line, without comment and space around it. */
+static char *
+entry_of(char *line)
+{
+    char *end = line + strcspn(line, "#\n");
+
+    while (end > line && isspace((unsigned char)end[-1]))
+        end--;
+    *end = '\0';
+    return line + strspn(line, " \t\r\v\f");
+}
+
+static int
+refuse_line(const char *path, unsigned number, char *entry, char reason[ALLOW_LIST_REASON_SIZE])
+{
+    for (char *c = entry; *c != '\0'; c++) {
+        if (!isprint((unsigned char)*c))
+            *c = '?';
+    }
+    snprintf(reason, ALLOW_LIST_REASON_SIZE,
+             "%.300s, line %u: '%.60s' is none of what is allowed: one address or prefix, such as "
+             "192.0.2.1 or 2001:db8::/32, and comments after #",
+             path, number, entry);
+    return -EINVAL;
+}
+
+/* A damaged file has NULs: what follows one would not be seen. */
+static int
+add_line(struct allow *allow, char *line, size_t length, const char *path, unsigned number,
+         char reason[ALLOW_LIST_REASON_SIZE])
+{
+    const bool is_text = strlen(line) == length;
+    char *const entry = entry_of(line);
+    int error = *entry == '\0' ? 0 : allow_add(allow, entry, strlen(entry));
+
+    if (error == -EINVAL || !is_text)
+        return refuse_line(path, number, entry, reason);
+    return error;
+}
+
+static int
+add_lines(struct allow *allow, FILE *file, const char *path, char reason[ALLOW_LIST_REASON_SIZE])
+{
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length;
+    int error = 0;
+
+    for (unsigned number = 1; error == 0 && (length = getline(&line, &room, file)) >= 0; number++)
+        error = add_line(allow, line, (size_t)length, path, number, reason);
+    if (error == 0 && !feof(file))
+        error = -errno;
+    free(line);
+    return error;
+}
+
+/* On success *read is the file's list, and the former one is freed. */
+static int
+read_file(const char *path, struct allow **read, char reason[ALLOW_LIST_REASON_SIZE])
+{
+    struct allow *made = allow_new();
+    int error = made == NULL ? -ENOMEM : 0;
+    FILE *file = error == 0 ? open_file(path, &error) : NULL;
+
+    reason[0] = '\0';
+    if (file != NULL) {
+        error = add_lines(made, file, path, reason);
+        fclose(file);
+    }
+    if (error != 0 && reason[0] == '\0')
+        snprintf(reason, ALLOW_LIST_REASON_SIZE, "%.300s cannot be read: %s", path,
+                 error == -EINVAL ? "it is no regular file" : strerror(-error));
+    if (error == 0) {
+        allow_free(*read);
+        *read = made;
+    } else {
+        allow_free(made);
+    }
+    return error;
+}
+
+int
+allow_list_set_file(struct allow_list *list, const char *path, char reason[ALLOW_LIST_REASON_SIZE])
+{
+    char *const copy = strdup(path);
+
+    if (copy == NULL) {
+        snprintf(reason, ALLOW_LIST_REASON_SIZE, "out of memory");
+        return -ENOMEM;
+    }
+    free(list->path);
+    list->path = copy;
+    return read_file(path, &list->from_file, reason);
+}
+
+/* ---- all of it ---- */
+
+static int
+read_own(struct allow **read, char reason[ALLOW_LIST_REASON_SIZE])
+{
+    struct allow *made = allow_new();
+    int error = made == NULL ? -ENOMEM : allow_add_own(made);
+
+    if (error != 0) {
+        allow_free(made);
+        snprintf(reason, ALLOW_LIST_REASON_SIZE, "this host's own addresses cannot be read: %s",
+                 strerror(-error));
+        return error;
+    }
+    allow_free(*read);
+    *read = made;
+    return 0;
+}
+
+/* Of all that there is, sealed; NULL when memory is out. */
+static struct allow *
+put_together(const struct allow_list *list)
+{
+    const struct allow *const parts[] = {list->configured, list->from_file, list->own};
+    struct allow *made = allow_new();
+    int error = made == NULL ? -ENOMEM : 0;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && error == 0; i++) {
+        if (parts[i] != NULL)
+            error = allow_merge(made, parts[i]);
+    }
+    if (error != 0) {
+        allow_free(made);
+        return NULL;
+    }
+    allow_seal(made);
+    return made;
+}
+
+/* Who reads the former one has begun before the exchange. */
+static void
+replace(struct allow_list *list, struct allow *made, struct readers *readers)
+{
+    struct allow *const former = atomic_exchange(&list->now, made);
+
+    if (readers != NULL)
+        readers_wait(readers);
+    allow_free(former);
+}
+
+int
+allow_list_read(struct allow_list *list, struct readers *readers, bool *changed,
+                char reason[ALLOW_LIST_REASON_SIZE])
+{
+    const struct allow *const before = allow_list_now(list);
+    struct allow *made;
+    int error = 0, own_error;
+
+    if (list->path != NULL)
+        error = read_file(list->path, &list->from_file, reason);
+    if (list->has_own) {
+        char own_reason[ALLOW_LIST_REASON_SIZE];
+
+        own_error = read_own(&list->own, own_reason);
+        if (error == 0 && own_error != 0)
+            memcpy(reason, own_reason, sizeof(own_reason));
+        error = error != 0 ? error : own_error;
+    }
+    made = put_together(list);
+    *changed = made != NULL && !allow_is_same(before, made);
+    if (made == NULL) {
+        snprintf(reason, ALLOW_LIST_REASON_SIZE, "out of memory");
+        return -ENOMEM;
+    }
+    if (*changed)
+        replace(list, made, readers);
+    else
+        allow_free(made);
+    return error;
+}
+
+const struct allow *
+allow_list_now(const struct allow_list *list)
+{
+    return atomic_load(&list->now);
+}
+
+void
+allow_list_free(struct allow_list *list)
+{
+    if (list == NULL)
+        return;
+    allow_free(list->configured);
+    allow_free(list->from_file);
+    allow_free(list->own);
+    allow_free(atomic_load(&list->now));
+    free(list->path);
+    free(list);
+}

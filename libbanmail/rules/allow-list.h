@@ -1,0 +1,55 @@
+/* allow-list: who is never banned, as it stands now: what the configuration names, what a file
+ * names, and this machine's own addresses where that is asked for. It is read again when somebody
+ * asks for it, and replaced whole while workers look up.
+ *
+ * The file has one address or prefix a line; what follows a # is a comment.
+ *
+ *     192.0.2.0/24      # the office
+ *     2001:db8:7::/48
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAIL_ALLOW_LIST_H
+#define BANMAIL_ALLOW_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "rules/allow.h"
+#include "base/readers.h"
+
+#define ALLOW_LIST_REASON_SIZE 512
+
+struct allow_list;
+
+/* One that holds loopback. Returns NULL when memory is out. Free with allow_list_free. */
+struct allow_list *allow_list_new(void);
+
+/* Adds an entry that stays, as allow_add. In force from the next allow_list_read on, as is all that
+ * follows. Before any worker looks up; one thread. */
+int allow_list_add(struct allow_list *list, const char *text, size_t length);
+
+/* Names the file, and reads it for the first time. Returns 0, or a negative errno with the reason,
+ * which names file and line. Makes system calls; likewise. */
+int allow_list_set_file(struct allow_list *list, const char *path,
+                        char reason[ALLOW_LIST_REASON_SIZE]);
+
+/* The addresses of this network namespace's interfaces are on it, as they are at each reading. */
+void allow_list_set_own(struct allow_list *list);
+
+/* Reads file and own addresses again and puts the result in force; returns when no worker of
+ * `readers` (NULL: there are none) looks into the former one, which is freed. What cannot be read,
+ * or has a wrong line, stays as it was read last. *changed tells whether who is on it has changed.
+ * Returns 0, or a negative errno with the reason. Makes system calls and may take long; one thread
+ * at a time. */
+int allow_list_read(struct allow_list *list, struct readers *readers, bool *changed,
+                    char reason[ALLOW_LIST_REASON_SIZE]);
+
+/* The list in force. Of a worker: between readers_begin and
+ * readers_end, and not to be used after that. Of the thread that reads it anew: until it does. No
+ * lock, no system call. */
+const struct allow *allow_list_now(const struct allow_list *list);
+
+/* No worker looks into it any more. NULL is fine. */
+void allow_list_free(struct allow_list *list);
+
+#endif

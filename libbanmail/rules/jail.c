@@ -1,0 +1,177 @@
+/* jail: fail2ban's words, checked once, and the decision as a pure function of stamps.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "rules/jail.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "line/offence.h"
+
+void
+jail_defaults(struct jail *jail)
+{
+    *jail = (struct jail){
+        .name = "mail",
+        .classes = OFFENCE_DEFAULT,
+        .maxretry = 5,
+        .findtime_s = 10 * 60,
+        .bantime_s = 60 * 60,
+        .v4_bits = 32,
+        .v6_bits = 64,
+        .ports = ports_mail(),
+        .repeats = 1,
+    };
+}
+
+/* Seconds in a unit, or 0. */
+static int64_t
+unit_seconds(char unit)
+{
+    switch (unit) {
+    case 's':
+        return 1;
+    case 'm':
+        return 60;
+    case 'h':
+        return 60 * 60;
+    case 'd':
+        return 24 * 60 * 60;
+    case 'w':
+        return 7 * 24 * 60 * 60;
+    default:
+        return 0;
+    }
+}
+
+/* One NUMBER[UNIT] at *text, which moves behind it. A number without a unit is seconds, and the
+ * last: "1 30m" is a slip, not 1 s and 30 m. */
+static int
+parse_part(const char **text, int64_t *seconds)
+{
+    const char *at = *text;
+    int64_t number = 0, unit = 1;
+
+    if (!isdigit((unsigned char)*at))
+        return -EINVAL;
+    for (; isdigit((unsigned char)*at); at++) {
+        number = number * 10 + (*at - '0');
+        if (number > JAIL_TIME_MAX_S)
+            return -EINVAL;
+    }
+    if (*at != '\0')
+        unit = unit_seconds(*at++);
+    if (unit == 0 || number > JAIL_TIME_MAX_S / unit)
+        return -EINVAL;
+    *seconds = number * unit;
+    *text = at;
+    return 0;
+}
+
+int
+jail_parse_time(const char *text, bool forever, int64_t *seconds)
+{
+    bool negative = *text == '-';
+    int64_t total = 0, part;
+
+    if (negative)
+        text++;
+    do {
+        if (parse_part(&text, &part))
+            return -EINVAL;
+        total += part;
+        if (total > JAIL_TIME_MAX_S)
+            return -EINVAL;
+        text += strspn(text, " ");
+    } while (*text != '\0');
+    if (total == 0 || (negative && !forever))
+        return -EINVAL;
+    *seconds = negative ? JAIL_FOREVER : total;
+    return 0;
+}
+
+static bool
+is_name(const char name[JAIL_NAME_SIZE])
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789-_";
+    size_t length = strnlen(name, JAIL_NAME_SIZE);
+
+    return length > 0 && length < JAIL_NAME_SIZE && strspn(name, allowed) == length;
+}
+
+static const char *
+check_number(const char *parameter, int64_t value, int64_t least, int64_t most, char text[256])
+{
+    if (value >= least && value <= most)
+        return NULL;
+    snprintf(text, 256, "%s is %lld, but must be %lld to %lld", parameter, (long long)value,
+             (long long)least, (long long)most);
+    return text;
+}
+
+const char *
+jail_check(const struct jail *jail, char text[256])
+{
+    const char *wrong;
+
+    if (!is_name(jail->name)) {
+        snprintf(text, 256, "jail is \"%.*s\", but must be 1 to %d letters, digits, - or _",
+                 JAIL_NAME_SIZE, jail->name, JAIL_NAME_SIZE - 1);
+        return text;
+    }
+    if (strcmp(jail->name, JAIL_MANUAL) == 0) {
+        snprintf(text, 256,
+                 "jail is \"" JAIL_MANUAL "\", but that name is kept for bans made by hand");
+        return text;
+    }
+    if (jail->classes == 0 || (jail->classes & ~OFFENCE_COUNTABLE) != 0) {
+        snprintf(text, 256, "classes is 0x%llx, but must name one or more classes that count",
+                 (unsigned long long)jail->classes);
+        return text;
+    }
+    if ((wrong = check_number("maxretry", jail->maxretry, 1, JAIL_MAXRETRY_MAX, text)) ||
+        (wrong = check_number("findtime", jail->findtime_s, 1, JAIL_TIME_MAX_S, text)) ||
+        (wrong = check_number("v4 bits", jail->v4_bits, 8, 32, text)) ||
+        (wrong = check_number("v6 bits", jail->v6_bits, 16, 128, text)) ||
+        (wrong = check_number("repeats", jail->repeats, 1, JAIL_REPEATS_MAX, text)) ||
+        (wrong = check_number("longest bantime", jail->bantime_max_s, 0, JAIL_TIME_MAX_S, text)))
+        return wrong;
+    if (!ports_are_valid(&jail->ports)) {
+        snprintf(text, 256, "ports must be 1 to %d ports, or all", PORTS_MAX);
+        return text;
+    }
+    if (jail->bantime_s == JAIL_FOREVER)
+        return NULL;
+    return check_number("bantime", jail->bantime_s, 1, JAIL_TIME_MAX_S, text);
+}
+
+int64_t
+jail_bantime(const struct jail *jail, unsigned before)
+{
+    int64_t bantime_s = jail->bantime_s;
+
+    if (jail->bantime_max_s <= bantime_s)
+        return bantime_s;
+    while (before-- > 0 && bantime_s < jail->bantime_max_s)
+        bantime_s *= 2;
+    return bantime_s < jail->bantime_max_s ? bantime_s : jail->bantime_max_s;
+}
+
+bool
+jail_decide(const struct jail *jail, const uint32_t *stamps, unsigned count, unsigned *within)
+{
+    unsigned recent = 0;
+    bool reached = false;
+
+    while (recent < count &&
+           (int64_t)stamps[count - 1] - stamps[count - 1 - recent] <= jail->findtime_s)
+        recent++;
+    *within = recent;
+    /* A line that came late may complete a window that lies wholly in the past. */
+    for (unsigned i = 0; i + jail->maxretry <= count && !reached; i++)
+        reached = (int64_t)stamps[i + jail->maxretry - 1] - stamps[i] <= jail->findtime_s;
+    return reached;
+}

@@ -1,0 +1,734 @@
+/* table-records: the counters; an exact window for each client, in memory that does not grow.
+ *
+ * The table is set-associative: a keyed hash leads to one bucket of 16 records, whose tags lie
+ * together in one private cache line. So a lookup touches the tags, one record, and nothing else,
+ * however many clients there are; and a full bucket decides by itself whom to forget.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "table/table-private.h"
+#include "table/table-window.h"
+
+static inline struct place
+place_of(const struct table *table, const struct record_key *key)
+{
+    uint64_t more =
+        (uint64_t)20 << 56 | (uint64_t)key->scope << 16 | (uint64_t)key->jail << 8 | key->prefix;
+
+    return table_place(table, key->address, more, table->record_bucket_count);
+}
+
+static cell_word *
+cell_of(const struct table *table, uint32_t bucket, unsigned way)
+{
+    return table->records[(size_t)bucket * BUCKET_WAYS + way].word;
+}
+
+/* The way that holds the key, its record loaded; or BUCKET_WAYS. */
+static inline unsigned
+find_way(const struct table *table, struct place place, const struct record_key *key,
+         struct record *record)
+{
+    const struct record_bucket *bucket = &table->record_buckets[place.bucket];
+
+    for (uint32_t ways = table_match_tags(bucket->tags, place.tag); ways; ways &= ways - 1) {
+        unsigned way = (unsigned)__builtin_ctz(ways);
+
+        words_load(cell_of(table, place.bucket, way), RECORD_WORDS, record);
+        if (memcmp(&record->key, key, sizeof *key) == 0)
+            return way;
+    }
+    return BUCKET_WAYS;
+}
+
+uint32_t
+table_record_bucket(const struct table *table, const struct record_key *key)
+{
+    return place_of(table, key).bucket;
+}
+
+unsigned
+table_find_record(const struct table *table, const struct record_key *key, struct record *record)
+{
+    return find_way(table, place_of(table, key), key, record);
+}
+
+/* ---- the kinds of keys ---- */
+
+static void
+note_bit(_Atomic uint64_t *words, unsigned bit)
+{
+    if (!(atomic_load_explicit(&words[bit / 64], memory_order_relaxed) >> bit % 64 & 1))
+        atomic_fetch_or_explicit(&words[bit / 64], UINT64_C(1) << bit % 64, memory_order_relaxed);
+}
+
+static bool
+has_bit(const _Atomic uint64_t *words, unsigned bit)
+{
+    return atomic_load_explicit(&words[bit / 64], memory_order_relaxed) >> bit % 64 & 1;
+}
+
+static struct source
+source_of(const struct record_key *key)
+{
+    struct source source = {.prefix = key->prefix};
+
+    memcpy(source.address, key->address, sizeof source.address);
+    return source;
+}
+
+/* Before a record of the key is there. */
+static void
+note_kind(struct table *table, const struct record_key *key)
+{
+    struct source source = source_of(key);
+
+    note_bit(&table->kinds.jails, key->jail);
+    note_bit(table->kinds.prefixes[source_is_v4(&source)], key->prefix);
+    if (key->scope != 0)
+        atomic_store_explicit(&table->kinds.has_scopes, true, memory_order_relaxed);
+}
+
+/* ---- eviction ---- */
+
+/* How gladly a record is given up: expired before all others, then those farthest from their
+ * threshold, of those the oldest; one whose client is banned comes last. */
+static uint64_t
+rank_of(const struct table *table, uint32_t bucket_index, unsigned way, int64_t now_ms)
+{
+    const struct record_bucket *bucket = &table->record_buckets[bucket_index];
+    int64_t now_s = now_ms / 1000;
+    int64_t age_s = now_s - bucket->newest_s[way];
+    int64_t findtime_s =
+        atomic_load_explicit(&table->findtime_s[bucket->jails[way]], memory_order_relaxed);
+    unsigned left = bucket->left[way];
+    struct record record;
+
+    if (left == 0) {
+        words_load(cell_of(table, bucket_index, way), RECORD_WORDS, &record);
+        if (!table_ban_is_live(table, record.ban - 1, &record.key, now_ms))
+            left = JAIL_MAXRETRY_MAX;
+    }
+    /* What lies in the future was counted by a clock that was wrong. */
+    if (left > 0 && (age_s > findtime_s || age_s < -TABLE_LIVE_MS / 1000))
+        return UINT64_MAX;
+    return (uint64_t)left << 32 | (uint64_t)(age_s > 0 ? age_s : 0);
+}
+
+/* A glimpse of the record remains: that it has failed, and when it did last. */
+static void
+give_up(struct table *table, uint32_t bucket_index, unsigned way)
+{
+    struct glimpses *glimpses = &table->glimpses[bucket_index];
+    struct record record;
+
+    table_add(&table_tally(table, bucket_index)->evicted, 1);
+    words_load(cell_of(table, bucket_index, way), RECORD_WORDS, &record);
+    if (record.head.own == 0)
+        return;
+    glimpses->fingerprints[glimpses->next] = place_of(table, &record.key).fingerprint;
+    glimpses->stamps_s[glimpses->next] = window_newest(&record);
+    glimpses->next = (glimpses->next + 1) % BUCKET_GLIMPSES;
+    if (glimpses->used < BUCKET_GLIMPSES)
+        glimpses->used++;
+}
+
+/* The stamp that a client without a record left, or 0. It is given once. */
+static uint32_t
+take_glimpse(struct table *table, struct place place)
+{
+    struct glimpses *glimpses = &table->glimpses[place.bucket];
+    uint32_t stamp_s;
+
+    for (uint32_t i = 0; i < glimpses->used; i++) {
+        if (glimpses->fingerprints[i] != place.fingerprint)
+            continue;
+        stamp_s = glimpses->stamps_s[i];
+        glimpses->stamps_s[i] = 0;
+        if (stamp_s != 0)
+            return stamp_s;
+    }
+    return 0;
+}
+
+/* The way for a new record; what is there is given up. */
+static unsigned
+choose_way(struct table *table, uint32_t bucket_index, int64_t now_ms)
+{
+    const struct record_bucket *bucket = &table->record_buckets[bucket_index];
+    uint32_t free_ways = table_match_tags(bucket->tags, 0);
+    uint64_t rank, best_rank = 0;
+    unsigned best = 0;
+
+    if (free_ways != 0)
+        return (unsigned)__builtin_ctz(free_ways);
+    for (unsigned way = 0; way < BUCKET_WAYS; way++) {
+        rank = rank_of(table, bucket_index, way, now_ms);
+        if (rank == UINT64_MAX)
+            return way;
+        if (rank > best_rank) {
+            best_rank = rank;
+            best = way;
+        }
+    }
+    give_up(table, bucket_index, best);
+    return best;
+}
+
+/* ---- counting ---- */
+
+/* One call of table_count. */
+struct counting {
+    struct table *table;
+    const struct jail *jail;
+    const struct table_failure *failure;
+    int64_t now_ms;
+    int64_t stamp_ms;
+    uint32_t stamp_s;
+    struct record_key key;
+    struct place place;
+    struct record record; /* being changed; stored at the end */
+    uint32_t changed;     /* its words, those that may be */
+    unsigned left;        /* failures to the threshold; 0: banned */
+};
+
+static void
+clear_window(struct counting *counting)
+{
+    window_cut(&counting->record, 0);
+    counting->changed = CELL_ALL;
+}
+
+/* Stamps ahead of a clock that was set back would stand in the way of all new ones. */
+static void
+drop_future(struct counting *counting)
+{
+    struct record *record = &counting->record;
+    unsigned count = record->head.own;
+
+    while (count > 0 &&
+           record->stamps[count - 1] * INT64_C(1000) > counting->now_ms + TABLE_LIVE_MS)
+        count--;
+    window_cut(record, count);
+    counting->changed = CELL_ALL;
+}
+
+/* The first window that holds maxretry failures; jail_decide has said that there is one. */
+static unsigned
+deciding_window(const struct jail *jail, const struct record *record)
+{
+    unsigned first = 0;
+
+    while (record->stamps[first + jail->maxretry - 1] - (int64_t)record->stamps[first] >
+           jail->findtime_s)
+        first++;
+    return first;
+}
+
+/* How many bans of the client are over: one that is only prolonged is no further one. */
+static unsigned
+bans_before(const struct counting *counting)
+{
+    const struct record *record = &counting->record;
+
+    return record->bans -
+           (record->bans > 0 && record->ban != 0 &&
+            table_ban_is_live(counting->table, record->ban - 1, &record->key, counting->now_ms));
+}
+
+/* The ban that the stamps deserve. It begins with the failure that completes the window, whichever
+ * line came last, and for a live line not before now. */
+static struct ban
+deserved_ban(const struct counting *counting)
+{
+    const struct record *record = &counting->record;
+    const struct jail *jail = counting->jail;
+    int64_t now_ms = counting->now_ms;
+    unsigned first = deciding_window(jail, record);
+    unsigned last = first + jail->maxretry - 1;
+    struct ban ban = {
+        .source.prefix = record->key.prefix,
+        .jail = record->key.jail,
+        .scope = record->key.scope,
+        .origin = BAN_BY_JAIL,
+        .class = counting->failure->class,
+        .first_ms = (int64_t)record->stamps[first] * 1000,
+        .since_ms = counting->stamp_ms,
+    };
+
+    memcpy(ban.source.address, record->key.address, sizeof ban.source.address);
+    if (counting->stamp_s < record->stamps[last])
+        ban.since_ms = (int64_t)record->stamps[last] * 1000;
+    if (ban.since_ms >= now_ms - TABLE_LIVE_MS && ban.since_ms < now_ms)
+        ban.since_ms = now_ms;
+    while (last + 1 < record->head.own &&
+           (int64_t)record->stamps[last + 1] - record->stamps[first] <= jail->findtime_s)
+        last++;
+    ban.failures = (uint16_t)(last - first + 1);
+    const int64_t bantime_s = jail_bantime(jail, bans_before(counting));
+    ban.until_ms = TABLE_FOREVER_MS;
+    if (bantime_s < (TABLE_FOREVER_MS - ban.since_ms) / 1000)
+        ban.until_ms = ban.since_ms + bantime_s * 1000;
+    return ban;
+}
+
+/* The threshold is reached. As in fail2ban the failures are used up by the ban they made, also
+ * when it would be over by now, or when there is one that they only prolong. */
+static enum table_verdict
+make_ban(struct counting *counting)
+{
+    static const enum table_verdict verdicts[] = {
+        [BAN_MADE] = TABLE_BANNED,         [BAN_PROLONGED] = TABLE_PROLONGED,
+        [BAN_AS_IT_WAS] = TABLE_KNOWN,     [BAN_NO_ROOM] = TABLE_FULL,
+        [BAN_HELD_BACK] = TABLE_HELD_BACK,
+    };
+    struct ban ban = deserved_ban(counting);
+    enum ban_outcome outcome;
+    uint32_t slot;
+
+    if (ban.until_ms <= counting->now_ms || counting->failure->is_gateway) {
+        clear_window(counting);
+        counting->left = counting->jail->maxretry;
+        return ban.until_ms <= counting->now_ms ? TABLE_LATE : TABLE_SPARED;
+    }
+    outcome = table_want_ban(counting->table, &ban, counting->now_ms, &slot);
+    counting->left = 1;
+    if (outcome != BAN_NO_ROOM && outcome != BAN_HELD_BACK) {
+        clear_window(counting);
+        counting->record.ban = slot + 1;
+        counting->left = 0;
+    }
+    if (outcome == BAN_MADE && counting->record.bans < UINT16_MAX)
+        counting->record.bans++;
+    return verdicts[outcome];
+}
+
+/* The latest ban may be in force, and its client got through. Apart, as not to cost where none is.
+ */
+static __attribute__((noinline)) void
+note_passed(const struct counting *counting, unsigned attempts)
+{
+    if (counting->record.ban != 0 && counting->failure->passed_ms != 0)
+        table_note_passed(counting->table, counting->record.ban - 1, &counting->key,
+                          counting->failure, attempts, counting->stamp_ms);
+}
+
+/* Whether the window has this guess already: the same user, and not another secret. */
+static bool
+is_repeat(const struct record *record, const struct jail *jail, struct window_entry entry)
+{
+    if (entry.user == 0)
+        return false;
+    for (unsigned at = record->head.own; at-- > 0;) {
+        if (entry.stamp_s > record->stamps[at] + jail->findtime_s)
+            return false;
+        if (record->users[at] == entry.user &&
+            (entry.secret == 0 || record->secrets[at] == entry.secret))
+            return true;
+    }
+    return false;
+}
+
+/* A phone with an old password repeats one guess all day: of repeats one in jail->repeats counts.
+ */
+static unsigned
+without_repeats(struct counting *counting, struct window_entry entry, unsigned attempts)
+{
+    struct record *record = &counting->record;
+    const unsigned of = counting->jail->repeats;
+    unsigned repeats;
+
+    if (of <= 1)
+        return attempts;
+    repeats = attempts - (attempts > 0 && !is_repeat(record, counting->jail, entry));
+    attempts -= repeats;
+    repeats += record->repeat;
+    record->repeat = (uint8_t)(repeats % of);
+    counting->changed = CELL_ALL;
+    return attempts + repeats / of;
+}
+
+/* Adds the failures to the record and says what follows. */
+static enum table_verdict
+judge(struct counting *counting, unsigned attempts)
+{
+    const struct jail *jail = counting->jail;
+    struct record *record = &counting->record;
+    const struct window_entry entry = {counting->stamp_s, window_hash(counting->failure->user_hash),
+                                       window_hash(counting->failure->secret_hash)};
+    unsigned within;
+
+    if (window_newest(record) > counting->stamp_s)
+        drop_future(counting);
+    attempts = without_repeats(counting, entry, attempts);
+    for (unsigned i = 0; i < attempts && i < JAIL_MAXRETRY_MAX; i++)
+        window_insert(record, entry, &counting->changed);
+
+    within = record->head.own;
+    if (within >= jail->maxretry && jail_decide(jail, record->stamps, record->head.own, &within)) {
+        note_passed(counting, attempts);
+        return make_ban(counting);
+    }
+    counting->left = within < jail->maxretry ? jail->maxretry - within : 1;
+    if (record->ban == 0)
+        return TABLE_COUNTED;
+    note_passed(counting, attempts);
+    if (table_ban_is_live(counting->table, record->ban - 1, &record->key, counting->now_ms)) {
+        counting->left = 0;
+        return TABLE_KNOWN;
+    }
+    record->ban = 0;
+    counting->changed = CELL_ALL;
+    return TABLE_COUNTED;
+}
+
+/* One ahead of the clock is not to be believed; none is before 1970, where 0 means no stamp. */
+static int64_t
+believable_stamp(int64_t stamp_ms, int64_t now_ms)
+{
+    if (stamp_ms > now_ms + TABLE_LIVE_MS)
+        return now_ms;
+    return stamp_ms > 1000 ? stamp_ms : 1000;
+}
+
+/* A record for a client that has none. Returns its way. */
+static unsigned
+begin_record(struct counting *counting)
+{
+    struct table *table = counting->table;
+    struct record_bucket *bucket = &table->record_buckets[counting->place.bucket];
+    uint32_t stamp_s = take_glimpse(table, counting->place);
+    unsigned way = choose_way(table, counting->place.bucket, counting->now_ms);
+
+    note_kind(table, &counting->key);
+    counting->record = (struct record){.head.used = 1, .key = counting->key};
+    counting->changed = CELL_ALL;
+    if (stamp_s != 0)
+        window_insert(&counting->record, (struct window_entry){.stamp_s = stamp_s},
+                      &counting->changed);
+    bucket->tags[way] = counting->place.tag;
+    bucket->jails[way] = counting->key.jail;
+    bucket->newest_s[way] = 0;
+    return way;
+}
+
+enum table_verdict
+table_count(struct table *table, unsigned jail_index, const struct jail *jail,
+            const struct table_failure *failure, unsigned attempts, int64_t now_ms)
+{
+    struct counting counting;
+    struct record_bucket *bucket;
+    enum table_verdict verdict;
+    pthread_mutex_t *lock;
+    unsigned way;
+
+    counting.table = table;
+    counting.jail = jail;
+    counting.failure = failure;
+    counting.now_ms = now_ms;
+    counting.stamp_ms = believable_stamp(failure->stamp_ms, now_ms);
+    counting.stamp_s = (uint32_t)((uint64_t)counting.stamp_ms / 1000);
+    counting.key = table_key_of(jail_index, jail, &failure->client, failure->scope);
+    counting.place = place_of(table, &counting.key);
+    counting.changed = 0;
+    bucket = &table->record_buckets[counting.place.bucket];
+    lock = table_stripe(table, counting.place.bucket);
+
+    pthread_mutex_lock(lock);
+    way = find_way(table, counting.place, &counting.key, &counting.record);
+    if (way == BUCKET_WAYS)
+        way = begin_record(&counting);
+    verdict = judge(&counting, attempts);
+    words_store(cell_of(table, counting.place.bucket, way), &counting.record, counting.changed);
+    bucket->left[way] = (uint8_t)counting.left;
+    if (bucket->newest_s[way] < counting.stamp_s || bucket->newest_s[way] * INT64_C(1000) > now_ms)
+        bucket->newest_s[way] = counting.stamp_s;
+    pthread_mutex_unlock(lock);
+
+    if (verdict == TABLE_FULL)
+        table_add(&table_tally(table, counting.place.bucket)->refused, 1);
+    return verdict;
+}
+
+/* ---- logins, and reading one counter ---- */
+
+void
+table_note_login(struct table *table, unsigned jail_index, const struct source *source,
+                 int64_t stamp_ms)
+{
+    struct record_key key = {.prefix = source->prefix, .jail = (uint8_t)jail_index};
+    struct place place;
+    struct record record;
+    unsigned way;
+
+    memcpy(key.address, source->address, sizeof key.address);
+    place = place_of(table, &key);
+    pthread_mutex_lock(table_stripe(table, place.bucket));
+    way = find_way(table, place, &key, &record);
+    if (way < BUCKET_WAYS && stamp_ms / 1000 > record.login_s) {
+        record.login_s = (uint32_t)(stamp_ms / 1000);
+        words_replace(cell_of(table, place.bucket, way), RECORD_WORDS, &record);
+    }
+    pthread_mutex_unlock(table_stripe(table, place.bucket));
+}
+
+static unsigned
+count_users(const struct record *record)
+{
+    unsigned users = 0;
+
+    for (unsigned i = 0; i < record->head.own; i++) {
+        unsigned first = 0;
+
+        while (record->users[first] != record->users[i])
+            first++;
+        users += record->users[i] != 0 && first == i;
+    }
+    return users;
+}
+
+bool
+table_read_counter(const struct table *table, unsigned jail_index, const struct source *source,
+                   struct table_counter *counter)
+{
+    struct record_key key = {.prefix = source->prefix, .jail = (uint8_t)jail_index};
+    struct record record;
+
+    struct jail jail;
+    unsigned within;
+
+    memcpy(key.address, source->address, sizeof key.address);
+    if (!table_read_jail(table, jail_index, &jail))
+        return false;
+    const uint32_t bucket = place_of(table, &key).bucket;
+    for (unsigned way = 0; way < BUCKET_WAYS; way++) {
+        if (!words_read(cell_of(table, bucket, way), RECORD_WORDS, &record) ||
+            !words_are_whole(&record, RECORD_WORDS) || record.head.used != 1 ||
+            record.head.own > JAIL_MAXRETRY_MAX || memcmp(&record.key, &key, sizeof key) != 0)
+            continue;
+        jail_decide(&jail, record.stamps, record.head.own, &within);
+        *counter = (struct table_counter){.failures = record.head.own,
+                                          .within = within,
+                                          .users = count_users(&record),
+                                          .bans = record.bans,
+                                          .newest_s = window_newest(&record),
+                                          .login_s = record.login_s};
+        return true;
+    }
+    return false;
+}
+
+/* ---- reset, reading, attach ---- */
+
+static bool
+is_of(const struct record *record, const struct source *source)
+{
+    return record->head.used && table_overlaps(source, record->key.address, record->key.prefix);
+}
+
+/* All of them, as they do not tell whose they are. */
+static void
+forget_glimpses(struct table *table)
+{
+    for (uint32_t bucket = 0; bucket < table->record_bucket_count; bucket++) {
+        pthread_mutex_lock(table_stripe(table, bucket));
+        table->glimpses[bucket].used = table->glimpses[bucket].next = 0;
+        pthread_mutex_unlock(table_stripe(table, bucket));
+    }
+}
+
+/* The lock of its bucket is held. */
+static void
+forget_record(struct table *table, uint32_t bucket, unsigned way)
+{
+    static const struct record nobody;
+
+    words_replace(cell_of(table, bucket, way), RECORD_WORDS, &nobody);
+    table->record_buckets[bucket].tags[way] = 0;
+}
+
+/* The record of this key, and its glimpse. */
+static void
+forget_key(struct table *table, const struct record_key *key)
+{
+    struct place place = place_of(table, key);
+    struct record record;
+    unsigned way;
+
+    pthread_mutex_lock(table_stripe(table, place.bucket));
+    way = find_way(table, place, key, &record);
+    if (way < BUCKET_WAYS)
+        forget_record(table, place.bucket, way);
+    while (take_glimpse(table, place) != 0)
+        continue;
+    pthread_mutex_unlock(table_stripe(table, place.bucket));
+}
+
+/* Whether a record may be within `source` without being the whole of it, or of a host. */
+static bool
+may_be_divided(const struct table *table, const struct source *source)
+{
+    static const struct source all_v4 = {{[10] = 0xff, [11] = 0xff}, SOURCE_V4_OFFSET};
+    const _Atomic uint64_t *prefixes = table->kinds.prefixes[source_is_v4(source)];
+
+    for (unsigned prefix = source->prefix + 1U; prefix <= SOURCE_HOST_PREFIX; prefix++) {
+        if (has_bit(prefixes, prefix))
+            return true;
+    }
+    return source_contains(source, &all_v4) ||
+           atomic_load_explicit(&table->kinds.has_scopes, memory_order_relaxed);
+}
+
+/* Each key that a record may have of which `source` is a part, or all. */
+static void
+forget_keys(struct table *table, const struct source *source)
+{
+    const _Atomic uint64_t *prefixes = table->kinds.prefixes[source_is_v4(source)];
+
+    for (unsigned prefix = 0; prefix <= source->prefix; prefix++) {
+        struct record_key key = {.prefix = (uint8_t)prefix};
+        struct source network = *source;
+
+        if (!has_bit(prefixes, prefix))
+            continue;
+        network = source_mask(source, prefix - SOURCE_V4_OFFSET, prefix);
+        memcpy(key.address, network.address, sizeof key.address);
+        for (key.jail = 0; key.jail < TABLE_JAILS_MAX; key.jail++) {
+            if (has_bit(&table->kinds.jails, key.jail))
+                forget_key(table, &key);
+        }
+    }
+}
+
+static void
+forget_by_scan(struct table *table, const struct source *source)
+{
+    struct record record;
+
+    forget_glimpses(table);
+    for (uint32_t i = 0; i < table->capacity; i++) {
+        cell_word *const cell = table->records[i].word;
+        uint32_t bucket = i / BUCKET_WAYS;
+
+        /* A look without the lock: what is written at this very moment counts as later. */
+        words_load(cell, RECORD_WORDS, &record);
+        if (!is_of(&record, source))
+            continue;
+        pthread_mutex_lock(table_stripe(table, bucket));
+        words_load(cell, RECORD_WORDS, &record);
+        if (is_of(&record, source))
+            forget_record(table, bucket, i % BUCKET_WAYS);
+        pthread_mutex_unlock(table_stripe(table, bucket));
+    }
+}
+
+/* A scan of 1,000,000 records takes some 40 ms, and the keeper may have to forget many addresses:
+ * one is looked up. */
+void
+table_reset_records(struct table *table, const struct source *source)
+{
+    if (may_be_divided(table, source))
+        forget_by_scan(table, source);
+    else
+        forget_keys(table, source);
+}
+
+size_t
+table_tracked(const struct table *table)
+{
+    size_t tracked = 0;
+
+    for (uint32_t i = 0; i < table->capacity; i++) {
+        const struct cell_head head = words_load_head(table->records[i].word);
+
+        tracked += head.used && head.own > 0;
+    }
+    return tracked;
+}
+
+bool
+table_is_record(const struct table *table, const struct record *record)
+{
+    unsigned count = record->head.own;
+
+    if (record->head.used != 1 || count > JAIL_MAXRETRY_MAX ||
+        !table_is_masked(record->key.address, record->key.prefix) ||
+        !table_has_jail(table, record->key.jail) || record->ban > table->max_bans)
+        return false;
+    for (unsigned i = 1; i < JAIL_MAXRETRY_MAX; i++) {
+        if (i < count ? record->stamps[i] < record->stamps[i - 1] : record->stamps[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+/* Without knowing the jail's threshold: what is stored goes as far as it counts. */
+static void
+enter_way(struct table *table, struct place place, unsigned way, const struct record *record)
+{
+    struct record_bucket *bucket = &table->record_buckets[place.bucket];
+    unsigned count = record->head.own;
+    struct jail jail;
+    unsigned within;
+
+    note_kind(table, &record->key);
+    bucket->tags[way] = place.tag;
+    bucket->jails[way] = record->key.jail;
+    bucket->newest_s[way] = window_newest(record);
+    bucket->left[way] = JAIL_MAXRETRY_MAX;
+    if (record->ban != 0)
+        bucket->left[way] = 0;
+    else if (count > 0 && table_read_jail(table, record->key.jail, &jail)) {
+        jail_decide(&jail, record->stamps, count, &within);
+        bucket->left[way] = (uint8_t)(within < jail.maxretry ? jail.maxretry - within : 1);
+    }
+}
+
+/* Written, so that it is there: an attack must not make the process grow. */
+static void *
+zeros(size_t size)
+{
+    void *memory = aligned_alloc(64, size);
+
+    return memory ? memset(memory, 0, size) : NULL;
+}
+
+int
+table_attach_records(struct table *table, uint64_t *jails_used, size_t *dropped)
+{
+    struct record record, twin;
+    struct place place;
+
+    table->record_buckets = zeros(table->record_bucket_count * sizeof(struct record_bucket));
+    table->glimpses = zeros(table->record_bucket_count * sizeof(struct glimpses));
+    if (!table->record_buckets || !table->glimpses)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < table->capacity; i++) {
+        words_load(table->records[i].word, RECORD_WORDS, &record);
+        const bool is_whole = words_are_whole(&record, RECORD_WORDS);
+        if (!record.head.used && is_whole)
+            continue;
+        place = place_of(table, &record.key);
+        if (!is_whole || !table_is_record(table, &record) || place.bucket != i / BUCKET_WAYS ||
+            find_way(table, place, &record.key, &twin) != BUCKET_WAYS) {
+            words_clear(table->records[i].word, RECORD_WORDS);
+            ++*dropped;
+            continue;
+        }
+        enter_way(table, place, i % BUCKET_WAYS, &record);
+        *jails_used |= UINT64_C(1) << record.key.jail;
+    }
+    return 0;
+}
+
+void
+table_adopt_record(struct table *table, const struct record *record, int64_t now_ms)
+{
+    struct place place = place_of(table, &record->key);
+    unsigned way = choose_way(table, place.bucket, now_ms);
+
+    words_replace(cell_of(table, place.bucket, way), RECORD_WORDS, record);
+    enter_way(table, place, way, record);
+}

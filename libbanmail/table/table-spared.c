@@ -1,0 +1,48 @@
+/* table-spared: whom a ban was held back from. Nothing of it is stored: a ban that was made uses up
+ * the failures that led to it, so who has enough of them all the same was spared.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "table/table-health.h"
+
+#include "table/table-private.h"
+
+static bool
+is_banned(const struct table *table, const struct record *record, int64_t now_ms)
+{
+    return record->ban != 0 && record->ban <= table->max_bans &&
+           table_ban_is_live(table, record->ban - 1, &record->key, now_ms);
+}
+
+bool
+table_read_spared(const struct table *table, uint32_t index, int64_t now_ms, struct ban *ban)
+{
+    struct record record;
+    struct jail jail;
+    unsigned within = 0;
+    int64_t latest_s;
+
+    if (!words_read(table->records[index].word, RECORD_WORDS, &record) || !record.head.used ||
+        record.head.own == 0 || record.head.own > JAIL_MAXRETRY_MAX ||
+        !words_are_whole(&record, RECORD_WORDS) ||
+        !table_read_jail(table, record.key.jail, &jail) || jail.classes == 0 ||
+        record.head.own < jail.maxretry ||
+        !jail_decide(&jail, record.stamps, record.head.own, &within) ||
+        is_banned(table, &record, now_ms))
+        return false;
+    latest_s = record.stamps[record.head.own - 1];
+    if (jail.bantime_s != JAIL_FOREVER &&
+        latest_s + jail_bantime(&jail, record.bans) <= now_ms / 1000)
+        return false; /* its next failure would begin anew */
+    *ban = (struct ban){
+        .source.prefix = record.key.prefix,
+        .jail = record.key.jail,
+        .scope = record.key.scope,
+        .failures = (uint16_t)within,
+        .origin = BAN_BY_JAIL,
+        .first_ms = (int64_t)record.stamps[0] * 1000,
+        .since_ms = latest_s * 1000,
+        .until_ms = TABLE_FOREVER_MS,
+    };
+    memcpy(ban->source.address, record.key.address, sizeof ban->source.address);
+    return true;
+}
