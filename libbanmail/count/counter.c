@@ -310,7 +310,7 @@ kind_of(const struct line *line, const struct offence *offence)
 
     hash = hash_bytes(hash, line->input.at, line->input.length);
     if (offence->flags & OFFENCE_FROM_EVENT)
-        hash = ~hash;
+        hash ^= 1; /* not all bits: the four quarters would cancel that out */
     return (uint16_t)(hash ^ hash >> 16 ^ hash >> 32 ^ hash >> 48);
 }
 
