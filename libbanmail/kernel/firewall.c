@@ -957,6 +957,14 @@ firewall_apply(struct firewall *firewall, const struct firewall_change *changes,
     return result < 0 ? apply_to_lost(firewall, changes, count, result, reason) : result;
 }
 
+int
+firewall_lay(struct firewall *firewall, char reason[FIREWALL_REASON_SIZE])
+{
+    if (firewall->layout == LAYOUT_PRESENT)
+        return 0;
+    return firewall_apply(firewall, NULL, 0, reason);
+}
+
 void
 firewall_set_policy(struct firewall *firewall, const struct firewall_policy *policy)
 {

@@ -89,6 +89,12 @@ void firewall_set_policy(struct firewall *firewall, const struct firewall_policy
 int firewall_apply(struct firewall *firewall, const struct firewall_change *changes, size_t count,
                    char reason[FIREWALL_REASON_SIZE]);
 
+/* Makes table, sets, chain and rules where they are missing, as firewall_apply does, without any
+ * element; nothing where they are known to be there. A table that stands before the first ban has
+ * the kernel track connections from then on, so that the ban ends those that are open. Returns as
+ * firewall_apply. */
+int firewall_lay(struct firewall *firewall, char reason[FIREWALL_REASON_SIZE]);
+
 /* Whether the text names a set: family (ip, ip6, inet), table, set. Any thread. */
 bool firewall_is_set_name(const char *text);
 

@@ -517,6 +517,29 @@ pace(struct keeper *keeper)
         nanosleep(&(struct timespec){.tv_nsec = ahead_ns}, NULL);
 }
 
+/* Has table and rules stand before there is a ban: where nothing else on this host asks for
+ * connections, the kernel begins to track them only now, and one that it has not seen from its
+ * begin may pass. Returns false when it is refused. */
+static bool
+lay(struct keeper *keeper)
+{
+    char *reason = keeper->batch->reason;
+    int result;
+
+    enter_command(keeper);
+    result = firewall_lay(keeper->firewall, reason);
+    leave_command(keeper);
+    if (result == FIREWALL_WAS_LOST)
+        watch_ruleset(keeper, true);
+    if (result >= 0)
+        return true;
+    say_refused(keeper, reason);
+    keeper->left = table_pending(keeper->table);
+    keeper->deaf = true;
+    atomic_fetch_add(&keeper->refused, keeper->left);
+    return false;
+}
+
 /* Applies all that waits. Returns false when something was refused. */
 static bool
 work(struct keeper *keeper)
@@ -531,6 +554,8 @@ work(struct keeper *keeper)
     if (table_take_rebuild(keeper->table))
         firewall_rebuild(keeper->firewall);
     usable = check_sets(keeper);
+    if (!lay(keeper))
+        return false;
     while (table_pending(keeper->table) > 0) {
         pace(keeper);
         if (run_batch(batch, clock_ms(CLOCK_REALTIME)) == 0)
