@@ -15,14 +15,14 @@
 struct other {
     char place[OTHERS_TEXT_SIZE];  /* set inet filter blocklist; chain ip filter INPUT */
     char detail[OTHERS_TEXT_SIZE]; /* 203.0.113.0/24; drop, by chain inet filter input */
-    char remedy[OTHERS_TEXT_SIZE]; /* the command that takes it out; "" when we do not know one */
+    char remedy[OTHERS_TEXT_SIZE]; /* the command that lifts it; "": it lets in, or is too long */
 };
 
 struct others {
     struct other list[OTHERS_MOST]; /* without our own sets */
     unsigned count;
     bool was_asked;    /* false: see trouble */
-    bool is_enforced;  /* whether our own table's sets hold the address */
+    bool is_enforced;  /* whether our sets, or ours in the administrator's, hold the address */
     char trouble[160]; /* why they could not be asked; "" */
 };
 

@@ -20,7 +20,8 @@
 #include "banmailctl-program.h"
 #include "banmailctl-words.h"
 
-#define DEPTH_MOST 16
+#define DEPTH_MOST  16
+#define OWN_COMMENT "ombanmail " /* begins that of every element of ours */
 
 /* ---- does this hold the address? ---- */
 
@@ -80,6 +81,7 @@ holds(struct fjson_object *value, const struct source *source, int depth)
 
 struct look {
     const struct source *source;
+    const char *given; /* the administrator's set that ours are in, or "" */
     struct others *others;
     struct fjson_object *all; /* nft's list */
 };
@@ -190,9 +192,10 @@ look_at_rule(struct look *look, struct fjson_object *rule)
                     member_text(rule, "table"), member_text(rule, "chain"));
         other_print(other->detail, "a rule: %s%s", verdict_of(expressions),
                     is_negated ? " all but others" : "");
-        other_print(other->remedy, "nft delete rule %s %s %s handle %s",
-                    member_text(rule, "family"), member_text(rule, "table"),
-                    member_text(rule, "chain"), member_text(rule, "handle"));
+        if (is_negated || strcmp(verdict_of(expressions), "accept") != 0)
+            other_print(other->remedy, "nft delete rule %s %s %s handle %s",
+                        member_text(rule, "family"), member_text(rule, "table"),
+                        member_text(rule, "chain"), member_text(rule, "handle"));
     }
 }
 
@@ -233,41 +236,129 @@ tell_use(struct look *look, struct fjson_object *set, char detail[OTHERS_TEXT_SI
         other_print(detail, "no rule uses it");
 }
 
+/* As nft prints an element and takes it: an address, a number, a prefix, a range, or these joined
+ * by dots. */
 static void
-look_at_set(struct look *look, struct fjson_object *set, const char *kind)
+print_element(FILE *out, struct fjson_object *value, int depth)
 {
-    struct fjson_object *elements;
-    char address[SOURCE_TEXT_SIZE];
-    struct other *other;
+    struct fjson_object *member;
 
-    if (is_ours(set) || !fjson_object_object_get_ex(set, "elem", &elements) ||
-        !holds(elements, look->source, 0))
+    if (depth > DEPTH_MOST)
         return;
-    other = other_add(look->others);
+    if (fjson_object_object_get_ex(value, "elem", &member) ||
+        fjson_object_object_get_ex(value, "val", &member)) {
+        print_element(out, member, depth + 1);
+    } else if (fjson_object_object_get_ex(value, "prefix", &member)) {
+        fprintf(out, "%s/%s", member_text(member, "addr"), member_text(member, "len"));
+    } else if (fjson_object_object_get_ex(value, "range", &member)) {
+        print_element(out, fjson_object_array_get_idx(member, 0), depth + 1);
+        fputc('-', out);
+        print_element(out, fjson_object_array_get_idx(member, 1), depth + 1);
+    } else if (fjson_object_object_get_ex(value, "concat", &member)) {
+        for (int i = 0; i < fjson_object_array_length(member); i++) {
+            fputs(i == 0 ? "" : " . ", out);
+            print_element(out, fjson_object_array_get_idx(member, i), depth + 1);
+        }
+    } else {
+        fputs(fjson_object_get_string(value), out);
+    }
+}
+
+/* Our own in the administrator's set have our comment. */
+static bool
+is_ours_in(const struct look *look, struct fjson_object *set, struct fjson_object *element)
+{
+    char name[FIREWALL_SET_SIZE];
+    struct fjson_object *inner;
+
+    snprintf(name, sizeof(name), "%s %s %s", member_text(set, "family"), member_text(set, "table"),
+             member_text(set, "name"));
+    return strcmp(name, look->given) == 0 && fjson_object_object_get_ex(element, "elem", &inner) &&
+           strncmp(member_text(inner, "comment"), OWN_COMMENT, strlen(OWN_COMMENT)) == 0;
+}
+
+/* Prints those elements that hold the source and are not ours. Returns how many they are. */
+static unsigned
+print_holders(struct look *look, struct fjson_object *set, struct fjson_object *elements, FILE *out)
+{
+    unsigned count = 0;
+
+    for (int i = 0; i < fjson_object_array_length(elements); i++) {
+        struct fjson_object *element = fjson_object_array_get_idx(elements, i);
+
+        if (fjson_object_is_type(element, fjson_type_array)) /* of a map: with its value */
+            element = fjson_object_array_get_idx(element, 0);
+        if (!holds(element, look->source, 0))
+            continue;
+        if (is_ours_in(look, set, element)) {
+            look->others->is_enforced = true;
+            continue;
+        }
+        fputs(count++ == 0 ? "" : ", ", out);
+        print_element(out, element, 0);
+    }
+    return count;
+}
+
+/* Whether all that becomes of it is that it is let in. */
+static bool
+is_let_in(const char *detail)
+{
+    return strstr(detail, ": accept") != NULL && strstr(detail, "drop") == NULL &&
+           strstr(detail, "reject") == NULL;
+}
+
+static void
+tell_set(struct look *look, struct fjson_object *set, const char *kind, const char *elements)
+{
+    struct other *other = other_add(look->others);
+
     if (!other)
         return;
     other_print(other->place, "%s %s %s %s", kind, member_text(set, "family"),
                 member_text(set, "table"), member_text(set, "name"));
     tell_use(look, set, other->detail);
-    other_print(other->remedy, "nft get element %s %s %s '{ %s }'", member_text(set, "family"),
-                member_text(set, "table"), member_text(set, "name"),
-                source_print_address(look->source, address));
+    /* a command that is cut would lift something else */
+    if (!is_let_in(other->detail) && strlen(elements) < OTHERS_TEXT_SIZE / 2)
+        other_print(other->remedy, "nft delete element %s %s %s '{ %s }'",
+                    member_text(set, "family"), member_text(set, "table"), member_text(set, "name"),
+                    elements);
 }
 
-/* Our own sets hold addresses, and prefixes by their base: v6_64 means /64. */
+static void
+look_at_set(struct look *look, struct fjson_object *set, const char *kind)
+{
+    struct fjson_object *elements;
+    char *text = NULL;
+    size_t size;
+    FILE *out;
+    unsigned count;
+
+    if (is_ours(set) || !fjson_object_object_get_ex(set, "elem", &elements) ||
+        (out = open_memstream(&text, &size)) == NULL)
+        return;
+    count = print_holders(look, set, elements, out);
+    if (fclose(out) == 0 && count > 0)
+        tell_set(look, set, kind, text);
+    free(text);
+}
+
+/* Our own sets hold addresses, and prefixes by their base: v6_64 and v6_64_all mean /64, but v6_all
+ * and v4_ports_25 single addresses. */
 static void
 look_at_own_set(struct look *look, struct fjson_object *set)
 {
     struct fjson_object *elements;
     const char *bits = strchr(member_text(set, "name"), '_');
+    const bool is_of_prefixes = bits && bits[1] >= '0' && bits[1] <= '9';
     struct source base = *look->source;
-    unsigned length = bits ? (unsigned)strtoul(bits + 1, NULL, 10) : 128;
+    unsigned length = is_of_prefixes ? (unsigned)strtoul(bits + 1, NULL, 10) : 128;
 
     if (!is_ours(set) || !fjson_object_object_get_ex(set, "elem", &elements))
         return;
-    if (bits && source_bits(look->source) < length)
+    if (is_of_prefixes && source_bits(look->source) < length)
         return;
-    base = source_mask(&base, bits ? length : 32, length);
+    base = source_mask(&base, is_of_prefixes ? length : 32, length);
     base.prefix = SOURCE_HOST_PREFIX;
     look->others->is_enforced |= holds(elements, &base, 0);
 }
@@ -292,11 +383,11 @@ look_at_all(struct look *look)
 }
 
 static void
-ask_nft(const struct source *source, int64_t deadline_ms, struct others *others)
+ask_nft(const struct source *source, const char *given, int64_t deadline_ms, struct others *others)
 {
     char nft[] = "nft", json[] = "-j", list[] = "list", ruleset[] = "ruleset", *text = NULL;
     char *const argv[] = {nft, json, list, ruleset, NULL};
-    struct look look = {.source = source, .others = others};
+    struct look look = {.source = source, .given = given, .others = others};
     struct fjson_object *object;
     size_t length = 0;
     int error = program_run(argv, deadline_ms, &text, &length);
@@ -320,11 +411,11 @@ ask_nft(const struct source *source, int64_t deadline_ms, struct others *others)
 }
 
 void
-others_ask(const struct source *source, int timeout_ms, struct others *others)
+others_ask(const struct source *source, const char *given, int timeout_ms, struct others *others)
 {
     int64_t deadline_ms = program_now_ms() + timeout_ms;
 
     *others = (struct others){0};
-    ask_nft(source, deadline_ms, others);
+    ask_nft(source, given, deadline_ms, others);
     iptables_ask(source, deadline_ms, others);
 }

@@ -15,8 +15,10 @@
 #include "banmailctl-other.h"
 #include "base/source.h"
 
-/* Asks for a source: a single address, or a prefix (then what holds all of it). Runs programs; at
- * most timeout_ms altogether. */
-void others_ask(const struct source *source, int timeout_ms, struct others *others);
+/* Asks for a source: a single address, or a prefix (then what holds all of it). `given` names the
+ * administrator's set that our bans of its family are in ("inet blocklist bad4"), or is "". Runs
+ * programs; at most timeout_ms altogether. */
+void others_ask(const struct source *source, const char *given, int timeout_ms,
+                struct others *others);
 
 #endif

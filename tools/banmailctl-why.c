@@ -25,6 +25,7 @@
 #include "control/command.h"
 #include "count/gateway.h"
 #include "base/object.h"
+#include "kernel/policy.h"
 #include "table/table-health.h"
 
 #define OTHERS_TIMEOUT_MS  20000
@@ -169,13 +170,17 @@ struct found {
 static void
 look_up(struct why *why, const struct source *source, struct found *found)
 {
+    struct firewall_policy policy;
+
     *found = (struct found){.source = *source};
     for (size_t i = 0; i < why->bans.count && found->ban_count < TABLE_JAILS_MAX; i++)
         if (bans_touches(&why->bans.ban[i], source))
             found->bans[found->ban_count++] = &why->bans.ban[i];
     story_of_source(why->table, source, &found->lines);
     story_earlier(why->ledger, source, &found->earlier);
-    others_ask(source, OTHERS_TIMEOUT_MS, &found->others);
+    policy_read(why->place.table, &policy);
+    others_ask(source, policy.set[source_is_v4(source) ? FIREWALL_V4 : FIREWALL_V6],
+               OTHERS_TIMEOUT_MS, &found->others);
     found->is_gateway = gateways_find(why->table, source, why->now_ms, &found->gateway);
     found->allowed = ask_allowed(why, source, found->entry, found->allowed_jail);
     why->any_banned |= found->ban_count > 0;
@@ -209,7 +214,7 @@ print_others(const struct found *found)
         printf("  %salso held by%s %s (%s)\n", words_colour(WORDS_BAD), words_colour(WORDS_PLAIN),
                other->place, other->detail);
         if (other->remedy[0])
-            printf("    see: %s\n", other->remedy);
+            printf("    lift it with: %s\n", other->remedy);
     }
     if (found->others.was_asked && found->others.count == 0)
         printf("  nobody else on this host blocks it: no other nftables set or rule, no iptables "
@@ -302,7 +307,7 @@ others_json(const struct others *others)
 
         words_add_string(object, "place", others->list[i].place);
         words_add_string(object, "detail", others->list[i].detail);
-        words_add_string(object, "see", others->list[i].remedy);
+        words_add_string(object, "lift", others->list[i].remedy);
         fjson_object_array_add(array, object);
     }
     return array;
