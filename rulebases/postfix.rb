@@ -46,13 +46,18 @@ annotate=mail_accepted:+class="mail_accepted"
 annotate=server_fault:+class="server_fault"
 annotate=auth_fault:+class="server_fault"
 annotate=auth_fault:+fault="auth"
+annotate=auth_refused:+class="auth_refused"
+annotate=tls_unexpected:+class="tls_unexpected"
+annotate=client_setup:+class="client_setup"
 
-# SASL (smtpd). The name behind sasl_username= is the client's; it comes last.
+# SASL (smtpd). The name behind sasl_username= is the client's; it comes last. The reason may be
+# empty, and journald takes the blank in front of it away: so no rule of this file ends in a blank
+# and what may follow.
 prefix= warning: %-:char-to: [%[%ip:char-to:]%]%-:char-to: % SASL %method:char-to: % authentication 
 rule=auth_aborted:aborted
 rule=auth_mech_unsupported:failed: Invalid authentication mechanism%-:rest%
 rule=auth_mech_unsupported:failed: no mechanism available%-:rest%
-rule=auth_malformed:failed: Invalid base64 data in %-:rest%
+rule=auth_malformed:failed: Invalid base64 data in%-:rest%
 rule=auth_malformed:failed: another step is needed in authentication%-:rest%
 rule=auth_malformed:failed: bad protocol / cancel%-:rest%
 rule=auth_malformed:failed: (reason unavailable), sasl_username=(unavailable)
@@ -62,15 +67,15 @@ rule=auth_fault:failed: Can't connect to authentication server%-:rest%
 rule=auth_fault:failed: Authentication backend error%-:rest%
 rule=auth_fault:failed: Temporary authentication failure%-:rest%
 rule=auth_fault:failed: generic failure%-:rest%
-rule=auth_failed:failed: %-:string-to:, sasl_username=%, sasl_username=%user:rest%
-rule=auth_failed:failed: %-:rest%
+rule=auth_failed:failed:%-:string-to:, sasl_username=%, sasl_username=%user:rest%
+rule=auth_failed:failed:%-:rest%
 prefix=
 
 # Rejections. Where the status decides, it does so before any text of the client.
 prefix= %-:char-to:: %: reject: %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from%-:char-to:[%[%ip:char-to:]%]%-:char-to: % 
 rule=rcpt_unknown:%code:number% %{"name":"dsn","type":"literal","text":"5.1.1"}% <%-:rest%
 rule=rcpt_unknown:%code:number% %{"name":"dsn","type":"literal","text":"4.1.1"}% <%-:rest%
-rule=client_rejected:%code:number% %dsn:char-to: % Client host rejected: %-:rest%
+rule=client_rejected:%code:number% %dsn:char-to: % Client host rejected:%-:rest%
 rule=rbl_listed:%code:number% %dsn:char-to: % Service unavailable; Client host [%-:rest%
 rule=rbl_listed:%code:number% %dsn:char-to: % Service unavailable; Unverified Client host [%-:rest%
 rule=rbl_listed:%code:number% %dsn:char-to: % Service unavailable; client [%-:rest%
@@ -83,6 +88,8 @@ rule=client_rejected:%code:number% %{"name":"dsn","type":"literal","text":"5.3.2
 rule=smtp_reject:%code:number% %dsn:char-to: % %-:rest%
 rule=smtp_reject:%code:number% %-:rest%
 rule=protocol_abuse:bare <LF> received%-:rest%
+rule=protocol_abuse:%code:number% %dsn:char-to: % bare <LF> received%-:rest%
+rule=protocol_abuse:%code:number% %dsn:char-to: % Error: bare <LF> received%-:rest%
 rule=rate_limited:too many connections
 rule=tempfail:all server ports busy
 rule=relay_denied:%code:number% %dsn:char-to: % <%-:char-to:>%>: Relay access denied%-:rest%
@@ -93,14 +100,14 @@ rule=greylisted:%code:number% %dsn:char-to: % <%-:char-to:>%>: Recipient address
 rule=greylisted:%code:number% %dsn:char-to: % <%-:char-to:>%>: Recipient address rejected: Temporarily greylisted%-:rest%
 rule=rcpt_unknown:%code:number% %dsn:char-to: % <%-:char-to:>%>: Recipient address rejected: User unknown%-:rest%
 rule=rcpt_unknown:%code:number% %dsn:char-to: % <%-:char-to:>%>: Recipient address rejected: undeliverable address%-:rest%
-rule=rcpt_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: Recipient address rejected: %-:rest%
-rule=sender_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: Sender address rejected: %-:rest%
-rule=helo_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: Helo command rejected: %-:rest%
-rule=client_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: Client host rejected: %-:rest%
-rule=client_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: Unverified Client host rejected: %-:rest%
-rule=client_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: Client certificate rejected: %-:rest%
-rule=client_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: SASL login name rejected: %-:rest%
-rule=probe:%code:number% %dsn:char-to: % <%-:char-to:>%>: Etrn command rejected: %-:rest%
+rule=rcpt_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: Recipient address rejected:%-:rest%
+rule=sender_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: Sender address rejected:%-:rest%
+rule=helo_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: Helo command rejected:%-:rest%
+rule=client_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: Client host rejected:%-:rest%
+rule=client_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: Unverified Client host rejected:%-:rest%
+rule=client_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: Client certificate rejected:%-:rest%
+rule=client_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: SASL login name rejected:%-:rest%
+rule=probe:%code:number% %dsn:char-to: % <%-:char-to:>%>: Etrn command rejected:%-:rest%
 rule=protocol_abuse:%code:number% %dsn:char-to: % <%-:char-to:>%>: Client host rejected: Improper use of SMTP command pipelining%-:rest%
 rule=protocol_abuse:%code:number% %dsn:char-to: % <%-:char-to:>%>: Helo command rejected: Improper use of SMTP command pipelining%-:rest%
 rule=protocol_abuse:%code:number% %dsn:char-to: % <%-:char-to:>%>: Sender address rejected: Improper use of SMTP command pipelining%-:rest%
@@ -115,14 +122,14 @@ rule=greylisted:%code:number% %dsn:char-to: % <>: Recipient address rejected: Yo
 rule=greylisted:%code:number% %dsn:char-to: % <>: Recipient address rejected: Temporarily greylisted%-:rest%
 rule=rcpt_unknown:%code:number% %dsn:char-to: % <>: Recipient address rejected: User unknown%-:rest%
 rule=rcpt_unknown:%code:number% %dsn:char-to: % <>: Recipient address rejected: undeliverable address%-:rest%
-rule=rcpt_rejected:%code:number% %dsn:char-to: % <>: Recipient address rejected: %-:rest%
-rule=sender_rejected:%code:number% %dsn:char-to: % <>: Sender address rejected: %-:rest%
-rule=helo_rejected:%code:number% %dsn:char-to: % <>: Helo command rejected: %-:rest%
-rule=client_rejected:%code:number% %dsn:char-to: % <>: Client host rejected: %-:rest%
-rule=client_rejected:%code:number% %dsn:char-to: % <>: Unverified Client host rejected: %-:rest%
-rule=client_rejected:%code:number% %dsn:char-to: % <>: Client certificate rejected: %-:rest%
-rule=client_rejected:%code:number% %dsn:char-to: % <>: SASL login name rejected: %-:rest%
-rule=probe:%code:number% %dsn:char-to: % <>: Etrn command rejected: %-:rest%
+rule=rcpt_rejected:%code:number% %dsn:char-to: % <>: Recipient address rejected:%-:rest%
+rule=sender_rejected:%code:number% %dsn:char-to: % <>: Sender address rejected:%-:rest%
+rule=helo_rejected:%code:number% %dsn:char-to: % <>: Helo command rejected:%-:rest%
+rule=client_rejected:%code:number% %dsn:char-to: % <>: Client host rejected:%-:rest%
+rule=client_rejected:%code:number% %dsn:char-to: % <>: Unverified Client host rejected:%-:rest%
+rule=client_rejected:%code:number% %dsn:char-to: % <>: Client certificate rejected:%-:rest%
+rule=client_rejected:%code:number% %dsn:char-to: % <>: SASL login name rejected:%-:rest%
+rule=probe:%code:number% %dsn:char-to: % <>: Etrn command rejected:%-:rest%
 rule=protocol_abuse:%code:number% %dsn:char-to: % <>: Client host rejected: Improper use of SMTP command pipelining%-:rest%
 rule=protocol_abuse:%code:number% %dsn:char-to: % <>: Helo command rejected: Improper use of SMTP command pipelining%-:rest%
 rule=protocol_abuse:%code:number% %dsn:char-to: % <>: Sender address rejected: Improper use of SMTP command pipelining%-:rest%
@@ -131,10 +138,10 @@ rule=protocol_abuse:%code:number% %dsn:char-to: % <>: Data command rejected: Imp
 rule=protocol_abuse:%code:number% %dsn:char-to: % <>: End-of-data rejected: Improper use of SMTP command pipelining%-:rest%
 # A name that holds a `>` itself: the first of these words behind it.
 rule=relay_denied:%code:number% %dsn:char-to: % <%-:string-to:>: Relay access denied;%>: Relay access denied;%-:rest%
-rule=rcpt_rejected:%code:number% %dsn:char-to: % <%-:string-to:>: Recipient address rejected: %>: Recipient address rejected: %-:rest%
-rule=sender_rejected:%code:number% %dsn:char-to: % <%-:string-to:>: Sender address rejected: %>: Sender address rejected: %-:rest%
-rule=helo_rejected:%code:number% %dsn:char-to: % <%-:string-to:>: Helo command rejected: %>: Helo command rejected: %-:rest%
-rule=client_rejected:%code:number% %dsn:char-to: % <%-:string-to:>: Client host rejected: %>: Client host rejected: %-:rest%
+rule=rcpt_rejected:%code:number% %dsn:char-to: % <%-:string-to:>: Recipient address rejected: %>: Recipient address rejected:%-:rest%
+rule=sender_rejected:%code:number% %dsn:char-to: % <%-:string-to:>: Sender address rejected: %>: Sender address rejected:%-:rest%
+rule=helo_rejected:%code:number% %dsn:char-to: % <%-:string-to:>: Helo command rejected: %>: Helo command rejected:%-:rest%
+rule=client_rejected:%code:number% %dsn:char-to: % <%-:string-to:>: Client host rejected: %>: Client host rejected:%-:rest%
 prefix=
 
 rule=probe: %-:char-to:: %: reject: VRFY from%-:char-to:[%[%ip:char-to:]%]%-:char-to: % %code:number% %dsn:char-to: % %-:rest%
@@ -149,15 +156,17 @@ rule=content_reject:%code:number% %dsn:char-to: % %-:rest%
 rule=content_reject:%code:number% %-:rest%
 rule=content_reject:%dsn:char-to: % %-:rest%
 prefix=
-rule=content_reject: %-:char-to:: %: reject: header %-:rest%
-rule=content_reject: %-:char-to:: %: reject: body %-:rest%
-rule=content_reject: %-:char-to:: %: reject: mime-header %-:rest%
-rule=content_reject: %-:char-to:: %: reject: nested-header %-:rest%
-rule=content_reject: %-:char-to:: %: milter-header-reject: %-:rest%
-rule=content_reject: %-:char-to:: %: milter-body-reject: %-:rest%
-rule=content_reject: proxy-reject: %-:rest%
+rule=content_reject: %-:char-to:: %: reject: header%-:rest%
+rule=content_reject: %-:char-to:: %: reject: body%-:rest%
+rule=content_reject: %-:char-to:: %: reject: mime-header%-:rest%
+rule=content_reject: %-:char-to:: %: reject: nested-header%-:rest%
+rule=content_reject: %-:char-to:: %: milter-header-reject:%-:rest%
+rule=content_reject: %-:char-to:: %: milter-body-reject:%-:rest%
+rule=content_reject: proxy-reject:%-:rest%
 
 # Broken protocol (smtpd). From 3.10 on a queue id or NOQUEUE may stand in front.
+rule=protocol_abuse: bare <LF> received after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]%-:rest%
+rule=protocol_abuse: %-:char-to:: %: bare <LF> received after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=conn_lost: lost connection after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=conn_lost: lost connection after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% (%-:number% bytes) from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=conn_lost: lost connection after VRFY from %-:char-to: [%[%ip:char-to:]%]%-:rest%
@@ -186,9 +195,22 @@ rule=protocol_abuse: %-:char-to:: %: too many errors after ETRN from %-:char-to:
 rule=protocol_abuse: %-:char-to:: %: improper command pipelining after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=protocol_abuse: improper command pipelining after VRFY from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=protocol_abuse: improper command pipelining after ETRN from %-:char-to: [%[%ip:char-to:]%]%-:rest%
+
+# Not what it looks like, and the first bytes tell: a client that speaks TLS where STARTTLS is
+# expected, and a mail program that finds out how to set up an account (all that it says, or it is
+# none). With smtpd_client_port_logging a port stands in front.
+rule=tls_unexpected: improper command pipelining after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]: %{"type":"literal","text":"\\026\\003"}%%-:rest%
+rule=client_setup: improper command pipelining after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]: %{"type":"literal","text":"EHLO we-guess.mozilla.org\\r\\n"}%
+rule=tls_unexpected: improper command pipelining after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]:%-:number%: %{"type":"literal","text":"\\026\\003"}%%-:rest%
+rule=client_setup: improper command pipelining after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]:%-:number%: %{"type":"literal","text":"EHLO we-guess.mozilla.org\\r\\n"}%
+rule=tls_unexpected: %-:char-to:: %: improper command pipelining after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]: %{"type":"literal","text":"\\026\\003"}%%-:rest%
+rule=client_setup: %-:char-to:: %: improper command pipelining after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]: %{"type":"literal","text":"EHLO we-guess.mozilla.org\\r\\n"}%
+rule=tls_unexpected: %-:char-to:: %: improper command pipelining after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]:%-:number%: %{"type":"literal","text":"\\026\\003"}%%-:rest%
+rule=client_setup: %-:char-to:: %: improper command pipelining after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]:%-:number%: %{"type":"literal","text":"EHLO we-guess.mozilla.org\\r\\n"}%
+
 rule=protocol_abuse: warning: non-SMTP command from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=protocol_abuse: warning: Illegal address syntax from %-:char-to: [%[%ip:char-to:]%]%-:rest%
-rule=protocol_abuse: warning: %-:char-to: [%[%ip:char-to:]%]%-:char-to: % request longer than %-:rest%
+rule=protocol_abuse: warning: %-:char-to: [%[%ip:char-to:]%]%-:char-to: % request longer than%-:rest%
 rule=protocol_abuse: warning: %-:char-to:: %: malformed BDAT command syntax from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=protocol_abuse: warning: %-:char-to:: %: null BDAT request from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=protocol_abuse: warning: %-:char-to:: %: too much BDAT content -- disabling further input from %-:char-to: [%[%ip:char-to:]%]%-:rest%
@@ -208,10 +230,13 @@ rule=tempfail: warning: Wrapper-mode request dropped from %-:char-to: [%[%ip:cha
 # TLS.
 rule=tls_failed: SSL_accept error from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=tls_failed: %-:char-to:: %: abort: TLS from %-:char-to: [%[%ip:char-to:]%]%-:rest%
-rule=tls_detail: warning: TLS library problem: %-:rest%
+rule=tls_detail: warning: TLS library problem:%-:rest%
 
 # postscreen: [address]:port, no name.
 rule=protocol_abuse: PREGREET %-:number% after %-:char-to: % from [%ip:char-to:]%]:%-:rest%
+rule=tls_unexpected: PREGREET %-:number% after %-:char-to: % from [%ip:char-to:]%]:%-:number%: %{"type":"literal","text":"\\026\\003"}%%-:rest%
+rule=client_setup: PREGREET %-:number% after %-:char-to: % from [%ip:char-to:]%]:%-:number%: %{"type":"literal","text":"EHLO we-guess.mozilla.org\\r\\n"}%
+rule=tls_unexpected: NON-SMTP COMMAND from [%ip:char-to:]%]:%-:number% after CONNECT: %{"type":"literal","text":"\\026\\003"}%%-:rest%
 rule=protocol_abuse: BARE NEWLINE from [%ip:char-to:]%]:%-:rest%
 rule=protocol_abuse: COMMAND COUNT LIMIT from [%ip:char-to:]%]:%-:rest%
 rule=protocol_abuse: COMMAND LENGTH LIMIT from [%ip:char-to:]%]:%-:rest%
@@ -225,20 +250,24 @@ rule=rbl_listed: DNSBL rank %-:number% for [%ip:char-to:]%]:%-:rest%
 rule=client_rejected: BLACKLISTED [%ip:char-to:]%]:%-:rest%
 rule=client_rejected: DENYLISTED [%ip:char-to:]%]:%-:rest%
 
+# The end of a connection: AUTH commands, of which none succeeded. Where AUTH is offered to nobody,
+# nothing else tells of them; which are told already the module finds out (connection.h).
+rule=auth_refused: disconnect from %-:char-to: [%[%ip:char-to:]%%-:string-to: auth=0/% auth=0/%attempts:number%%-:rest%
+
 # Mail that was taken, and logins that succeeded.
 rule=login_ok: %-:char-to:: %: client=%-:char-to: [%[%ip:char-to:]%]%-:char-sep:,%, sasl_method=%method:char-to:,%, sasl_username=%user:string-to:, sasl_sender=%, sasl_sender=%-:rest%
 rule=login_ok: %-:char-to:: %: client=%-:char-to: [%[%ip:char-to:]%]%-:char-sep:,%, sasl_method=%method:char-to:,%, sasl_username=%user:rest%
 rule=mail_accepted: %-:char-to:: %: client=%-:char-to: [%[%ip:char-to:]%]%-:rest%
 
 # The server's own troubles, and lines that say again what another line said: no address.
-rule=auth_detail: warning: SASL authentication failure: %-:rest%
-rule=auth_detail: warning: SASL authentication problem: %-:rest%
+rule=auth_detail: warning: SASL authentication failure:%-:rest%
+rule=auth_detail: warning: SASL authentication problem:%-:rest%
 rule=auth_fault: fatal: no SASL authentication mechanisms
-rule=auth_fault: warning: SASL: Connect to %-:rest%
-rule=server_fault: warning: connect to Milter service %-:rest%
-rule=server_fault: warning: milter %-:rest%
-rule=rbl_detail: addr %-:char-to: % listed by domain %-:rest%
-rule=dns_mismatch: warning: hostname %-:char-to: % does not resolve to address %-:rest%
-rule=dns_mismatch: warning: numeric hostname: %-:rest%
-rule=dns_mismatch: warning: valid_ipv4_hostaddr: %-:rest%
-rule=proxy_error: warning: haproxy read: %-:rest%
+rule=auth_fault: warning: SASL: Connect to%-:rest%
+rule=server_fault: warning: connect to Milter service%-:rest%
+rule=server_fault: warning: milter%-:rest%
+rule=rbl_detail: addr %-:char-to: % listed by domain%-:rest%
+rule=dns_mismatch: warning: hostname %-:char-to: % does not resolve to address%-:rest%
+rule=dns_mismatch: warning: numeric hostname:%-:rest%
+rule=dns_mismatch: warning: valid_ipv4_hostaddr:%-:rest%
+rule=proxy_error: warning: haproxy read:%-:rest%

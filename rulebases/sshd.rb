@@ -21,15 +21,15 @@ annotate=auth_detail:+class="auth_detail"
 annotate=login_ok:+class="login_ok"
 
 # A client offers each of its keys, and asks with `none` what it may do: no guesses.
-rule=auth_detail: Failed publickey %-:rest%
-rule=auth_detail: Failed none %-:rest%
+rule=auth_detail: Failed publickey%-:rest%
+rule=auth_detail: Failed none%-:rest%
 rule=auth_unknown_user: Failed %method:char-to: % for invalid user %port_tail:rest%
 rule=auth_failed: Failed %method:char-to: % for %port_tail:rest%
 rule=login_ok: Accepted %method:char-to: % for %port_tail:rest%
 
 rule=protocol_abuse: Bad protocol version identification %port_tail:rest%
-rule=protocol_abuse: banner exchange: Connection from %ip:char-to: % port %-:rest%
-rule=protocol_abuse: Unable to negotiate with %ip:char-to: % port %-:rest%
+rule=protocol_abuse: banner exchange: Connection from %ip:char-to: % port%-:rest%
+rule=protocol_abuse: Unable to negotiate with %ip:char-to: % port%-:rest%
 
 # Before a guess: key scanners, and whoever gives up.
 rule=no_auth: Connection closed by invalid user %port_tail:rest%
@@ -38,11 +38,11 @@ rule=no_auth: Connection reset by invalid user %port_tail:rest%
 rule=no_auth: Connection reset by authenticating user %port_tail:rest%
 rule=no_auth: Disconnected from invalid user %port_tail:rest%
 rule=no_auth: Disconnected from authenticating user %port_tail:rest%
-rule=no_auth: Connection closed by %ip:char-to: % port %-:rest%
-rule=conn_lost: Connection reset by %ip:char-to: % port %-:rest%
-rule=conn_lost: Did not receive identification string from %ip:char-to: % port %-:rest%
-rule=conn_timeout: Timeout before authentication for %ip:char-to: % port %-:rest%
+rule=no_auth: Connection closed by %ip:char-to: % port%-:rest%
+rule=conn_lost: Connection reset by %ip:char-to: % port%-:rest%
+rule=conn_lost: Did not receive identification string from %ip:char-to: % port%-:rest%
+rule=conn_timeout: Timeout before authentication for %ip:char-to: % port%-:rest%
 
-rule=auth_detail: Invalid user %-:rest%
-rule=auth_detail: error: maximum authentication attempts exceeded for %-:rest%
-rule=auth_detail: Disconnecting %-:rest%
+rule=auth_detail: Invalid user%-:rest%
+rule=auth_detail: error: maximum authentication attempts exceeded for%-:rest%
+rule=auth_detail: Disconnecting%-:rest%

@@ -11,7 +11,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 BEGIN {
     FS = "\t"
-    counted = "^(auth_failed|auth_unknown_user|auth_mech_unsupported|auth_malformed|auth_plaintext_disallowed|relay_denied|rcpt_unknown|protocol_abuse|probe)$"
+    counted = "^(auth_failed|auth_unknown_user|auth_mech_unsupported|auth_malformed|auth_plaintext_disallowed|relay_denied|rcpt_unknown|protocol_abuse|probe|auth_refused)$"
     never = "^(tempfail|greylisted|auth_detail|auth_line|rbl_detail|tls_detail|dns_mismatch|proxy_error|benign|server_fault|login_ok|mail_accepted)$"
 }
 /^#/ { next }
@@ -31,7 +31,9 @@ BEGIN {
         if ($10 != $1) fault("class")
     }
     # Postfix writes the shape of a real failure while the password database is down: no line tells.
-    if ($1 ~ never && $13 == "counts" && !($4 == "tempfail" && $5 ~ /smtpd$/)) fault("counted")
+    # And the labels take every summary of a connection for benign, also one of failed AUTH commands.
+    if ($1 ~ never && $13 == "counts" && !($4 == "tempfail" && $5 ~ /smtpd$/) && $10 != "auth_refused")
+        fault("counted")
 }
 function fault(name) {
     faults[name, key]++

@@ -66,6 +66,10 @@ static const char *const class_names[] = {
     [OFFENCE_LOGIN_OK] = "login_ok",
     [OFFENCE_MAIL_ACCEPTED] = "mail_accepted",
     [OFFENCE_SERVER_FAULT] = "server_fault",
+    [OFFENCE_AUTH_REFUSED] = "auth_refused",
+    [OFFENCE_TLS_UNEXPECTED] = "tls_unexpected",
+    [OFFENCE_CLIENT_SETUP] = "client_setup",
+    [OFFENCE_PIPELINING_LOGIN] = "pipelining_login",
 };
 _Static_assert(sizeof class_names / sizeof class_names[0] == OFFENCE_CLASSES, "a name for each");
 _Static_assert(OFFENCE_CLASSES <= 64, "a set of classes is 64 bits");
@@ -97,6 +101,7 @@ enum field {
     FIELD_FRONT,
     FIELD_IP,
     FIELD_METHOD,
+    FIELD_OPENING,
     FIELD_PORT_TAIL,
     FIELD_PROGRAM,
     FIELD_PROXY,
@@ -126,6 +131,7 @@ static const struct text field_names[FIELDS] = {
     [FIELD_FRONT] = NAME("front"),
     [FIELD_IP] = NAME("ip"),
     [FIELD_METHOD] = NAME("method"),
+    [FIELD_OPENING] = NAME("opening"),
     [FIELD_PORT_TAIL] = NAME("port_tail"),
     [FIELD_PROGRAM] = NAME("program"),
     [FIELD_PROXY] = NAME("proxy"),
@@ -150,10 +156,11 @@ field_of(const char *name)
 {
     /* the first of each letter; the names are in alphabetical order */
     static const int8_t firsts[32] = {
-        ['a' % 32] = FIELD_ATTEMPTS, ['c' % 32] = FIELD_CLASS,     ['d' % 32] = FIELD_DSN,
-        ['e' % 32] = FIELD_EVENT,    ['f' % 32] = FIELD_FAULT,     ['i' % 32] = FIELD_IP,
-        ['m' % 32] = FIELD_METHOD,   ['p' % 32] = FIELD_PORT_TAIL, ['r' % 32] = FIELD_REASON,
-        ['s' % 32] = FIELD_SECRET,   ['t' % 32] = FIELD_TAIL,      ['u' % 32] = FIELD_USER,
+        ['a' % 32] = FIELD_ATTEMPTS, ['c' % 32] = FIELD_CLASS,   ['d' % 32] = FIELD_DSN,
+        ['e' % 32] = FIELD_EVENT,    ['f' % 32] = FIELD_FAULT,   ['i' % 32] = FIELD_IP,
+        ['m' % 32] = FIELD_METHOD,   ['o' % 32] = FIELD_OPENING, ['p' % 32] = FIELD_PORT_TAIL,
+        ['r' % 32] = FIELD_REASON,   ['s' % 32] = FIELD_SECRET,  ['t' % 32] = FIELD_TAIL,
+        ['u' % 32] = FIELD_USER,
     };
     const size_t length = strlen(name);
 
@@ -378,7 +385,8 @@ read_rip_first(struct text text, const char *user, struct tail *tail)
 static bool
 may_be_a_piece(const struct fields *fields, struct text tail)
 {
-    static const enum field others[] = {FIELD_PROXY, FIELD_REASON, FIELD_FRONT, FIELD_ATTEMPTS};
+    static const enum field others[] = {FIELD_PROXY, FIELD_OPENING, FIELD_REASON, FIELD_FRONT,
+                                        FIELD_ATTEMPTS};
     size_t length = tail.length;
     struct text text;
 
@@ -406,15 +414,59 @@ is_ambiguous(const struct fields *fields, struct text tail, bool has_ip)
 {
     static const char *const quoting[] = {", last failure: ", " by server: "};
     const char *const user = find_first(tail, "user=<");
-    struct text parts[] = {{0}, {0}, user == NULL ? tail : before(tail, user)};
+    struct text parts[] = {{0}, {0}, user == NULL ? tail : before(tail, user), {0}};
     bool quotes = false;
 
     get_text(fields, FIELD_REASON, &parts[0]);
     get_text(fields, FIELD_FRONT, &parts[1]);
-    for (size_t i = 0; i < 3; i++)
+    get_text(fields, FIELD_OPENING, &parts[3]);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         for (size_t j = 0; j < sizeof quoting / sizeof quoting[0]; j++)
             quotes = quotes || find_first(parts[i], quoting[j]) != NULL;
     return quotes && count_of(parts[1], "rip=") + count_of(tail, "rip=") > !has_ip;
+}
+
+static bool
+begins(struct text text, const char *word)
+{
+    return text.length >= strlen(word) && strncasecmp(text.bytes, word, strlen(word)) == 0;
+}
+
+static bool
+is_known_opening(struct text text)
+{
+    static const char *const known[] = {"Disconnected",
+                                        "Aborted login",
+                                        "Login aborted",
+                                        "Remote closed connection",
+                                        "Client has quit the connection",
+                                        "Authentication failure"};
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (begins(text, known[i]))
+            return true;
+    return false;
+}
+
+/* The reasons in front of the words in brackets are no closed list (`opening`, and up to the second
+ * bracket `reason`). Where the name has begun in front of the brackets, these are in the name; and
+ * an opening that nobody knows may be anybody's: there the one rip= of the line is believed. */
+static bool
+is_odd_opening(const struct fields *fields, struct text tail, bool has_ip)
+{
+    struct text opening, reason, front;
+
+    if (!get_text(fields, FIELD_OPENING, &opening))
+        return false;
+    get_text(fields, FIELD_REASON, &reason);
+    if (find_first(opening, "user=<") != NULL || find_first(reason, "user=<") != NULL)
+        return true;
+    if (is_known_opening(opening))
+        return false;
+    get_text(fields, FIELD_FRONT, &front);
+    return count_of(opening, "rip=") + count_of(reason, "rip=") + count_of(front, "rip=") +
+               count_of(tail, "rip=") >
+           !has_ip;
 }
 
 static void
@@ -605,12 +657,6 @@ cut_last(struct text *head)
     return last;
 }
 
-static bool
-begins(struct text text, const char *word)
-{
-    return text.length >= strlen(word) && strncasecmp(text.bytes, word, strlen(word)) == 0;
-}
-
 /* The name, and a hash of the address. */
 static void
 read_whom(struct text head, struct offence *offence)
@@ -781,7 +827,8 @@ read_client(const struct fields *fields, struct offence *offence)
     if (tail.session.bytes == NULL)
         get_text(fields, FIELD_SESSION, &tail.session);
     set_client(offence, has_ip ? ip : tail.ip);
-    if (has_tail && (may_be_a_piece(fields, text) || is_ambiguous(fields, text, has_ip)))
+    if (has_tail && (may_be_a_piece(fields, text) || is_ambiguous(fields, text, has_ip) ||
+                     is_odd_opening(fields, text, has_ip)))
         offence->has_client = false;
     if (offence->has_client && session_contradicts(tail.session, &offence->client)) {
         offence->flags |= OFFENCE_SESSION_MISMATCH;
@@ -956,5 +1003,6 @@ offence_session_ms(const struct offence *offence, int64_t near_ms)
 bool
 offence_counts(const struct offence *offence)
 {
-    return offence->class < OFFENCE_TEMPFAIL && offence->has_client && !is_temporary(offence);
+    return (OFFENCE_COUNTABLE & OFFENCE_BIT(offence->class)) && offence->has_client &&
+           (offence->class == OFFENCE_RELAY_DENIED || !is_temporary(offence));
 }

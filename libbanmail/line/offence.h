@@ -16,8 +16,8 @@
 
 struct fjson_object; /* libfastjson */
 
-/* Every class of line that a rulebase may name. The order is part of the stored layout: add at the
- * end of a group only together with a new layout of the table. */
+/* Every class of line that a rulebase may name. Their numbers are stored in tables: a new one comes
+ * last, and into its group by OFFENCE_DEFAULT and OFFENCE_COUNTABLE below. */
 enum offence_class {
     /* counted unless the jail says otherwise */
     OFFENCE_AUTH_FAILED,
@@ -59,13 +59,22 @@ enum offence_class {
     OFFENCE_LOGIN_OK,
     OFFENCE_MAIL_ACCEPTED,
     OFFENCE_SERVER_FAULT,
+    /* of the first group */
+    OFFENCE_AUTH_REFUSED, /* told by the summary of a connection alone: see connection.h */
+    /* of the second */
+    OFFENCE_TLS_UNEXPECTED,
+    OFFENCE_CLIENT_SETUP,
+    OFFENCE_PIPELINING_LOGIN,
     OFFENCE_CLASSES /* how many there are */
 };
 
 #define OFFENCE_BIT(class) (UINT64_C(1) << (class))
 /* the classes of the first group, and of the first two */
-#define OFFENCE_DEFAULT      (OFFENCE_BIT(OFFENCE_PROBE + 1) - 1)
-#define OFFENCE_COUNTABLE    (OFFENCE_BIT(OFFENCE_TEMPFAIL) - 1)
+#define OFFENCE_DEFAULT ((OFFENCE_BIT(OFFENCE_PROBE + 1) - 1) | OFFENCE_BIT(OFFENCE_AUTH_REFUSED))
+#define OFFENCE_COUNTABLE                                                                          \
+    ((OFFENCE_BIT(OFFENCE_TEMPFAIL) - 1) | OFFENCE_BIT(OFFENCE_AUTH_REFUSED) |                     \
+     OFFENCE_BIT(OFFENCE_TLS_UNEXPECTED) | OFFENCE_BIT(OFFENCE_CLIENT_SETUP) |                     \
+     OFFENCE_BIT(OFFENCE_PIPELINING_LOGIN))
 
 #define OFFENCE_USER_MAX     255 /* bytes kept of a user name; the hash covers all of it */
 #define OFFENCE_SERVICE_MAX  63
@@ -132,7 +141,7 @@ void offence_service_from_tag(struct offence *offence, const char *tag, size_t l
 int64_t offence_session_ms(const struct offence *offence, int64_t near_ms);
 
 /* Whether lines of this class and with these fields may ever count against a client: a countable
- * class, a trusted client, and no 4xx code. */
+ * class, a trusted client, and no 4xx code. (Relaying is denied with either, for ever.) */
 bool offence_counts(const struct offence *offence);
 
 /* "auth_failed" and back. offence_class_parse returns the class, or -ENOENT. */

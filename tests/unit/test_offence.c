@@ -153,14 +153,41 @@ temporary_failures_never_count(void **state)
     struct offence offence;
 
     (void)state;
-    read_fields(&offence, "class", "relay_denied", "ip", "203.0.113.9", "code", "454", NULL);
-    assert_int_equal(offence.class, OFFENCE_RELAY_DENIED);
+    read_fields(&offence, "class", "rcpt_unknown", "ip", "203.0.113.9", "code", "450", NULL);
+    assert_int_equal(offence.class, OFFENCE_RCPT_UNKNOWN);
     assert_false(offence_counts(&offence));
     read_fields(&offence, "class", "content_reject", "ip", "203.0.113.9", "dsn", "4.7.1", NULL);
     assert_int_equal(offence.class, OFFENCE_TEMPFAIL);
     assert_false(offence_counts(&offence));
     read_fields(&offence, "class", "login_ok", "ip", "203.0.113.9", NULL);
     assert_false(offence_counts(&offence));
+}
+
+/* Postfix denies relaying with 454 where it is to be tried again, for ever. */
+static void
+denied_relaying_counts_with_any_code(void **state)
+{
+    struct offence offence;
+
+    (void)state;
+    read_fields(&offence, "class", "relay_denied", "ip", "203.0.113.9", "code", "454", "dsn",
+                "4.7.1", NULL);
+    assert_int_equal(offence.class, OFFENCE_RELAY_DENIED);
+    assert_true(offence_counts(&offence));
+}
+
+/* Classes that came later are in no group by their number. */
+static void
+later_classes_are_in_their_groups(void **state)
+{
+    (void)state;
+    assert_true(OFFENCE_DEFAULT & OFFENCE_BIT(OFFENCE_AUTH_REFUSED));
+    for (int class = OFFENCE_TLS_UNEXPECTED; class <= OFFENCE_PIPELINING_LOGIN; class ++) {
+        assert_false(OFFENCE_DEFAULT & OFFENCE_BIT(class));
+        assert_true(OFFENCE_COUNTABLE & OFFENCE_BIT(class));
+    }
+    assert_false(OFFENCE_COUNTABLE & OFFENCE_BIT(OFFENCE_SERVER_FAULT));
+    assert_false(OFFENCE_DEFAULT & OFFENCE_BIT(OFFENCE_RATE_LIMITED));
 }
 
 static void
@@ -379,9 +406,8 @@ reads_what_a_password_database_says(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
-        assert_int_equal(read_fields(&offence, "class", "auth_detail", "auth_tail", lines[i].text,
-                                     NULL),
-                         0);
+        assert_int_equal(
+            read_fields(&offence, "class", "auth_detail", "auth_tail", lines[i].text, NULL), 0);
         assert_false(offence.has_client);
         assert_bytes(offence.session, offence.session_length, lines[i].session);
         assert_int_equal(offence.reason, lines[i].reason);
@@ -430,6 +456,8 @@ main(void)
         cmocka_unit_test_teardown(no_client_that_cannot_be_one, forget_fields),
         cmocka_unit_test_teardown(attempts_are_bounded, forget_fields),
         cmocka_unit_test_teardown(temporary_failures_never_count, forget_fields),
+        cmocka_unit_test_teardown(denied_relaying_counts_with_any_code, forget_fields),
+        cmocka_unit_test(later_classes_are_in_their_groups),
         cmocka_unit_test_teardown(dsn_is_read_or_0, forget_fields),
         cmocka_unit_test_teardown(the_last_rip_is_the_daemons, forget_fields),
         cmocka_unit_test_teardown(no_rip_no_client, forget_fields),
