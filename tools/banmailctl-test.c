@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "banmailctl-trial.h"
+#include "banmailctl-unwrap.h"
 #include "line/offence.h"
 #include "base/source.h"
 
@@ -45,11 +46,6 @@ struct test {
 };
 
 enum { POSTFIX, DOVECOT }; /* places in rulebases[], unless given */
-
-struct piece {
-    const char *bytes;
-    size_t length;
-};
 
 /* ---- a line of a log ---- */
 
@@ -84,18 +80,31 @@ is_digits(const char *bytes, const char *form)
     return true;
 }
 
-/* `Nov 21 08:03:32 ` or `Nov  1 08:03:32 `; returns its length or 0. */
+/* `Nov 21 08:03:32 `, `Nov  1 08:03:32 `, `Nov 1 08:03:32 ` or `Nov 21 08:03:32.123456 `; returns
+ * its length or 0. */
 static size_t
 traditional_stamp(struct piece line)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    size_t month = 0, at = 4;
 
-    if (line.length < 16 || line.bytes[3] != ' ' || !is_digits(line.bytes + 5, "0 00:00:00 "))
+    if (line.length < 15 || line.bytes[3] != ' ')
         return 0;
-    for (size_t month = 0; month < 12; month++)
-        if (memcmp(line.bytes, months + month * 3, 3) == 0)
-            return 16;
-    return 0;
+    while (month < 12 && memcmp(line.bytes, months + month * 3, 3) != 0)
+        month++;
+    if (month == 12)
+        return 0;
+    at += line.bytes[at] == ' ';
+    at += is_digits(line.bytes + at, "00") ? 2 : 1;
+    if (line.length < at + sizeof " 00:00:00 " - 1 || !isdigit((unsigned char)line.bytes[at - 1]) ||
+        !is_digits(line.bytes + at, " 00:00:00"))
+        return 0;
+    at += sizeof " 00:00:00" - 1;
+    if (line.bytes[at] == '.')
+        do
+            at++;
+        while (at < line.length && isdigit((unsigned char)line.bytes[at]));
+    return at < line.length && line.bytes[at] == ' ' ? at + 1 : 0;
 }
 
 /* `2026-11-21T08:03:32.5+00:00 ` or `2026-11-21 08:03:32 `; returns its length or 0. */
@@ -156,18 +165,34 @@ is_dovecots_own(struct piece word)
            (word.bytes[word.length - 1] == ':' || memchr(word.bytes, '(', word.length) != NULL);
 }
 
+/* A host may be missing in front of Postfix or Dovecot. */
+static bool
+is_program(struct piece word)
+{
+    return word.length > 1 && word.bytes[word.length - 1] == ':' &&
+           memchr(word.bytes, '(', word.length) == NULL &&
+           (memmem(word.bytes, word.length, "postfix", 7) != NULL ||
+            (word.length == 8 && memcmp(word.bytes, "dovecot", 7) == 0));
+}
+
 static struct entry
 split_traditional(struct piece rest)
 {
-    const struct piece host_first = rest;
+    const struct piece host_first = unwrap_priority(rest);
     struct entry entry = {.repeated = 1};
     const char *colon;
 
+    rest = host_first;
     entry.host = take_word(&rest);
-    if (is_dovecots_own(entry.host))
+    if (is_program(entry.host)) {
+        rest = host_first;
+        entry.host.length = 0;
+    } else if (is_dovecots_own(entry.host)) {
         return (struct entry){
             .tag = {.bytes = "dovecot", .length = 7}, .message = host_first, .repeated = 1};
+    }
     /* the tag ends at the first colon or space, which stay out of it */
+    rest = unwrap_priority(rest);
     entry.tag = rest;
     for (entry.tag.length = 0; entry.tag.length < rest.length; entry.tag.length++) {
         colon = rest.bytes + entry.tag.length;
@@ -177,6 +202,7 @@ split_traditional(struct piece rest)
     entry.message = skip(rest, entry.tag.length);
     if (entry.message.length > 0 && entry.message.bytes[0] == ':')
         entry.message = skip(entry.message, 1);
+    entry.message = unwrap_solaris(entry.message);
     return entry;
 }
 
@@ -201,17 +227,31 @@ unwrap_repeated(struct entry *entry)
     entry->message = (struct piece){.bytes = start, .length = (size_t)(end - 1 - start)};
 }
 
+static size_t
+stamp_length(struct piece line)
+{
+    const size_t length = traditional_stamp(line);
+
+    return length == 0 ? iso_stamp(line) : length;
+}
+
+/* Of several stamps the last is the daemon's. */
 static struct entry
 split_stamped(struct piece line)
 {
-    size_t stamp = traditional_stamp(line);
+    struct piece inner = unwrap_container(line);
+    size_t stamp = stamp_length(inner), next;
     struct entry entry;
 
     if (stamp == 0)
-        stamp = iso_stamp(line);
-    if (stamp == 0)
         return no_entry;
-    entry = split_traditional(skip(line, stamp));
+    do {
+        line = inner;
+        inner = unwrap_stream(skip(line, stamp));
+        next = stamp_length(inner);
+        stamp = next == 0 ? stamp : next;
+    } while (next != 0);
+    entry = split_traditional(inner);
     entry.stamp = (struct piece){.bytes = line.bytes, .length = stamp};
     return entry;
 }
@@ -589,6 +629,16 @@ run_line(struct test *test, struct piece line)
     fjson_object_put(fields);
 }
 
+/* A line of Docker's json-file is an object that holds the line. */
+static void
+run_wrapped(struct test *test, struct piece line)
+{
+    char *const text = unwrap_json(line);
+
+    run_line(test, text == NULL ? line : (struct piece){.bytes = text, .length = strlen(text)});
+    free(text);
+}
+
 static int
 run_stream(struct test *test, FILE *stream)
 {
@@ -602,7 +652,7 @@ run_stream(struct test *test, FILE *stream)
             length--;
         if (length > 0 && line[length - 1] == '\r')
             length--;
-        run_line(test, (struct piece){.bytes = line, .length = (size_t)length});
+        run_wrapped(test, (struct piece){.bytes = line, .length = (size_t)length});
     }
     error = ferror(stream) ? -EIO : 0;
     free(line);
@@ -646,7 +696,9 @@ print_help(void)
         "                       line decides\n"
         "\n"
         "A log may have traditional, RFC 3339 or RFC 5424 lines, or be Dovecot's or Postfix's own\n"
-        "file (log_path, maillog_file).");
+        "file (log_path, maillog_file), or what a container has written, with the prefixes of "
+        "Docker,\n"
+        "Docker Compose, Kubernetes and CRI, or a file of busybox', BSD's or Solaris's syslogd.");
 }
 
 /* Returns 0, or -EINVAL after it said why, or 1 after --help. */
