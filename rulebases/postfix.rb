@@ -46,6 +46,10 @@ annotate=mail_accepted:+class="mail_accepted"
 annotate=server_fault:+class="server_fault"
 annotate=auth_fault:+class="server_fault"
 annotate=auth_fault:+fault="auth"
+annotate=auth_limited:+class="rate_limited"
+annotate=auth_limited:+fault="auth"
+annotate=pipelining:+class="protocol_abuse"
+annotate=pipelining:+fault="pipelining"
 annotate=auth_refused:+class="auth_refused"
 annotate=tls_unexpected:+class="tls_unexpected"
 annotate=client_setup:+class="client_setup"
@@ -108,12 +112,12 @@ rule=client_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: Unverified C
 rule=client_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: Client certificate rejected:%-:rest%
 rule=client_rejected:%code:number% %dsn:char-to: % <%-:char-to:>%>: SASL login name rejected:%-:rest%
 rule=probe:%code:number% %dsn:char-to: % <%-:char-to:>%>: Etrn command rejected:%-:rest%
-rule=protocol_abuse:%code:number% %dsn:char-to: % <%-:char-to:>%>: Client host rejected: Improper use of SMTP command pipelining%-:rest%
-rule=protocol_abuse:%code:number% %dsn:char-to: % <%-:char-to:>%>: Helo command rejected: Improper use of SMTP command pipelining%-:rest%
-rule=protocol_abuse:%code:number% %dsn:char-to: % <%-:char-to:>%>: Sender address rejected: Improper use of SMTP command pipelining%-:rest%
-rule=protocol_abuse:%code:number% %dsn:char-to: % <%-:char-to:>%>: Recipient address rejected: Improper use of SMTP command pipelining%-:rest%
-rule=protocol_abuse:%code:number% %dsn:char-to: % <%-:char-to:>%>: Data command rejected: Improper use of SMTP command pipelining%-:rest%
-rule=protocol_abuse:%code:number% %dsn:char-to: % <%-:char-to:>%>: End-of-data rejected: Improper use of SMTP command pipelining%-:rest%
+rule=pipelining:%code:number% %dsn:char-to: % <%-:char-to:>%>: Client host rejected: Improper use of SMTP command pipelining%-:rest%
+rule=pipelining:%code:number% %dsn:char-to: % <%-:char-to:>%>: Helo command rejected: Improper use of SMTP command pipelining%-:rest%
+rule=pipelining:%code:number% %dsn:char-to: % <%-:char-to:>%>: Sender address rejected: Improper use of SMTP command pipelining%-:rest%
+rule=pipelining:%code:number% %dsn:char-to: % <%-:char-to:>%>: Recipient address rejected: Improper use of SMTP command pipelining%-:rest%
+rule=pipelining:%code:number% %dsn:char-to: % <%-:char-to:>%>: Data command rejected: Improper use of SMTP command pipelining%-:rest%
+rule=pipelining:%code:number% %dsn:char-to: % <%-:char-to:>%>: End-of-data rejected: Improper use of SMTP command pipelining%-:rest%
 rule=relay_denied:%code:number% %dsn:char-to: % <>: Relay access denied%-:rest%
 rule=greylisted:%code:number% %dsn:char-to: % <>: Recipient address rejected: Greylist%-:rest%
 rule=greylisted:%code:number% %dsn:char-to: % <>: Recipient address rejected: greylist%-:rest%
@@ -130,12 +134,12 @@ rule=client_rejected:%code:number% %dsn:char-to: % <>: Unverified Client host re
 rule=client_rejected:%code:number% %dsn:char-to: % <>: Client certificate rejected:%-:rest%
 rule=client_rejected:%code:number% %dsn:char-to: % <>: SASL login name rejected:%-:rest%
 rule=probe:%code:number% %dsn:char-to: % <>: Etrn command rejected:%-:rest%
-rule=protocol_abuse:%code:number% %dsn:char-to: % <>: Client host rejected: Improper use of SMTP command pipelining%-:rest%
-rule=protocol_abuse:%code:number% %dsn:char-to: % <>: Helo command rejected: Improper use of SMTP command pipelining%-:rest%
-rule=protocol_abuse:%code:number% %dsn:char-to: % <>: Sender address rejected: Improper use of SMTP command pipelining%-:rest%
-rule=protocol_abuse:%code:number% %dsn:char-to: % <>: Recipient address rejected: Improper use of SMTP command pipelining%-:rest%
-rule=protocol_abuse:%code:number% %dsn:char-to: % <>: Data command rejected: Improper use of SMTP command pipelining%-:rest%
-rule=protocol_abuse:%code:number% %dsn:char-to: % <>: End-of-data rejected: Improper use of SMTP command pipelining%-:rest%
+rule=pipelining:%code:number% %dsn:char-to: % <>: Client host rejected: Improper use of SMTP command pipelining%-:rest%
+rule=pipelining:%code:number% %dsn:char-to: % <>: Helo command rejected: Improper use of SMTP command pipelining%-:rest%
+rule=pipelining:%code:number% %dsn:char-to: % <>: Sender address rejected: Improper use of SMTP command pipelining%-:rest%
+rule=pipelining:%code:number% %dsn:char-to: % <>: Recipient address rejected: Improper use of SMTP command pipelining%-:rest%
+rule=pipelining:%code:number% %dsn:char-to: % <>: Data command rejected: Improper use of SMTP command pipelining%-:rest%
+rule=pipelining:%code:number% %dsn:char-to: % <>: End-of-data rejected: Improper use of SMTP command pipelining%-:rest%
 # A name that holds a `>` itself: the first of these words behind it.
 rule=relay_denied:%code:number% %dsn:char-to: % <%-:string-to:>: Relay access denied;%>: Relay access denied;%-:rest%
 rule=rcpt_rejected:%code:number% %dsn:char-to: % <%-:string-to:>: Recipient address rejected: %>: Recipient address rejected:%-:rest%
@@ -179,7 +183,7 @@ rule=protocol_abuse: too many errors after %{"type":"alternative","parser":[{"ty
 rule=protocol_abuse: too many errors after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% (%-:number% bytes) from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=protocol_abuse: too many errors after VRFY from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=protocol_abuse: too many errors after ETRN from %-:char-to: [%[%ip:char-to:]%]%-:rest%
-rule=protocol_abuse: improper command pipelining after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]%-:rest%
+rule=pipelining: improper command pipelining after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=conn_lost: %-:char-to:: %: lost connection after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=conn_lost: %-:char-to:: %: lost connection after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% (%-:number% bytes) from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=conn_lost: %-:char-to:: %: lost connection after VRFY from %-:char-to: [%[%ip:char-to:]%]%-:rest%
@@ -192,9 +196,9 @@ rule=protocol_abuse: %-:char-to:: %: too many errors after %{"type":"alternative
 rule=protocol_abuse: %-:char-to:: %: too many errors after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% (%-:number% bytes) from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=protocol_abuse: %-:char-to:: %: too many errors after VRFY from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=protocol_abuse: %-:char-to:: %: too many errors after ETRN from %-:char-to: [%[%ip:char-to:]%]%-:rest%
-rule=protocol_abuse: %-:char-to:: %: improper command pipelining after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]%-:rest%
-rule=protocol_abuse: improper command pipelining after VRFY from %-:char-to: [%[%ip:char-to:]%]%-:rest%
-rule=protocol_abuse: improper command pipelining after ETRN from %-:char-to: [%[%ip:char-to:]%]%-:rest%
+rule=pipelining: %-:char-to:: %: improper command pipelining after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]%-:rest%
+rule=pipelining: improper command pipelining after VRFY from %-:char-to: [%[%ip:char-to:]%]%-:rest%
+rule=pipelining: improper command pipelining after ETRN from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 
 # Not what it looks like, and the first bytes tell: a client that speaks TLS where STARTTLS is
 # expected, and a mail program that finds out how to set up an account (all that it says, or it is
@@ -217,7 +221,7 @@ rule=protocol_abuse: warning: %-:char-to:: %: too much BDAT content -- disabling
 rule=smtp_reject: warning: %-:char-to:: %: BDAT request from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 
 # Rates and numbers (anvil's limits, told by smtpd).
-rule=rate_limited: warning: AUTH command rate limit exceeded: %-:number% from %-:char-to: [%[%ip:char-to:]%]%-:rest%
+rule=auth_limited: warning: AUTH command rate limit exceeded: %-:number% from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=rate_limited: warning: Connection concurrency limit exceeded: %-:number% from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=rate_limited: warning: Connection rate limit exceeded: %-:number% from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=rate_limited: warning: New TLS session rate limit exceeded: %-:number% from %-:char-to: [%[%ip:char-to:]%]%-:rest%

@@ -17,6 +17,7 @@
 #include <sys/random.h>
 
 #include "table/bite.h"
+#include "line/connection.h"
 #include "count/recent.h"
 #include "base/hash.h"
 #include "table/table-evidence.h"
@@ -30,7 +31,10 @@
 /* Classes that matter beyond the failures of jails. */
 #define HEARD                                                                                      \
     (OFFENCE_BIT(OFFENCE_AUTH_FAILED) | OFFENCE_BIT(OFFENCE_AUTH_DETAIL) |                         \
-     OFFENCE_BIT(OFFENCE_LOGIN_OK) | OFFENCE_BIT(OFFENCE_SERVER_FAULT))
+     OFFENCE_BIT(OFFENCE_AUTH_MECH_UNSUPPORTED) | OFFENCE_BIT(OFFENCE_AUTH_MALFORMED) |            \
+     OFFENCE_BIT(OFFENCE_AUTH_ABORTED) | OFFENCE_BIT(OFFENCE_AUTH_REFUSED) |                       \
+     OFFENCE_BIT(OFFENCE_RATE_LIMITED) | OFFENCE_BIT(OFFENCE_LOGIN_OK) |                           \
+     OFFENCE_BIT(OFFENCE_SERVER_FAULT))
 
 /* By how many bits clients are counted. */
 struct lengths {
@@ -51,6 +55,7 @@ struct counter {
     int64_t count_from_ms;
     struct stamp_watch *stamps;
     struct backend *backend;
+    struct connection_store *connections;
     struct gateways *gateways;
     struct recent *recent;
     struct action actions[COUNTER_ACTIONS_MAX];
@@ -113,11 +118,12 @@ counter_new(const struct counter_options *options)
     if (getrandom(key, sizeof key, 0) == (ssize_t)sizeof key)
         counter->stamps = stamp_new(key);
     counter->backend = backend_new(options->table);
+    counter->connections = connection_new();
     counter->recent = recent_new();
     if (options->gateway_users > 0)
         counter->gateways = gateway_new(options->gateway_users);
-    if (counter->stamps == NULL || counter->backend == NULL || counter->recent == NULL ||
-        (options->gateway_users > 0 && counter->gateways == NULL)) {
+    if (counter->stamps == NULL || counter->backend == NULL || counter->connections == NULL ||
+        counter->recent == NULL || (options->gateway_users > 0 && counter->gateways == NULL)) {
         counter_free(counter);
         return NULL;
     }
@@ -131,6 +137,7 @@ counter_free(struct counter *counter)
         return;
     stamp_free(counter->stamps);
     backend_free(counter->backend);
+    connection_free(counter->connections);
     gateway_free(counter->gateways);
     recent_free(counter->recent);
     free(counter);
@@ -245,6 +252,40 @@ note_sight(const struct counter *counter, const struct line *line, const struct 
                        line->now_ms / 1000);
 }
 
+static bool
+holds(struct line_bytes text, const char *word)
+{
+    return memmem(text.at, text.length, word, strlen(word)) != NULL;
+}
+
+static struct line_bytes
+first_word(struct line_bytes text)
+{
+    const bool has_space = text.length > 0 && text.at[0] == ' ';
+    const struct line_bytes rest = {text.at + has_space, text.length - has_space};
+    const char *const space = memchr(rest.at, ' ', rest.length);
+
+    return (struct line_bytes){rest.at, space == NULL ? rest.length : (size_t)(space - rest.at)};
+}
+
+/* Postfix's smtp and lmtp log in elsewhere themselves, and others quote them; what is no client's
+ * of ours says nothing of the rulebases. In a file the program is the first word. */
+static bool
+may_be_a_clients(const struct line *line)
+{
+    const struct line_bytes word = first_word(line->text);
+    const struct line_bytes program = holds(line->tag, "/") ? line->tag : word;
+    const char *const slash = memrchr(program.at, '/', program.length);
+    const size_t left = slash == NULL ? 0 : (size_t)(program.at + program.length - slash - 1);
+
+    if (slash != NULL && holds(program, "postfix"))
+        return (left >= 5 && memcmp(slash + 1, "smtpd", 5) == 0) ||
+               (left >= 10 && memcmp(slash + 1, "postscreen", 10) == 0);
+    if (holds(line->tag, "dovecot") && !holds(word, "dovecot"))
+        return holds(word, "-login");
+    return true;
+}
+
 /* What tells a module that sees nothing from a quiet night. */
 static void
 take_without_class(struct counter *counter, const struct line *line, const struct reader *worker)
@@ -253,7 +294,7 @@ take_without_class(struct counter *counter, const struct line *line, const struc
 
     if (line->is_again)
         return;
-    if (evidence_looks_like_login(line->text.at, line->text.length)) {
+    if (evidence_looks_like_login(line->text.at, line->text.length) && may_be_a_clients(line)) {
         count(&counter->statistics.unmatched);
         sight = TABLE_UNMATCHED;
     }
@@ -675,6 +716,8 @@ hear(struct taking *taking)
         .stamp_ms = stamp_of(counter, line),
         .now_ms = line->now_ms,
     };
+    connection_hear(counter->connections, taking->told.place.host, taking->offence,
+                    taking->told.stamp_ms);
     taking->outcome->wake |= backend_hear(counter->backend, &taking->told, taking->offence);
 }
 

@@ -911,6 +911,20 @@ read_attempts(const struct fields *fields, struct offence *offence)
     return 0;
 }
 
+static void
+read_fault_field(const struct fields *fields, struct offence *offence)
+{
+    static const char auth[] = "auth", pipelining[] = "pipelining";
+    struct text text;
+
+    if (!get_text(fields, FIELD_FAULT, &text))
+        return;
+    if (text.length == sizeof auth - 1 && memcmp(text.bytes, auth, text.length) == 0)
+        offence->flags |= OFFENCE_AUTH_FAULT;
+    if (text.length == sizeof pipelining - 1 && memcmp(text.bytes, pipelining, text.length) == 0)
+        offence->flags |= OFFENCE_PIPELINING;
+}
+
 /* All but the event, half a kilobyte that few lines have. */
 static void
 begin_offence(struct offence *offence)
@@ -949,9 +963,7 @@ offence_read(struct fjson_object *object, struct offence *offence)
         offence_service_from_tag(offence, text.bytes, text.length);
     get_text(fields, FIELD_SECRET, &text);
     offence->secret_hash = hash(text);
-    if (get_text(fields, FIELD_FAULT, &text) && text.length == 4 &&
-        memcmp(text.bytes, "auth", 4) == 0)
-        offence->flags |= OFFENCE_AUTH_FAULT;
+    read_fault_field(fields, offence);
     if (offence->has_client)
         offence->whom_hash = hash_address(&offence->client);
     if (get_text(fields, FIELD_AUTH_TAIL, &text))
@@ -967,8 +979,10 @@ offence_service_from_tag(struct offence *offence, const char *tag, size_t length
 
     if (offence->service_length > 0)
         return;
-    text = up_to(text, text.bytes, '[');
     text = up_to(text, text.bytes, ':');
+    if (text.length > 0 && text.bytes[text.length - 1] == ']')
+        offence->process_hash = hash(text);
+    text = up_to(text, text.bytes, '[');
     program = find_first(text, "postfix");
     if (program == NULL)
         program = find_first(text, "dovecot");

@@ -85,6 +85,7 @@ enum offence_flags {
     OFFENCE_SESSION_MISMATCH = 1, /* Dovecot's session id carries another address than rip= */
     OFFENCE_AUTH_FAULT = 2,       /* a server_fault of the authentication backend, no other */
     OFFENCE_FROM_EVENT = 4,       /* told by Dovecot's event exporter, beside the login process */
+    OFFENCE_PIPELINING = 8,       /* a protocol_abuse that honest programs commit, too */
 };
 
 /* Why authentication failed, in the words of a password database (a line of Dovecot's auth). */
@@ -116,6 +117,7 @@ struct offence {
     uint64_t user_hash;   /* of the whole user name, 0 when there is none */
     uint64_t secret_hash; /* of the hash of the secret that the line carries, 0 when none */
     enum offence_reason reason; /* what it says of its session */
+    uint64_t process_hash;      /* of name and number of Postfix's process, 0 when not told */
     uint64_t whom_hash;         /* of the address that it names, trusted or not, 0 when none */
     struct offence_event event; /* with OFFENCE_FROM_EVENT only */
 };

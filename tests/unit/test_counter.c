@@ -721,6 +721,140 @@ threads_lose_nothing(void **state)
     assert_int_equal(statistics().bans, 3 * 50);
 }
 
+/* Twelve of them would say that the rulebases do not fit. */
+static void
+what_the_server_does_as_a_client_is_no_unknown_login(void **state)
+{
+    static const struct {
+        const char *tag, *text;
+        bool is_unmatched;
+    } cases[] = {
+        {"postfix/smtp[1]:", " 4bX: SASL authentication failed; server mx.example[192.0.2.9] said",
+         false},
+        {"postfix/relay/smtp[1]:", " 4bX: status=deferred (SASL authentication failed; server",
+         false},
+        {"postfix/error[1]:", " 4bX: status=deferred (SASL authentication failed; server", false},
+        {"mx1", " postfix-out/smtp[1]: 4bX: SASL authentication failed; server mx.example", false},
+        {"dovecot:", " imap(bob)<1><x>: Error: imapc(192.0.2.9): authentication failed", false},
+        {"postfix/smtpd[1]:", " SASL authentication failed in words that nobody knows", true},
+        {"mx1", " postfix/submission/smtpd[1]: SASL authentication failed in words", true},
+        {"dovecot:", " imap-login: in words that nobody knows: rip=203.0.113.9", true},
+        {"vsftpd[1]:", " authentication failed", true},
+    };
+
+    (void)state;
+    begin(0);
+    add_default(0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const uint64_t before = statistics().unmatched;
+        struct line line = line_of(cases[i].text, NOON_MS + (int64_t)i);
+
+        line.tag = bytes(cases[i].tag);
+        take(0, line, "{}");
+        assert_int_equal(statistics().unmatched - before, cases[i].is_unmatched);
+    }
+}
+
+/* ---- one connection ---- */
+
+#define SASL(class) "{\"class\":\"" class "\",\"ip\":\"203.0.113.9\",\"method\":\"LOGIN\"}"
+#define SUMMARY(attempts)                                                                          \
+    "{\"class\":\"auth_refused\",\"ip\":\"203.0.113.9\",\"attempts\":\"" attempts "\"}"
+
+static void
+take_of(const char *tag, int64_t now_ms, const char *fields)
+{
+    struct line line = next_line(now_ms);
+
+    line.tag = bytes(tag);
+    take(0, line, fields);
+}
+
+static void
+a_summary_counts_what_nothing_else_told(void **state)
+{
+    (void)state;
+    begin(0);
+    add_default(0);
+    take_of("postfix/smtpd[1]:", NOON_MS, SUMMARY("2"));
+    assert_true(outcome.counts);
+    assert_int_equal(failures_in(0, "203.0.113.9"), 2);
+    take_of("postfix/smtpd[1]:", NOON_MS + 60000, SASL("auth_failed"));
+    assert_int_equal(failures_in(0, "203.0.113.9"), 3);
+    take_of("postfix/smtpd[1]:", NOON_MS + 90000, SUMMARY("1")); /* as another client of it might */
+    assert_false(outcome.counts);
+    assert_int_equal(outcome.offence.class, OFFENCE_AUTH_LINE);
+    assert_int_equal(failures_in(0, "203.0.113.9"), 3);
+    take_of("postfix/smtpd[1]:", NOON_MS + 91000, SUMMARY("1")); /* of the next connection */
+    assert_int_equal(failures_in(0, "203.0.113.9"), 4);
+}
+
+static void
+a_summary_is_of_its_own_process(void **state)
+{
+    (void)state;
+    begin(0);
+    add_default(0);
+    take_of("postfix/smtpd[1]:", NOON_MS, SASL("auth_failed"));
+    take_of("postfix/smtpd[2]:", NOON_MS + 30000, SUMMARY("1"));
+    assert_int_equal(failures_in(0, "203.0.113.9"), 2);
+    take_of("postfix/smtpd[1]:", NOON_MS + 40000, SUMMARY("1"));
+    assert_int_equal(failures_in(0, "203.0.113.9"), 2);
+    /* the file's program names it as well */
+    take_of("mx1", NOON_MS + 50000,
+            "{\"class\":\"auth_failed\",\"ip\":\"203.0.113.9\",\"method\":\"LOGIN\","
+            "\"program\":\"postfix/smtpd[3]\"}");
+    take_of("mx1", NOON_MS + 90000,
+            "{\"class\":\"auth_refused\",\"ip\":\"203.0.113.9\",\"attempts\":\"1\","
+            "\"program\":\"postfix/smtpd[3]\"}");
+    assert_int_equal(failures_in(0, "203.0.113.9"), 3);
+}
+
+/* What counts nowhere does not count because it is summed up. */
+static void
+a_summary_makes_no_failure_of_what_is_none(void **state)
+{
+    static const char *const lines[] = {
+        SASL("auth_aborted"),
+        "{\"class\":\"server_fault\",\"fault\":\"auth\",\"ip\":\"203.0.113.9\","
+        "\"method\":\"PLAIN\"}",
+        "{\"class\":\"rate_limited\",\"fault\":\"auth\",\"ip\":\"203.0.113.9\"}",
+    };
+
+    (void)state;
+    begin(0);
+    add_default(0);
+    for (unsigned i = 0; i < 3; i++) {
+        take_of("postfix/smtpd[1]:", NOON_MS + i * 60000, lines[i]);
+        assert_false(outcome.counts);
+        take_of("postfix/smtpd[1]:", NOON_MS + i * 60000 + 30000, SUMMARY("1"));
+        assert_false(outcome.counts);
+    }
+    assert_int_equal(failures_in(0, "203.0.113.9"), 0);
+}
+
+#define PIPELINING "{\"class\":\"protocol_abuse\",\"fault\":\"pipelining\",\"ip\":\"203.0.113.9\"}"
+
+static void
+who_has_logged_in_may_be_impatient(void **state)
+{
+    (void)state;
+    begin(0);
+    add_default(0);
+    take_of("postfix/smtpd[1]:", NOON_MS, PIPELINING);
+    assert_int_equal(failures_in(0, "203.0.113.9"), 1);
+    take_of("postfix/smtpd[2]:", NOON_MS + 20000,
+            "{\"class\":\"login_ok\",\"ip\":\"203.0.113.9\",\"user\":\"bob\"}");
+    take_of("postfix/smtpd[2]:", NOON_MS + 21000, PIPELINING);
+    assert_false(outcome.counts);
+    assert_int_equal(outcome.offence.class, OFFENCE_PIPELINING_LOGIN);
+    take_of("postfix/smtpd[1]:", NOON_MS + 40000, PIPELINING);
+    assert_int_equal(failures_in(0, "203.0.113.9"), 2);
+    take_of("postfix/smtpd[2]:", NOON_MS + 41000,
+            "{\"class\":\"protocol_abuse\",\"ip\":\"203.0.113.9\"}");
+    assert_int_equal(failures_in(0, "203.0.113.9"), 3);
+}
+
 int
 main(void)
 {
@@ -741,6 +875,11 @@ main(void)
         TEST(a_neighbour_on_the_list_makes_it_count_by_address),
         TEST(what_the_server_caused_is_taken_back_in_every_jail),
         TEST(a_repeated_line_tells_nothing_again),
+        TEST(a_summary_counts_what_nothing_else_told),
+        TEST(a_summary_is_of_its_own_process),
+        TEST(a_summary_makes_no_failure_of_what_is_none),
+        TEST(who_has_logged_in_may_be_impatient),
+        TEST(what_the_server_does_as_a_client_is_no_unknown_login),
         TEST(threads_lose_nothing),
     };
 
