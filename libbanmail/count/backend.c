@@ -236,6 +236,11 @@ backend_hear(struct backend *backend, const struct backend_line *line, struct of
     const struct brake_place place = line->place;
     enum brake_news what = BRAKE_AS_BEFORE;
 
+    /* Of a file of his that is not there any more he is not the cause. */
+    if ((offence->flags & OFFENCE_FAULT_OF_NAME) && backend_knows(backend, offence)) {
+        offence->class = OFFENCE_SERVER_FAULT;
+        offence->flags |= OFFENCE_AUTH_FAULT;
+    }
     if (offence->reason != OFFENCE_REASON_NONE)
         session_tell(backend->sessions, place.host, offence->session, offence->session_length,
                      offence->reason, offence->secret_hash, stamp_of(line));

@@ -580,6 +580,7 @@ session_contradicts(struct text session, const struct source *client)
  *
  *   2.3:  auth: passwd-file(NAME,ADDRESS,<SESSION>): unknown user (SHA1 of given password: 5baa61)
  *   2.4:  auth(NAME,ADDRESS,sasl:plain)<SESSION>: users: unknown user (SHA1 of given password: …)
+ *         auth-worker(NAME,ADDRESS)<PID><SESSION>: request [12]: Info: sql: unknown user
  *
  * Sessions of other services than logins have no id. The rulebase hands over what follows `auth: `
  * or `auth(`. NAME is the client's, and where auth_username_chars was emptied it may hold anything;
@@ -601,6 +602,19 @@ begins_at(struct text text, const char *at, const char *word)
            memcmp(at, word, length) == 0;
 }
 
+/* Where `)<PID>` begins, of which `end` is the end; NULL where there is none. */
+static const char *
+before_pid(struct text text, const char *end)
+{
+    const char *at = end;
+
+    if (at == text.bytes || at[-1] != '>')
+        return NULL;
+    for (at--; at > text.bytes && isdigit((unsigned char)at[-1]);)
+        at--;
+    return at - text.bytes >= 2 && at[-1] == '<' && at[-2] == ')' ? at - 2 : NULL;
+}
+
 /* Whether an id stands at `open`, which is a `<`, where Dovecot puts it. */
 static bool
 read_session(struct text text, const char *open, struct auth_line *line)
@@ -608,14 +622,15 @@ read_session(struct text text, const char *open, struct auth_line *line)
     const struct text session = up_to(text, open + 1, '>');
     const char *const behind = session.bytes + session.length;
     uint8_t address[16];
+    const char *const pid = before_pid(text, open);
     const char front = open > text.bytes ? open[-1] : '\0';
-    const char *const closing = front == ',' ? ">): " : front == ')' ? ">: " : NULL;
+    const char *const closing = front == ',' ? ">): " : front == ')' || pid != NULL ? ">: " : NULL;
 
     if (closing == NULL || !begins_at(text, behind, closing) ||
         session_address(session, address) == 0)
         return false;
     line->session = session;
-    line->head = before(text, open - 1);
+    line->head = before(text, pid != NULL ? pid : open - 1);
     line->message = from(text, behind + strlen(closing));
     return true;
 }
@@ -693,6 +708,21 @@ without_database(struct text message)
                : message;
 }
 
+/* Behind `request [12]: `. */
+static struct text
+without_request(struct text message)
+{
+    static const char words[] = "request [";
+    size_t i = sizeof words - 1;
+
+    if (!begins(message, words))
+        return message;
+    while (i < message.length && isdigit((unsigned char)message.bytes[i]))
+        i++;
+    return begins_at(message, message.bytes + i, "]: ") ? from(message, message.bytes + i + 3)
+                                                        : message;
+}
+
 /* The hash of the password, where auth_verbose_passwords has one written. */
 static uint64_t
 read_secret(struct text message)
@@ -710,20 +740,74 @@ read_secret(struct text message)
     return hash(digits);
 }
 
+/* Whether the word stands in the path by itself, as what a %d or %n of passdb's arguments becomes.
+ */
+static bool
+is_in_path(struct text path, struct text word)
+{
+    for (size_t i = 0; word.length > 0 && i + word.length <= path.length; i++)
+        if (memcmp(path.bytes + i, word.bytes, word.length) == 0 &&
+            (i == 0 || !isalnum((unsigned char)path.bytes[i - 1])) &&
+            (i + word.length == path.length ||
+             !isalnum((unsigned char)path.bytes[i + word.length])))
+            return true;
+    return false;
+}
+
+/* A name without domain leaves an empty place in a path with a %d. */
+static bool
+is_path_of(struct text path, struct text name)
+{
+    const char *const at = name.length == 0 ? NULL : memrchr(name.bytes, '@', name.length);
+
+    if (at == NULL)
+        return find_first(path, "//") != NULL || find_first(path, "/.") != NULL ||
+               is_in_path(path, name);
+    return is_in_path(path, before(name, at)) || is_in_path(path, from(name, at + 1));
+}
+
+/* A file that is not there because of the name, and what a database does not take for a name. */
+static bool
+is_fault_of_name(struct text message, struct text name)
+{
+    static const char *const refused[] = {"invalid byte sequence for encoding",
+                                          "Illegal mix of collations", "Incorrect string value",
+                                          "Invalid DN syntax", "Bad search filter"};
+    const char *const failed = find_first(message, ") failed: ");
+    struct text reason;
+
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++)
+        if (find_first(message, refused[i]) != NULL)
+            return true;
+    if (failed == NULL || (!begins(message, "stat(") && !begins(message, "open(")))
+        return false;
+    reason = from(message, failed + strlen(") failed: "));
+    if (begins(reason, "File name too long"))
+        return true;
+    return (begins(reason, "No such file or directory") || begins(reason, "Not a directory")) &&
+           is_path_of(before(from(message, message.bytes + strlen("stat(")), failed), name);
+}
+
 /* Dovecot 2.4 tells an error only behind the name. That one database knows a user and another does
  * not is no fault of the backend. */
 static void
 read_fault(struct text message, struct offence *offence)
 {
+    const struct text name = {.bytes = offence->user, .length = offence->user_length};
+
     if (begins(message, "Error: ")) {
         offence->class = OFFENCE_SERVER_FAULT;
         offence->flags |= OFFENCE_AUTH_FAULT;
         message = from(message, message.bytes + strlen("Error: "));
     }
-    if (begins(message, "user not found from any userdbs")) {
-        offence->class = OFFENCE_AUTH_DETAIL;
-        offence->flags &= ~(unsigned)OFFENCE_AUTH_FAULT;
-    }
+    if (offence->class != OFFENCE_SERVER_FAULT)
+        return;
+    if (is_fault_of_name(without_database(message), name))
+        offence->flags |= OFFENCE_FAULT_OF_NAME;
+    else if (!begins(message, "user not found from any userdbs"))
+        return;
+    offence->class = OFFENCE_AUTH_DETAIL;
+    offence->flags &= ~(unsigned)OFFENCE_AUTH_FAULT;
 }
 
 static void
@@ -734,13 +818,17 @@ read_auth(struct text text, struct offence *offence)
 
     if (!read_auth_line(text, &line))
         return;
+    line.message = without_request(line.message);
     read_whom(line.head, offence);
     read_fault(line.message, offence);
     offence->session = line.session.bytes != NULL ? line.session.bytes : "";
     offence->session_length = line.session.length;
-    if (line.session.length == 0)
+    message = line.message;
+    if (line.session.length == 0 || begins(message, "Debug: ") || begins(text, "Debug: "))
         return;
-    message = without_database(line.message);
+    if (begins(message, "Info: "))
+        message = from(message, message.bytes + strlen("Info: "));
+    message = without_database(message);
     offence->reason = OFFENCE_REASON_OTHER;
     if (begins(message, "unknown user") && (message.length == 12 || message.bytes[12] == ' '))
         offence->reason = OFFENCE_REASON_UNKNOWN;

@@ -616,6 +616,34 @@ what_the_server_caused_is_taken_back_in_every_jail(void **state)
     assert_int_equal(outcome.attempts, 0); /* it is held */
 }
 
+#define FILE_OF(user, ip)                                                                          \
+    "{\"class\":\"server_fault\",\"fault\":\"auth\",\"auth_tail\":\"passwd-file(" user "," ip      \
+    "): stat(/srv/" user "/passwd) failed: No such file or directory\"}"
+
+/* Names that an attacker makes up suspend nothing; a file of a user's that has gone is a fault. */
+static void
+made_up_names_do_not_suspend(void **state)
+{
+    (void)state;
+    begin(0);
+    add_default(0);
+    take(0, next_line(NOON_MS), FILE_OF("bob", "198.51.100.1"));
+    take(0, next_line(NOON_MS), FILE_OF("eve", "198.51.100.2"));
+    assert_int_equal(outcome.offence.class, OFFENCE_AUTH_DETAIL);
+    take(0, next_line(NOON_MS), FAILED("203.0.113.9"));
+    assert_int_equal(outcome.attempts, 1);
+    take(0, next_line(NOON_MS),
+         "{\"class\":\"login_ok\",\"ip\":\"198.51.100.1\",\"user\":\"bob\"}");
+    take(0, next_line(NOON_MS),
+         "{\"class\":\"login_ok\",\"ip\":\"198.51.100.2\",\"user\":\"eve\"}");
+    take(0, next_line(NOON_MS + 1000), FILE_OF("bob", "198.51.100.1"));
+    take(0, next_line(NOON_MS + 1000), FILE_OF("eve", "198.51.100.2"));
+    assert_int_equal(outcome.offence.class, OFFENCE_SERVER_FAULT);
+    assert_true(outcome.wake);
+    take(0, next_line(NOON_MS + 2000), FAILED("203.0.113.9"));
+    assert_int_equal(outcome.attempts, 0);
+}
+
 /* ---- repetitions ---- */
 
 static void
@@ -874,6 +902,7 @@ main(void)
         TEST(an_allow_list_spares_in_its_own_jail),
         TEST(a_neighbour_on_the_list_makes_it_count_by_address),
         TEST(what_the_server_caused_is_taken_back_in_every_jail),
+        TEST(made_up_names_do_not_suspend),
         TEST(a_repeated_line_tells_nothing_again),
         TEST(a_summary_counts_what_nothing_else_told),
         TEST(a_summary_is_of_its_own_process),

@@ -390,6 +390,26 @@ reads_what_a_password_database_says(void **state)
          "aZFbr8Rg16/LAHEL", OFFENCE_REASON_OTHER, false},
         {"passwd-file(bob,203.0.113.9,<aZFbr8Rg16/LAHEL>): unknown users are many",
          "aZFbr8Rg16/LAHEL", OFFENCE_REASON_OTHER, false},
+        {"bob,203.0.113.9)<4001084><aZFbr8Rg16/LAHEL>: request [12]: Info: sql: Password mismatch "
+         "(given password: x)",
+         "aZFbr8Rg16/LAHEL", OFFENCE_REASON_MISMATCH, false},
+        {"bob,203.0.113.9)<7><aZFbr8Rg16/LAHEL>: request [1]: sql: unknown user (SHA1 of given "
+         "password: 5baa61)",
+         "aZFbr8Rg16/LAHEL", OFFENCE_REASON_UNKNOWN, true},
+        {"bob,203.0.113.9,sasl:login)<aZFbr8Rg16/LAHEL>: Info: users: unknown user",
+         "aZFbr8Rg16/LAHEL", OFFENCE_REASON_UNKNOWN, false},
+        {"Info: passwd-file(bob,203.0.113.9,<aZFbr8Rg16/LAHEL>): unknown user", "aZFbr8Rg16/LAHEL",
+         OFFENCE_REASON_UNKNOWN, false},
+        /* what auth_debug says beside it is no answer */
+        {"bob,203.0.113.9,sasl:login)<aZFbr8Rg16/LAHEL>: Debug: users: lookup", "aZFbr8Rg16/LAHEL",
+         OFFENCE_REASON_NONE, false},
+        {"Debug: passwd-file(bob,203.0.113.9,<aZFbr8Rg16/LAHEL>): lookup", "aZFbr8Rg16/LAHEL",
+         OFFENCE_REASON_NONE, false},
+        /* no process has such a number */
+        {"bob,203.0.113.9)<x><aZFbr8Rg16/LAHEL>: unknown user", "", OFFENCE_REASON_NONE, false},
+        {"bob)<7><XXXXr8Rg16/LAHEL>: unknown user,203.0.113.9)<7><aZFbr8Rg16/LAHEL>: sql: Password "
+         "mismatch",
+         "", OFFENCE_REASON_NONE, false},
         /* two ids: which one is the server's? */
         {"sql(x,1.2.3.4,<XXXXr8Rg16/LAHEL>): unknown user,203.0.113.9,<aZFbr8Rg16/LAHEL>): "
          "Password mismatch",
@@ -446,6 +466,58 @@ reads_faults_of_the_backend(void **state)
     assert_int_equal(fault.flags, 0);
 }
 
+/* Whose file a name makes up is not there: no fault of the backend. */
+static void
+a_fault_of_the_name_is_none_of_the_backend(void **state)
+{
+    static const struct {
+        const char *text;
+        bool is_of_name;
+    } cases[] = {
+        {"passwd-file(info,203.0.113.9): stat(/etc/domains//passwd) failed: No such file or "
+         "directory",
+         true},
+        {"passwd-file(info,203.0.113.9): open(/etc/domains/.users) failed: No such file or "
+         "directory",
+         true},
+        {"passwd-file(a@nx.example,203.0.113.9): stat(/etc/domains/nx.example/passwd) failed: No "
+         "such file or directory",
+         true},
+        {"passwd-file(bob,203.0.113.9,<aZFbr8Rg16/LAHEL>): stat(/etc/users/bob.pw) failed: Not a "
+         "directory",
+         true},
+        {"passwd-file(xx@nx.example,203.0.113.9): open(/etc/users/xxxx) failed: File name too long",
+         true},
+        {"sql(b\303\274b,203.0.113.9): Password query failed: ERROR:  invalid byte sequence for "
+         "encoding \"UTF8\": 0xfc",
+         true},
+        {"bob,203.0.113.9)<7><aZFbr8Rg16/LAHEL>: request [3]: Error: users: stat(/etc/users/bob) "
+         "failed: No such file or directory",
+         true},
+        {"passwd-file(info,203.0.113.9): stat(/etc/dovecot/users) failed: No such file or "
+         "directory",
+         false},
+        {"passwd-file(s@nx.example,203.0.113.9): stat(/etc/dovecot/users) failed: No such file or "
+         "directory",
+         false},
+        {"passwd-file(a@nx.example,203.0.113.9): stat(/etc/domains/nx.example/passwd) failed: "
+         "Permission denied",
+         false},
+        {"sql(bob,203.0.113.9): Password query failed: Not connected to database", false},
+    };
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        read_fields(&offence, "class", "server_fault", "fault", "auth", "auth_tail", cases[i].text,
+                    NULL);
+        assert_int_equal(offence.class,
+                         cases[i].is_of_name ? OFFENCE_AUTH_DETAIL : OFFENCE_SERVER_FAULT);
+        assert_int_equal(offence.flags,
+                         cases[i].is_of_name ? OFFENCE_FAULT_OF_NAME : OFFENCE_AUTH_FAULT);
+    }
+}
+
 int
 main(void)
 {
@@ -469,6 +541,7 @@ main(void)
         cmocka_unit_test_teardown(other_types_are_refused_or_ignored, forget_fields),
         cmocka_unit_test_teardown(reads_what_a_password_database_says, forget_fields),
         cmocka_unit_test_teardown(reads_faults_of_the_backend, forget_fields),
+        cmocka_unit_test_teardown(a_fault_of_the_name_is_none_of_the_backend, forget_fields),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
