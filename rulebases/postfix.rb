@@ -213,6 +213,8 @@ rule=tls_unexpected: %-:char-to:: %: improper command pipelining after %{"type":
 rule=client_setup: %-:char-to:: %: improper command pipelining after %{"type":"alternative","parser":[{"type":"literal","text":"RCPT"},{"type":"literal","text":"CONNECT"},{"type":"literal","text":"HELO"},{"type":"literal","text":"EHLO"},{"type":"literal","text":"STARTTLS"},{"type":"literal","text":"AUTH"},{"type":"literal","text":"MAIL"},{"type":"literal","text":"DATA"},{"type":"literal","text":"DATA content"},{"type":"literal","text":"BDAT"},{"type":"literal","text":"BDAT content"},{"type":"literal","text":"END-OF-MESSAGE"},{"type":"literal","text":"RSET"},{"type":"literal","text":"NOOP"},{"type":"literal","text":"QUIT"},{"type":"literal","text":"HELP"},{"type":"literal","text":"XCLIENT"},{"type":"literal","text":"XFORWARD"},{"type":"literal","text":"UNKNOWN"}]}% from %-:char-to: [%[%ip:char-to:]%]:%-:number%: %{"type":"literal","text":"EHLO we-guess.mozilla.org\\r\\n"}%
 
 rule=protocol_abuse: warning: non-SMTP command from %-:char-to: [%[%ip:char-to:]%]%-:rest%
+rule=tls_unexpected: warning: non-SMTP command from %-:char-to: [%[%ip:char-to:]%]: %{"type":"literal","text":"\\026\\003"}%%-:rest%
+rule=tls_unexpected: warning: non-SMTP command from %-:char-to: [%[%ip:char-to:]%]:%-:number%: %{"type":"literal","text":"\\026\\003"}%%-:rest%
 rule=protocol_abuse: warning: Illegal address syntax from %-:char-to: [%[%ip:char-to:]%]%-:rest%
 rule=protocol_abuse: warning: %-:char-to: [%[%ip:char-to:]%]%-:char-to: % request longer than%-:rest%
 rule=protocol_abuse: warning: %-:char-to:: %: malformed BDAT command syntax from %-:char-to: [%[%ip:char-to:]%]%-:rest%
@@ -241,6 +243,8 @@ rule=protocol_abuse: PREGREET %-:number% after %-:char-to: % from [%ip:char-to:]
 rule=tls_unexpected: PREGREET %-:number% after %-:char-to: % from [%ip:char-to:]%]:%-:number%: %{"type":"literal","text":"\\026\\003"}%%-:rest%
 rule=client_setup: PREGREET %-:number% after %-:char-to: % from [%ip:char-to:]%]:%-:number%: %{"type":"literal","text":"EHLO we-guess.mozilla.org\\r\\n"}%
 rule=tls_unexpected: NON-SMTP COMMAND from [%ip:char-to:]%]:%-:number% after CONNECT: %{"type":"literal","text":"\\026\\003"}%%-:rest%
+rule=tls_unexpected: COMMAND PIPELINING from [%ip:char-to:]%]:%-:number% after %-:char-to::%: %{"type":"literal","text":"\\026\\003"}%%-:rest%
+rule=client_setup: COMMAND PIPELINING from [%ip:char-to:]%]:%-:number% after CONNECT: %{"type":"literal","text":"EHLO we-guess.mozilla.org\\r\\n"}%
 rule=protocol_abuse: BARE NEWLINE from [%ip:char-to:]%]:%-:rest%
 rule=protocol_abuse: COMMAND COUNT LIMIT from [%ip:char-to:]%]:%-:rest%
 rule=protocol_abuse: COMMAND LENGTH LIMIT from [%ip:char-to:]%]:%-:rest%
