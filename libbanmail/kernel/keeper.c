@@ -585,11 +585,13 @@ static void
 watch_clock(struct keeper *keeper)
 {
     int64_t offset_ms = clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_MONOTONIC);
-    int64_t step_ms = offset_ms - keeper->clock_offset_ms;
+    int64_t step_ms = offset_ms - keeper->clock_offset_ms, next_ms;
 
     if (step_ms > -CLOCK_STEP_MS && step_ms < CLOCK_STEP_MS)
         return; /* a slow slew adds up in the offset that is kept, and is caught in the end */
     keeper->clock_offset_ms = offset_ms;
+    if (step_ms < 0) /* the bans' ends first: what is applied is what they have left */
+        table_expire(keeper->table, clock_ms(CLOCK_REALTIME), &next_ms);
     table_want_all(keeper->table);
 }
 

@@ -552,15 +552,23 @@ table_lift_overlapping(struct table *table, uint32_t slot, const struct source *
 
 /* ---- the clock ---- */
 
+/* By the clock of now, as it was set in between. */
+static bool
+is_made_since(const struct table *table, const struct ban_cell *cell, int64_t now_ms)
+{
+    return cell->id > table->bans.seen_id && cell->since_ms <= now_ms;
+}
+
 /* The wall clock was set back by this much: each ban keeps the time that it had left. */
 static void
-shift_back(struct table *table, int64_t by_ms)
+shift_back(struct table *table, int64_t by_ms, int64_t now_ms)
 {
     struct ban_cell cell;
 
     for (uint32_t slot = 0; slot < table->max_bans; slot++) {
         load(table, slot, &cell);
-        if (cell.head.used == BAN_FREE || cell.head.used == BAN_OVER)
+        if (cell.head.used == BAN_FREE || cell.head.used == BAN_OVER ||
+            is_made_since(table, &cell, now_ms))
             continue;
         cell.since_ms -= by_ms;
         if (cell.until_ms != TABLE_FOREVER_MS)
@@ -585,8 +593,9 @@ table_expire_bans(struct table *table, int64_t now_ms, int64_t *next_ms)
         now_expired = 0;
         pthread_mutex_lock(&bans->lock);
         if (bans->latest_ms - now_ms > TABLE_LIVE_MS)
-            shift_back(table, bans->latest_ms - now_ms);
+            shift_back(table, bans->latest_ms - now_ms, now_ms);
         bans->latest_ms = now_ms;
+        bans->seen_id = bans->last_id;
         table_guarded_set(&table->header->latest_ms, (uint64_t)now_ms);
         while (bans->heap_count > 0 && heap_until(table, 0) <= now_ms &&
                now_expired < EXPIRE_MOST) {
@@ -641,8 +650,8 @@ wanted_change(struct table *table, const struct ban_cell *of, uint8_t jail, int6
     {
         if (same_ports(table, &cell) != jail)
             continue;
-        is_needed |= cell.head.used == BAN_LIFTED ||
-                     (cell.head.used == BAN_WANTED && cell.until_ms > now_ms);
+        /* also one that has ended since the clock was set ahead: the kernel would have it longer */
+        is_needed |= cell.head.used == BAN_LIFTED || cell.head.used == BAN_WANTED;
         if (is_live(&cell, now_ms) && table_paused_until(table) == 0) {
             change_->wanted = true;
             if (change_->until_ms < cell.until_ms) {
@@ -948,6 +957,7 @@ table_attach_bans(struct table *table, uint64_t *jails_used, size_t *dropped)
     if (error)
         return error;
     load_guarded(table);
+    table->bans.seen_id = table->bans.last_id;
     for (uint32_t slot = table->max_bans; slot-- > 0;) { /* so that low slots are taken first */
         load(table, slot, &cell);
         if (cell.head.used == BAN_FREE && cell_is_whole(&cell)) {

@@ -94,6 +94,7 @@ struct bans {
     uint64_t version;
     uint64_t last_id;  /* given to a ban; stored as well */
     int64_t latest_ms; /* the newest time that table_expire was told; stored as well */
+    uint64_t seen_id;  /* last_id at that time */
     _Atomic size_t pending;
     unsigned most_a_minute; /* bans that jails may make; 0: no limit */
     unsigned in_minute;

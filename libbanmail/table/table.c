@@ -216,7 +216,7 @@ adopt(struct table *table, const struct table *old, const struct table_options *
     table_adopt_gateways(table, old);
     table_adopt_evidence(table, old);
     table_adopt_lines(table, old);
-    table->bans.last_id = old->bans.last_id;
+    table->bans.last_id = table->bans.seen_id = old->bans.last_id;
     table->bans.latest_ms = old->bans.latest_ms;
     table_guarded_set(&table->header->last_id, old->bans.last_id);
     table_guarded_set(&table->header->latest_ms, (uint64_t)old->bans.latest_ms);
