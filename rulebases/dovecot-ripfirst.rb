@@ -3,9 +3,10 @@ version=2
 #
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# In place of dovecot.rb, never beside it. Here the address is read in front, behind the first
-# `: rip=`, and whatever the client wrote comes later: the elements must not have user, method or
-# anything else of the client before rip. See dovecot.rb for the rest.
+# In place of dovecot.rb, never beside it; mail-ripfirst.conf loads it. Here the address is read in
+# front, behind the first `: rip=`, and whatever the client wrote comes later: the elements must not
+# have user, method or anything else of the client before rip, and must end in the session, which
+# has to carry the same address. See docs/rulebases.md, and dovecot.rb for the rest.
 
 annotate=auth_failed:+class="auth_failed"
 annotate=auth_mech_unsupported:+class="auth_mech_unsupported"
@@ -25,7 +26,8 @@ annotate=login_ok:+class="login_ok"
 annotate=server_fault:+class="server_fault"
 annotate=auth_fault:+class="server_fault"
 annotate=auth_fault:+fault="auth"
-annotate=benign:+class="benign"
+annotate=id_log:+class="benign"
+annotate=id_log:+fault="id_log"
 
 prefix= %{"type":"alternative","parser":[{"name":"service","type":"literal","text":"imap-login"},{"name":"service","type":"literal","text":"pop3-login"},{"name":"service","type":"literal","text":"submission-login"},{"name":"service","type":"literal","text":"managesieve-login"},{"name":"service","type":"literal","text":"imap-urlauth-login"}]}%%{"type":"alternative","parser":[{"type":"literal","text":": Info: "},{"type":"literal","text":": "}]}%
 rule=login_ok:Login: rip=%ip:char-to:,%,%tail:rest%
@@ -150,15 +152,15 @@ rule=auth_failed:%{"type":"literal","text":"Authentication failure:","priority":
 rule=login_other:%{"type":"alternative","parser":[{"type":"literal","text":"Disconnected","priority":50000},{"type":"literal","text":"Login aborted","priority":50000},{"type":"literal","text":"Aborted login","priority":50000},{"type":"literal","text":"Remote closed connection","priority":50000},{"type":"literal","text":"Client has quit the connection","priority":50000}]}%%front:string-to:: rip=%: rip=%ip:char-to:,%,%tail:rest%
 
 # What a client says of itself (imap_id_log), before anything else can be made of it.
-rule=benign:ID sent:%-:rest%
+rule=id_log:ID sent:%-:rest%
 
 # The server's own troubles.
-rule=auth_fault:Error: auth:%-:rest%
-rule=auth_fault:Error: auth-client:%-:rest%
-rule=auth_fault:Warning: Auth process not responding%-:rest%
-rule=auth_fault:Warning: Auth connection closed with%-:rest%
-rule=auth_fault:Error: Timeout waiting for handshake from auth server%-:rest%
-rule=auth_fault:Error: Authentication server%-:rest%
+rule=auth_fault:Error: auth:%tail:rest%
+rule=auth_fault:Error: auth-client:%tail:rest%
+rule=auth_fault:Warning: Auth process not responding%tail:rest%
+rule=auth_fault:Warning: Auth connection closed with%tail:rest%
+rule=auth_fault:Error: Timeout waiting for handshake from auth server%tail:rest%
+rule=auth_fault:Error: Authentication server%tail:rest%
 rule=proxy_error:Error: haproxy%-:rest%
 prefix=
 

@@ -242,6 +242,10 @@ share() {
     for file in "$top_srcdir"/conf/*.conf "$top_srcdir"/conf/*.conf.in; do
         sed "s,@pkgdatadir@,$WORK/share,g" "$file" >"$WORK/share/$(basename "$file" .in)"
     done
+    for file in mail input-file; do
+        sed 's,/dovecot\.rb,/dovecot-ripfirst.rb,; s,/dovecot-file\.rb,/dovecot-ripfirst-file.rb,' \
+            "$WORK/share/$file.conf" >"$WORK/share/$file-ripfirst.conf"
+    done
 }
 
 # The main queue for $WORKERS, where a test asks for none of its own: few messages are enough for

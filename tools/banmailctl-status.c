@@ -351,10 +351,19 @@ print_numbers(const struct summary *summary)
 }
 
 static void
+print_id_log(const struct table *table, const struct summary *summary)
+{
+    if (table_logs_ids(table, summary->facts.now_ms))
+        printf("NOTE: Dovecot logs what IMAP clients say of themselves (imap_id_log): only logins "
+               "whose line has mpid= are taken for logins; leave it off where you can\n");
+}
+
+static void
 print_text(const struct place *place, const struct table *table, const struct summary *summary)
 {
     print_verdict(summary);
     gateways_print(table, summary->facts.now_ms);
+    print_id_log(table, summary);
     print_rsyslogd(place, summary);
     print_jails(table, summary);
     print_numbers(summary);
@@ -473,7 +482,7 @@ outage_json(const struct table_outage *outage)
 }
 
 static struct fjson_object *
-health_json(const struct summary *summary)
+health_json(const struct table *table, const struct summary *summary)
 {
     const struct table_health *health = &summary->facts.health;
     struct fjson_object *object = fjson_object_new_object();
@@ -496,6 +505,7 @@ health_json(const struct summary *summary)
     words_add_number(object, "lostInput", health->lost[TABLE_LOST_INPUT]);
     words_add_number(object, "lostQueue", health->lost[TABLE_LOST_QUEUE]);
     fjson_object_object_add(object, "outage", outage_json(&health->outage));
+    words_add_bool(object, "idsLogged", table_logs_ids(table, summary->facts.now_ms));
     return object;
 }
 
@@ -520,7 +530,7 @@ print_json(const struct place *place, const struct table *table, const struct su
     fjson_object_object_add(object, "table", table_json(place, &summary->facts.status));
     fjson_object_object_add(object, "jails", jails_json(table, summary));
     fjson_object_object_add(object, "now", numbers_json(summary));
-    fjson_object_object_add(object, "health", health_json(summary));
+    fjson_object_object_add(object, "health", health_json(table, summary));
     fjson_object_object_add(object, "notBiting",
                             biteless_json(table, &summary->bans, summary->facts.now_ms));
     fjson_object_object_add(object, "gateways", gateways_json(table, summary->facts.now_ms));

@@ -301,6 +301,18 @@ take_without_class(struct counter *counter, const struct line *line, const struc
     note_sight(counter, line, worker, sight);
 }
 
+/* Where Dovecot logs what IMAP clients say, the rest of a line that it cut looks like what the
+ * client wants it to: a login must be one for certain. */
+static void
+distrust_login(const struct counter *counter, const struct line *line, struct offence *offence)
+{
+    if (offence->flags & OFFENCE_ID_LOGGED)
+        table_note_id_log(counter->options.table, line->now_ms / 1000);
+    if ((offence->flags & OFFENCE_LOGIN_UNPROVEN) &&
+        table_logs_ids(counter->options.table, line->now_ms))
+        offence->class = OFFENCE_LOGIN_OTHER;
+}
+
 /* False where the fields have no class that is ours. */
 static bool
 read_offence(struct taking *taking)
@@ -313,6 +325,7 @@ read_offence(struct taking *taking)
         return false;
     taking->outcome->has_class = true;
     offence_service_from_tag(offence, line->tag.at, line->tag.length);
+    distrust_login(taking->counter, line, offence);
     return true;
 }
 

@@ -6,10 +6,10 @@
  *
  *     … user=<NAME>, method=PLAIN, rip=ADDRESS, lip=ADDRESS, …, session=<ID>
  *
- * where NAME is the client's and may hold `>, rip=192.0.2.9, ` itself. In front of the first
- * `user=<` all is the daemon's: a rip= there is the daemon's. Where there is none, the daemon's
- * comes behind the name, and behind that nothing is the client's: so the last `, rip=` is the
- * daemon's.
+ * where NAME is the client's and may hold `>, rip=192.0.2.9, ` itself. The daemon's rip= comes
+ * behind it, and behind that nothing is the client's: so the last `, rip=` is the daemon's, in a
+ * line as in what is left of one that Dovecot has cut. Where the administrator has rip= first, a
+ * rulebase of its own hands over `ip` and `tail`; see read_rip_first. docs/rulebases.md argues it.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "line/offence.h"
@@ -347,33 +347,48 @@ read_names(struct text front, struct tail *tail)
     }
 }
 
-/* The name comes first, the address behind it. */
+/* The name comes first, the address behind it. Where a name follows the address, the line is of
+ * another form. */
 static void
 read_user_first(struct text text, struct text front, struct tail *tail)
 {
     const char *rip = find_last(text, ", rip=");
 
-    if (rip == NULL || rip < front.bytes)
+    if (rip == NULL || rip < front.bytes || find_first(from(text, rip), "user=<") != NULL)
         return;
     tail->ip = up_to(text, rip + strlen(", rip="), ',');
     tail->session = element(from(text, rip), ", session=<", '>');
     read_names(before(front, rip), tail);
 }
 
-/* The address comes first. What follows the name is not told apart from it. */
-static void
-read_rip_first(struct text text, const char *user, struct tail *tail)
+/* A session id at the very end. */
+static struct text
+last_session(struct text text)
 {
-    const struct text front = user == NULL ? text : before(text, user);
+    static const char word[] = ", session=<";
+    const char *const at = find_last(text, word);
+    struct text session;
 
-    tail->ip = element(text, "rip=", ',');
-    tail->session = element(front, "session=<", '>');
-    tail->method = element(front, "method=", ',');
-    if (user != NULL) {
-        tail->user = from(text, user + strlen("user=<"));
-        if (tail->user.length > 0 && tail->user.bytes[tail->user.length - 1] == '>')
-            tail->user.length--;
-    }
+    if (at == NULL)
+        return (struct text){0};
+    session = up_to(text, at + strlen(word), '>');
+    return session.bytes + session.length + 1 == text.bytes + text.length ? session
+                                                                          : (struct text){0};
+}
+
+/* The address comes first, and `ip` has it: all that follows may be the name. */
+static void
+read_rip_first(struct text text, struct tail *tail)
+{
+    const char *const user = find_first(text, "user=<");
+
+    tail->session = last_session(text);
+    if (user == NULL)
+        return;
+    tail->user = from(text, user + strlen("user=<"));
+    if (tail->session.bytes != NULL)
+        tail->user = before(tail->user, tail->session.bytes - strlen(", session=<"));
+    read_names(tail->user, tail);
 }
 
 /* Dovecot cuts what it logs into pieces of PIPE_BUF bytes, less some 20 for its prefix, and writes
@@ -404,26 +419,6 @@ count_of(struct text text, const char *word)
     for (const char *at; (at = find_first(text, word)) != NULL; count++)
         text = from(text, at + strlen(word));
     return count;
-}
-
-/* A proxy quotes the server behind it in front of the elements, and that may quote the client: then
- * a rip= in front of the name need not be Dovecot's. Only the one rip= of such a line is believed;
- * where the rule has read it (`ip`), none may be left. */
-static bool
-is_ambiguous(const struct fields *fields, struct text tail, bool has_ip)
-{
-    static const char *const quoting[] = {", last failure: ", " by server: "};
-    const char *const user = find_first(tail, "user=<");
-    struct text parts[] = {{0}, {0}, user == NULL ? tail : before(tail, user), {0}};
-    bool quotes = false;
-
-    get_text(fields, FIELD_REASON, &parts[0]);
-    get_text(fields, FIELD_FRONT, &parts[1]);
-    get_text(fields, FIELD_OPENING, &parts[3]);
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        for (size_t j = 0; j < sizeof quoting / sizeof quoting[0]; j++)
-            quotes = quotes || find_first(parts[i], quoting[j]) != NULL;
-    return quotes && count_of(parts[1], "rip=") + count_of(tail, "rip=") > !has_ip;
 }
 
 static bool
@@ -469,18 +464,50 @@ is_odd_opening(const struct fields *fields, struct text tail, bool has_ip)
            !has_ip;
 }
 
+/* A rip= in front of the first name is what somebody is quoted with, or of a form that has to be
+ * configured. */
 static void
 read_tail(struct text text, struct tail *tail)
 {
     const char *const user = find_first(text, "user=<");
     const char *const rip = find_first(text, "rip=");
 
-    if (rip == NULL)
+    if (rip == NULL || (user == NULL && count_of(text, "rip=") > 1))
         return;
-    if (user == NULL || rip < user)
-        read_rip_first(text, user, tail);
-    else
+    if (user == NULL) {
+        tail->ip = element(text, "rip=", ',');
+        tail->session = element(text, "session=<", '>');
+        tail->method = element(text, "method=", ',');
+    } else if (user < rip) {
         read_user_first(text, from(text, user + strlen("user=<")), tail);
+    }
+}
+
+/* What a login process says of itself has no elements behind it. The rest of a line that was cut
+ * ends in them. */
+static bool
+has_elements(struct text tail)
+{
+    static const char *const words[] = {"user=<", "rip=", "lip=", "session=<"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (find_first(tail, words[i]) != NULL)
+            return true;
+    return false;
+}
+
+/* Of a login, and only of it, Dovecot knows the process that serves it. Behind the last name, which
+ * a `>` ends, all is the daemon's. */
+static bool
+has_mail_process(struct text tail)
+{
+    const struct text session = last_session(tail);
+    const char *name_end;
+
+    if (session.bytes != NULL)
+        tail = before(tail, session.bytes - strlen(", session=<"));
+    name_end = find_last(tail, ">");
+    return find_first(name_end == NULL ? tail : from(tail, name_end), ", mpid=") != NULL;
 }
 
 /* ---- sshd's tail ----
@@ -892,6 +919,26 @@ event_tail(const struct offence_event *event, struct tail *tail)
     tail->user = (struct text){.bytes = event->user, .length = event->user_length};
 }
 
+static bool
+is_of_session(struct text session)
+{
+    uint8_t address[16];
+
+    return session_address(session, address) != 0;
+}
+
+/* What else than an address may have been put together by a client. */
+static void
+judge_tail(struct text tail, struct offence *offence)
+{
+    if (offence->class == OFFENCE_SERVER_FAULT && has_elements(tail)) {
+        offence->class = OFFENCE_LOGIN_OTHER;
+        offence->has_client = false;
+    }
+    if (offence->class == OFFENCE_LOGIN_OK && !has_mail_process(tail))
+        offence->flags |= OFFENCE_LOGIN_UNPROVEN;
+}
+
 static void
 read_client(const struct fields *fields, struct offence *offence)
 {
@@ -901,7 +948,7 @@ read_client(const struct fields *fields, struct offence *offence)
     const bool has_tail = get_text(fields, FIELD_TAIL, &text);
 
     if (has_tail && has_ip)
-        read_rip_first(text, find_first(text, "user=<"), &tail);
+        read_rip_first(text, &tail);
     else if (has_tail)
         read_tail(text, &tail);
     else if (get_text(fields, FIELD_PORT_TAIL, &text))
@@ -915,9 +962,11 @@ read_client(const struct fields *fields, struct offence *offence)
     if (tail.session.bytes == NULL)
         get_text(fields, FIELD_SESSION, &tail.session);
     set_client(offence, has_ip ? ip : tail.ip);
-    if (has_tail && (may_be_a_piece(fields, text) || is_ambiguous(fields, text, has_ip) ||
-                     is_odd_opening(fields, text, has_ip)))
+    if (has_tail && (may_be_a_piece(fields, text) || is_odd_opening(fields, text, has_ip) ||
+                     (has_ip && !is_of_session(tail.session))))
         offence->has_client = false;
+    if (has_tail)
+        judge_tail(text, offence);
     if (offence->has_client && session_contradicts(tail.session, &offence->client)) {
         offence->flags |= OFFENCE_SESSION_MISMATCH;
         offence->has_client = false;
@@ -1002,13 +1051,16 @@ read_attempts(const struct fields *fields, struct offence *offence)
 static void
 read_fault_field(const struct fields *fields, struct offence *offence)
 {
-    static const char auth[] = "auth", pipelining[] = "pipelining";
+    static const char auth[] = "auth", id_log[] = "id_log", pipelining[] = "pipelining";
     struct text text;
 
     if (!get_text(fields, FIELD_FAULT, &text))
         return;
-    if (text.length == sizeof auth - 1 && memcmp(text.bytes, auth, text.length) == 0)
+    if (text.length == sizeof auth - 1 && memcmp(text.bytes, auth, text.length) == 0 &&
+        offence->class != OFFENCE_LOGIN_OTHER) /* see judge_tail */
         offence->flags |= OFFENCE_AUTH_FAULT;
+    if (text.length == sizeof id_log - 1 && memcmp(text.bytes, id_log, text.length) == 0)
+        offence->flags |= OFFENCE_ID_LOGGED;
     if (text.length == sizeof pipelining - 1 && memcmp(text.bytes, pipelining, text.length) == 0)
         offence->flags |= OFFENCE_PIPELINING;
 }

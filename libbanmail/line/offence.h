@@ -85,9 +85,11 @@ enum offence_flags {
     OFFENCE_SESSION_MISMATCH = 1, /* Dovecot's session id carries another address than rip= */
     OFFENCE_AUTH_FAULT = 2,       /* a server_fault of the authentication backend, no other */
     OFFENCE_FROM_EVENT = 4,       /* told by Dovecot's event exporter, beside the login process */
-    OFFENCE_FAULT_OF_NAME = 16, /* an auth_detail: a fault that the user's name brings about, if it
-                                   is not one that has logged in */
-    OFFENCE_PIPELINING = 8,     /* a protocol_abuse that honest programs commit, too */
+    OFFENCE_FAULT_OF_NAME = 16,  /* an auth_detail: a fault that the user's name brings about, if it
+                                    is not one that has logged in */
+    OFFENCE_PIPELINING = 8,      /* a protocol_abuse that honest programs commit, too */
+    OFFENCE_ID_LOGGED = 32,      /* Dovecot logs what IMAP clients say of themselves */
+    OFFENCE_LOGIN_UNPROVEN = 64, /* a login_ok that the rest of such a line may look like */
 };
 
 /* Why authentication failed, in the words of a password database (a line of Dovecot's auth). */

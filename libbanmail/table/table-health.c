@@ -94,6 +94,21 @@ table_note_lost(struct table *table, enum table_loss loss, uint64_t count, int64
 }
 
 void
+table_note_id_log(struct table *table, int64_t now_s)
+{
+    if (atomic_load_explicit(&table->header->id_logged_s, RELAXED) != now_s)
+        atomic_store_explicit(&table->header->id_logged_s, now_s, RELAXED);
+}
+
+bool
+table_logs_ids(const struct table *table, int64_t now_ms)
+{
+    const int64_t then_s = atomic_load_explicit(&table->header->id_logged_s, RELAXED);
+
+    return then_s != 0 && now_ms - then_s * 1000 < TABLE_ID_LOG_MS;
+}
+
+void
 table_set_outage(struct table *table, const struct table_outage *outage)
 {
     struct outage_cell cell = {
@@ -160,6 +175,7 @@ table_adopt_health(struct table *table, const struct table *old)
         table_add(&table->header->lost[i], atomic_load(&old->header->lost[i]));
     atomic_store(&table->header->lost_s, atomic_load(&old->header->lost_s));
     atomic_store(&table->header->last_message_s, atomic_load(&old->header->last_message_s));
+    atomic_store(&table->header->id_logged_s, atomic_load(&old->header->id_logged_s));
     if (table_guarded_get(&old->header->paused_until_ms, &until_ms))
         table_guarded_set(&table->header->paused_until_ms, until_ms);
 }

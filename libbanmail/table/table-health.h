@@ -39,6 +39,16 @@ enum table_loss {
 /* Adds `count` messages. Any thread. */
 void table_note_lost(struct table *table, enum table_loss loss, uint64_t count, int64_t now_s);
 
+/* How long a mail server that has logged what IMAP clients say of themselves is taken to do so. */
+#define TABLE_ID_LOG_MS (INT64_C(24) * 60 * 60000)
+
+/* Dovecot logs what IMAP clients say of themselves (imap_id_log), so that the rest of a line that
+ * it cuts may be a client's. Any thread; some nanoseconds. */
+void table_note_id_log(struct table *table, int64_t now_s);
+
+/* Whether it did within TABLE_ID_LOG_MS. Any thread, any process; some nanoseconds. */
+bool table_logs_ids(const struct table *table, int64_t now_ms);
+
 #define TABLE_HOST_SIZE 96
 
 /* The authentication backend of some hosts has faults. */

@@ -221,9 +221,6 @@ the_last_rip_is_the_daemons(void **state)
          ": rip=192.0.2.9, "},
         {": user=<user=<a>, rip=192.0.2.9, >, rip=203.0.113.9", "203.0.113.9",
          "user=<a>, rip=192.0.2.9, "},
-        /* rip first in login_log_format_elements */
-        {": rip=203.0.113.9, lip=1, user=<a>, rip=192.0.2.9, lip=1>", "203.0.113.9",
-         "a>, rip=192.0.2.9, lip=1"},
         {": rip=203.0.113.9", "203.0.113.9", ""},
     };
     struct offence offence;
@@ -240,8 +237,13 @@ the_last_rip_is_the_daemons(void **state)
 static void
 no_rip_no_client(void **state)
 {
-    static const char *const tails[] = {"", ": user=<a>", ": user=<rip=203.0.113.9>", "rip",
-                                        ", rip="};
+    static const char *const tails[] = {
+        "", ": user=<a>", ": user=<rip=203.0.113.9>", "rip", ", rip=",
+        /* rip first, which has a rulebase of its own */
+        ": rip=203.0.113.9, lip=1, user=<a>, rip=192.0.2.9, lip=1>",
+        /* the rest of a line that was cut */
+        " rip=192.0.2.9, user=<: user=<>, rip=203.0.113.9, lip=1",
+        ": user=<, rip=192.0.2.9, user=<x>", ": rip=1.1.1.1: rip=9.9.9.9"};
     struct offence offence;
 
     (void)state;
@@ -251,18 +253,74 @@ no_rip_no_client(void **state)
     }
 }
 
-/* An address before the tail is the rule's own; what the tail holds cannot take its place. */
+/* An address before the tail is the rule's own, if it is that of the session at the very end. */
 static void
-ip_wins_over_the_tail(void **state)
+ip_is_that_of_the_last_session(void **state)
+{
+    static const char *const refused[] = {
+        " user=<a>, method=PLAIN, session=<Irrsp8RgYcbGM2QO>, lip=1",
+        " user=<a>, session=<abc>",
+        " user=<a>",
+        " user=<: rip=203.0.113.9, user=<>, session=<Irrsp8RgYcbGM2QP>",
+    };
+    struct offence offence;
+
+    (void)state;
+    read_fields(&offence, "class", "auth_failed", "ip", "198.51.100.14", "tail",
+                " user=<a, rip=192.0.2.9, session=<x>, method=PLAIN, session=<Irrsp8RgYcbGM2QO>",
+                NULL);
+    assert_client(&offence, "198.51.100.14");
+    assert_bytes(offence.session, offence.session_length, "Irrsp8RgYcbGM2QO");
+    assert_bytes(offence.user, offence.user_length, "a, rip=192.0.2.9, session=<x");
+    assert_bytes(offence.method, offence.method_length, "PLAIN");
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        read_fields(&offence, "class", "auth_failed", "ip", "198.51.100.14", "tail", refused[i],
+                    NULL);
+        assert_false(offence.has_client);
+    }
+}
+
+/* Where pieces are about, a login is one only if Dovecot names the process that serves it, behind
+ * all that may be the client's. */
+static void
+a_login_has_a_process(void **state)
+{
+    static const struct {
+        const char *tail;
+        unsigned flags;
+    } cases[] = {
+        {"user=<a>, method=PLAIN, rip=203.0.113.9, lip=1, mpid=5, TLS, session=<abc>", 0},
+        {"user=<a>, method=PLAIN, rip=203.0.113.9, lip=1, mpid=5", 0},
+        {"user=<a>, method=PLAIN, rip=203.0.113.9, lip=1, session=<abc>", OFFENCE_LOGIN_UNPROVEN},
+        {"user=<a, mpid=5: user=<>, rip=203.0.113.9, lip=1", OFFENCE_LOGIN_UNPROVEN},
+        {"user=<x>, mpid=5, session=<y: user=<>, rip=203.0.113.9, session=<abc>",
+         OFFENCE_LOGIN_UNPROVEN},
+    };
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        read_fields(&offence, "class", "login_ok", "tail", cases[i].tail, NULL);
+        assert_int_equal(offence.flags, cases[i].flags);
+    }
+}
+
+/* What a login process says of itself names no client. */
+static void
+a_fault_has_no_elements(void **state)
 {
     struct offence offence;
 
     (void)state;
-    read_fields(&offence, "class", "auth_failed", "ip", "203.0.113.9", "tail",
-                " method=PLAIN, session=<abc>, user=<a>, rip=192.0.2.9, session=<x>", NULL);
-    assert_client(&offence, "203.0.113.9");
-    assert_bytes(offence.session, offence.session_length, "abc");
-    assert_bytes(offence.method, offence.method_length, "PLAIN");
+    read_fields(&offence, "class", "server_fault", "fault", "auth", "tail", "connect() failed",
+                NULL);
+    assert_int_equal(offence.class, OFFENCE_SERVER_FAULT);
+    assert_int_equal(offence.flags, OFFENCE_AUTH_FAULT);
+    read_fields(&offence, "class", "server_fault", "fault", "auth", "tail",
+                "connect() failed: user=<>, rip=203.0.113.9, lip=1", NULL);
+    assert_int_equal(offence.class, OFFENCE_LOGIN_OTHER);
+    assert_int_equal(offence.flags, 0);
+    assert_false(offence.has_client);
 }
 
 static void
@@ -533,7 +591,9 @@ main(void)
         cmocka_unit_test_teardown(dsn_is_read_or_0, forget_fields),
         cmocka_unit_test_teardown(the_last_rip_is_the_daemons, forget_fields),
         cmocka_unit_test_teardown(no_rip_no_client, forget_fields),
-        cmocka_unit_test_teardown(ip_wins_over_the_tail, forget_fields),
+        cmocka_unit_test_teardown(ip_is_that_of_the_last_session, forget_fields),
+        cmocka_unit_test_teardown(a_login_has_a_process, forget_fields),
+        cmocka_unit_test_teardown(a_fault_has_no_elements, forget_fields),
         cmocka_unit_test_teardown(a_session_of_another_address_is_not_believed, forget_fields),
         cmocka_unit_test_teardown(names_are_bytes_and_bounded, forget_fields),
         cmocka_unit_test_teardown(the_service_of_a_tag, forget_fields),
