@@ -126,7 +126,7 @@ struct offence {
     struct offence_event event; /* with OFFENCE_FROM_EVENT only */
 };
 
-/* Reads the fields that a rulebase made of one line (the object under `$!ombanmail`, or whatever
+/* Reads the fields that a rulebase made of one line (the object under `$.ombanmail`, or whatever
  * path was configured). Takes: a libfastjson object, which stays the caller's and must outlive the
  * use of *offence. Returns 0; -ENOENT when there is no class (an unmatched line); -EINVAL when
  * `class` is none of ours or a field is not of its form. A class that needs a client but names

@@ -390,8 +390,8 @@ read_port(const char *name, const char *word, struct parameters *parameters)
 static bool
 read_path(const char *name, const char *word, struct parameters *parameters)
 {
-    if (strncmp(word, "$!", 2) != 0 || word[2] == '\0')
-        return refuse(name, word, "a path below $!, such as $!ombanmail, is allowed");
+    if ((strncmp(word, "$.", 2) != 0 && strncmp(word, "$!", 2) != 0) || word[2] == '\0')
+        return refuse(name, word, "a path below $. or $!, such as $.ombanmail, is allowed");
     return replace(&parameters->path, word + 1);
 }
 

@@ -16,7 +16,7 @@
 #include "kernel/firewall.h"
 #include "rules/jail.h"
 
-#define PARAMETERS_PATH "!ombanmail" /* unless path= names another */
+#define PARAMETERS_PATH ".ombanmail" /* unless path= names another */
 
 /* rsyslog's headers are included by the .c files: they must come first there. */
 struct nvlst;
