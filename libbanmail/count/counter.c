@@ -494,12 +494,28 @@ without_allow_listed(struct taking *taking, uint64_t actions)
 
 /* ---- logins ---- */
 
+/* Users are told apart by their letters, not by which of them are capitals: where the server does
+ * not make them small itself, one user has many spellings. */
+static uint64_t
+hash_of_user(const struct offence *offence)
+{
+    char folded[OFFENCE_USER_MAX];
+
+    for (size_t i = 0; i < offence->user_length; i++) {
+        const char letter = offence->user[i];
+
+        folded[i] = letter >= 'A' && letter <= 'Z' ? (char)(letter | ('a' - 'A')) : letter;
+    }
+    return hash_text(folded, offence->user_length);
+}
+
 /* Every user who logs in tells whom his address is shared with. */
 static void
 note_login(struct taking *taking)
 {
     struct counter *const counter = taking->counter;
     const struct offence *const offence = taking->offence;
+    const uint64_t user = hash_of_user(offence);
     uint64_t noted = 0;
 
     taking->judgement.failure.client = offence->client;
@@ -512,7 +528,7 @@ note_login(struct taking *taking)
         if (counter->gateways == NULL || index >= 64 || (noted >> index & 1))
             continue;
         noted |= UINT64_C(1) << index;
-        gateway_login(counter->gateways, source, offence->user_hash, taking->told.stamp_ms);
+        gateway_login(counter->gateways, source, user, taking->told.stamp_ms);
     }
 }
 

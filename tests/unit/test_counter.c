@@ -12,6 +12,7 @@
 #include <pthread.h>
 
 #include "count/counter.h"
+#include "count/gateway.h"
 #include "base/object.h"
 #include "table/table-evidence.h"
 #include "table/table-health.h"
@@ -644,6 +645,32 @@ made_up_names_do_not_suspend(void **state)
     assert_int_equal(outcome.attempts, 0);
 }
 
+/* ---- gateways ---- */
+
+/* Five spellings of one name make no gateway of an address; five names do. */
+static void
+one_user_has_many_spellings(void **state)
+{
+    static const char *const names[] = {"bob", "Bob", "BOB", "boB", "bOb",
+                                        "ann", "eve", "joe", "tom"};
+    unsigned action, users;
+    char fields[96];
+
+    (void)state;
+    begin(5);
+    action = add_default(0);
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const struct source client = source_of("203.0.113.9");
+
+        snprintf(fields, sizeof fields,
+                 "{\"class\":\"login_ok\",\"ip\":\"203.0.113.9\",\"user\":\"%s\"}", names[i]);
+        take(action, next_line(NOON_MS), fields);
+        assert_int_equal(gateway_find(counter_gateways(counter), &client, NOON_MS, &users) !=
+                             GATEWAY_NONE,
+                         i == 8);
+    }
+}
+
 /* ---- repetitions ---- */
 
 static void
@@ -903,6 +930,7 @@ main(void)
         TEST(a_neighbour_on_the_list_makes_it_count_by_address),
         TEST(what_the_server_caused_is_taken_back_in_every_jail),
         TEST(made_up_names_do_not_suspend),
+        TEST(one_user_has_many_spellings),
         TEST(a_repeated_line_tells_nothing_again),
         TEST(a_summary_counts_what_nothing_else_told),
         TEST(a_summary_is_of_its_own_process),
