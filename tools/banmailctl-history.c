@@ -129,10 +129,13 @@ history_main(const struct invocation *invocation)
 {
     struct history history = {.rows = calloc(HISTORY_MOST, sizeof(*history.rows))};
     char path[TABLE_PATH_SIZE];
-    struct ledger *ledger;
+    struct ledger *ledger = NULL;
     int status = open_ledger(invocation, &ledger, path), error;
 
-    if (status != EXIT_FINE || !history.rows) {
+    if (status == EXIT_FINE && !history.rows)
+        status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
+    if (status != EXIT_FINE) {
+        ledger_close(ledger);
         free(history.rows);
         return status;
     }
@@ -342,6 +345,7 @@ int
 log_main(const struct invocation *invocation)
 {
     const struct timespec pause = {.tv_nsec = LOG_WAIT_MS * 1000000};
+    const int64_t end_ms = banmailctl_now_ms() + invocation->for_s * 1000;
     struct log log = {.invocation = invocation};
     struct table_status now;
     struct table *table;
@@ -355,7 +359,7 @@ log_main(const struct invocation *invocation)
     }
     for (uint32_t i = 0; i < log.slots; i++)
         remember(&log, i);
-    while (!ferror(stdout)) {
+    while (!ferror(stdout) && (invocation->forever || banmailctl_now_ms() < end_ms)) {
         nanosleep(&pause, NULL);
         table_read_status(log.table, &now);
         if (now.generation != log.generation)

@@ -44,7 +44,7 @@ fill_row(const struct table *table, const struct ban *ban, int64_t now_ms, row c
         strcpy(cells[UNTIL], "held back: banned with the next failure");
     } else if (ban->until_ms == TABLE_FOREVER_MS) {
         strcpy(cells[LEFT], "-");
-        strcpy(cells[UNTIL], "lifted by hand");
+        strcpy(cells[UNTIL], "until it is lifted");
     } else {
         snprintf(cells[LEFT], CELL_SIZE, "%s left", words_span(ban->until_ms - now_ms, text));
         snprintf(cells[UNTIL], CELL_SIZE, "%s", words_stamp(ban->until_ms, text));

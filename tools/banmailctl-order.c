@@ -264,7 +264,7 @@ print_lifted(const struct order *order, const struct outcome *outcome, const cha
     char banned[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], span[WORDS_SPAN_SIZE];
 
     if (outcome->bans == 0) {
-        printf("%s: is not banned\n", source);
+        printf(order->invocation->all ? "nobody is banned\n" : "%s: is not banned\n", source);
         return;
     }
     printf("%s: lifted %u ban%s%s\n", source, outcome->bans, outcome->bans == 1 ? "" : "s",
@@ -286,7 +286,10 @@ print_text(const struct order *order)
     for (int i = 0; i < order->count; i++) {
         const struct outcome *outcome = &order->outcomes[i];
 
-        source_print(&outcome->source, source);
+        if (order->invocation->all)
+            snprintf(source, sizeof(source), "everybody");
+        else
+            source_print(&outcome->source, source);
         if (outcome->done)
             (order->ban ? print_banned : print_lifted)(order, outcome, source);
         fflush(stdout);
@@ -355,9 +358,11 @@ read_words(struct word_list *list)
         if (!*word)
             continue;
         grown = reallocarray(list->words, (size_t)list->count + 1, sizeof(*grown));
-        if (!grown || !(grown[list->count] = strdup(word)))
+        if (!grown)
             break;
         list->words = grown;
+        if (!(grown[list->count] = strdup(word)))
+            break;
         list->count++;
     }
     free(line);

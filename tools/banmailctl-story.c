@@ -295,7 +295,9 @@ story_row_json(const struct ledger_row *row)
         fjson_object_object_add(object, "ended", NULL);
     else
         words_add_time(object, "ended", ban->ended_ms);
-    if (ban->end == BAN_LIFTED_BY_HAND)
+    if (ban->end == BAN_LIFTED_BY_HAND && ban->lifted_by == UINT32_MAX) /* not known */
+        fjson_object_object_add(object, "liftedBy", NULL);
+    else if (ban->end == BAN_LIFTED_BY_HAND)
         words_add_number(object, "liftedBy", ban->lifted_by);
     return object;
 }

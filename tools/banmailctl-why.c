@@ -445,6 +445,8 @@ print_user(const char *name, unsigned count, bool is_short)
     printf(count ? "%s: failures as this user came from\n"
                  : "%s: no failure as this user is known\n",
            words_clean(name, clean, sizeof(clean)));
+    if (!strchr(name, '@'))
+        printf("  (a mailbox is known by its whole name only: banmailctl why %s@DOMAIN)\n", clean);
     if (is_short)
         printf("  (names that are no mailbox are kept shortened: other users may hide here)\n");
     if (!count)

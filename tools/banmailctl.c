@@ -99,10 +99,10 @@ static const char history_help[] =
     "  banmailctl history anna@example.org\n";
 
 static const char log_help[] =
-    "Usage: banmailctl log [--json] [--table FILE]\n"
+    "Usage: banmailctl log [--for TIME] [--json] [--table FILE]\n"
     "\n"
-    "Shows each ban as it begins and ends, until it is interrupted; with --json one object a\n"
-    "line.\n";
+    "Shows each ban as it begins and ends, for TIME or until it is interrupted; with --json one\n"
+    "object a line. What was before: history.\n";
 
 static const char pause_help[] =
     "Usage: banmailctl pause [--for TIME] [--json] [--table FILE]\n"
@@ -364,10 +364,11 @@ parse_for(struct invocation *invocation, const struct command *command, const ch
     char clean[64];
 
     if (!command || (command->main != order_ban && command->main != pause_main &&
-                     command->main != history_main && command->main != status_main))
+                     command->main != history_main && command->main != log_main &&
+                     command->main != status_main))
         return banmailctl_fail(invocation, EXIT_USAGE,
-                               "--for belongs to ban, pause, history and status: banmailctl ban "
-                               "203.0.113.9 --for 24h");
+                               "--for belongs to ban, pause, history, log and status: banmailctl "
+                               "ban 203.0.113.9 --for 24h");
     if (jail_parse_time(text, true, &invocation->for_s) < 0)
         return banmailctl_fail(
             invocation, EXIT_USAGE,

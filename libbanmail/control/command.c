@@ -164,6 +164,21 @@ check_members(const struct request *request, unsigned takes, char *answer)
     return 0;
 }
 
+/* Whether it is an address of this machine, which is allow-listed whatever ignoreip has. */
+static bool
+is_our_own(const struct source *source)
+{
+    struct allow *own = allow_new();
+    bool is_own = false;
+
+    if (own != NULL && allow_add_own(own) == 0) {
+        allow_seal(own);
+        is_own = allow_match(own, source, NULL);
+    }
+    allow_free(own);
+    return is_own;
+}
+
 /* Why this source may not be banned goes into the answer. */
 static int
 refuse_ban(const struct command_context *context, const struct request *request, char *answer)
@@ -178,6 +193,9 @@ refuse_ban(const struct command_context *context, const struct request *request,
 
     struct source entry;
     char text[SOURCE_TEXT_SIZE];
+    if (context->allow != NULL && allow_match(context->allow, source, NULL) && is_our_own(source))
+        return answer_error(answer, -EPERM, "%s is an address of this machine: it is never banned",
+                            request->source_text);
     if (context->allow != NULL && allow_match(context->allow, source, &entry))
         return answer_error(answer, -EPERM,
                             "%s is allow-listed by %s: take that out of ignoreip first",
