@@ -466,6 +466,48 @@ read_value(const struct parameter *parameter, const struct svar *value,
     return used;
 }
 
+/* What any action or module may have, which rsyslog itself reads, some of it later. */
+static bool
+is_rsyslogs(const char *name)
+{
+    static const char *const names[] = {"type", "name", "load", "config.enabled"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return strncmp(name, "action.", 7) == 0 || strncmp(name, "queue.", 6) == 0;
+}
+
+/* A misspelt one would run with the default, and nobody look for it. */
+static bool
+refuse_unknown(const char *name, const struct parameter *table, size_t rows)
+{
+    char allowed[1024];
+    size_t used = 0;
+
+    for (size_t i = 0; i < rows && used < sizeof(allowed); i++)
+        used += (size_t)snprintf(allowed + used, sizeof(allowed) - used, "%s%s", i == 0 ? "" : ", ",
+                                 table[i].name);
+    parser_errmsg("ombanmail: %s= is refused: there is no such parameter; allowed are %s", name,
+                  allowed);
+    return false;
+}
+
+static bool
+are_all_known(struct nvlst *list, const struct parameter *table, size_t rows)
+{
+    bool known = true;
+
+    for (const struct nvlst *at = list; at != NULL; at = at->next) {
+        char *const name = at->bUsed ? NULL : es_str2cstr(at->name, NULL);
+
+        if (name != NULL && !is_rsyslogs(name))
+            known = refuse_unknown(name, table, rows);
+        free(name);
+    }
+    return known;
+}
+
 /* Reads every value that is set, so that one run shows all that is wrong. */
 static rsRetVal
 read_values(struct nvlst *list, const struct parameter *table, size_t rows,
@@ -485,6 +527,8 @@ read_values(struct nvlst *list, const struct parameter *table, size_t rows,
         if (values[i].bUsed && !read_value(&table[i], &values[i].val, parameters))
             iRet = RS_RET_PARAM_ERROR;
     cnfparamvalsDestruct(values, &block);
+    if (!are_all_known(list, table, rows))
+        iRet = RS_RET_PARAM_ERROR;
     return iRet;
 }
 
