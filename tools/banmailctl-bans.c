@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "banmailctl-words.h"
+#include "banmailctl-format.h"
 #include "table/table-health.h"
 
 static int
@@ -112,7 +112,7 @@ bans_jail_name(const struct table *table, const struct ban *ban, char name[JAIL_
     struct jail jail;
 
     if (table_read_jail(table, ban->jail, &jail))
-        words_clean(jail.name, name, JAIL_NAME_SIZE * 4);
+        format_clean(jail.name, name, JAIL_NAME_SIZE * 4);
     else
         snprintf(name, JAIL_NAME_SIZE * 4, "?");
     return name;

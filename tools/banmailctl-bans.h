@@ -26,7 +26,7 @@ void bans_free(struct bans *bans);
  * newer ones. */
 size_t bans_waiting(const struct table *table, int64_t then_ms);
 
-/* Whether one of the two contains the other: then lifting the one lifts the other. */
+/* Whether one of the two contains the blocker: then lifting the one lifts the other. */
 bool bans_touches(const struct ban *ban, const struct source *source);
 
 /* The jail's name, cleaned; "?" when there is no such jail. */

@@ -1,7 +1,7 @@
 /* banmailctl check: whether table, ledger and kernel agree.
  *
- * The kernel is listed by this process with a socket of its own; the keeper goes on meanwhile. A
- * repair is the keeper's: it makes its sets anew.
+ * The kernel is listed by this process with a socket of its own; the enforcer goes on meanwhile. A
+ * repair is the enforcer's: it makes its sets anew.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
@@ -13,14 +13,14 @@
 #include <json.h>
 
 #include "kernel/firewall.h"
-#include "kernel/keeper.h"
+#include "kernel/enforcer.h"
 #include "ledger/ledger.h"
 #include "kernel/policy.h"
 #include "table/table-health.h"
 #include "banmailctl.h"
 #include "banmailctl-bans.h"
-#include "banmailctl-gate.h"
-#include "banmailctl-words.h"
+#include "banmailctl-channel.h"
+#include "banmailctl-format.h"
 
 #define TIME_DIFFERS_MS 5000 /* more than what listing takes and rounding makes */
 #define REPAIR_PATIENCE 5    /* seconds */
@@ -41,7 +41,7 @@ struct check {
     size_t count;
     struct firewall_policy policy;
     /* what came of it */
-    size_t waiting, missing, other_time, unknown;
+    size_t waiting, missing, blocker_time, unknown;
     size_t not_in_ledger, only_in_ledger;
     int ledger_error;
 };
@@ -137,7 +137,7 @@ meet_element(void *context, const struct firewall_change *element)
                                                      : expected->until_ms - check->now_ms;
     difference_ms = left_ms - element->timeout_ms;
     if (!expected->waits && (difference_ms > TIME_DIFFERS_MS || difference_ms < -TIME_DIFFERS_MS))
-        check->other_time++;
+        check->blocker_time++;
 }
 
 static int
@@ -210,7 +210,7 @@ check_ledger(struct check *check, const struct table *table)
 static bool
 agrees(const struct check *check)
 {
-    return check->waiting + check->missing + check->other_time + check->unknown == 0 &&
+    return check->waiting + check->missing + check->blocker_time + check->unknown == 0 &&
            check->not_in_ledger + check->only_in_ledger == 0 && check->ledger_error == 0;
 }
 
@@ -219,7 +219,7 @@ print_text(const struct check *check)
 {
     printf("table   %zu bans, %zu elements\n", check->bans.count, check->count);
     printf("kernel  %zu waiting, %zu missing, %zu with another end, %zu unknown to the table\n",
-           check->waiting, check->missing, check->other_time, check->unknown);
+           check->waiting, check->missing, check->blocker_time, check->unknown);
     if (check->ledger_error != 0)
         printf("ledger  %s\n", ledger_error(check->ledger_error));
     else
@@ -233,20 +233,20 @@ print_json(const struct check *check)
 {
     struct fjson_object *object = fjson_object_new_object();
 
-    words_add_bool(object, "agree", agrees(check));
-    words_add_number(object, "bans", check->bans.count);
-    words_add_number(object, "elements", check->count);
-    words_add_number(object, "waiting", check->waiting);
-    words_add_number(object, "missing", check->missing);
-    words_add_number(object, "other_end", check->other_time);
-    words_add_number(object, "unknown", check->unknown);
+    format_add_bool(object, "agree", agrees(check));
+    format_add_number(object, "bans", check->bans.count);
+    format_add_number(object, "elements", check->count);
+    format_add_number(object, "waiting", check->waiting);
+    format_add_number(object, "missing", check->missing);
+    format_add_number(object, "blocker_end", check->blocker_time);
+    format_add_number(object, "unknown", check->unknown);
     if (check->ledger_error != 0) {
-        words_add_string(object, "ledger_error", ledger_error(check->ledger_error));
+        format_add_string(object, "ledger_error", ledger_error(check->ledger_error));
     } else {
-        words_add_number(object, "ledger_missing", check->not_in_ledger);
-        words_add_number(object, "ledger_unknown", check->only_in_ledger);
+        format_add_number(object, "ledger_missing", check->not_in_ledger);
+        format_add_number(object, "ledger_unknown", check->only_in_ledger);
     }
-    words_print_json(object);
+    format_print_json(object);
 }
 
 static void
@@ -259,14 +259,14 @@ forget(struct check *check)
 
 /* Looks once. Returns 0 with the result, to be forgotten; or a negative errno with the reason. */
 static int
-look(const struct place *place, const struct table *table, struct check *check,
+look(const struct location *place, const struct table *table, struct check *check,
      char reason[FIREWALL_REASON_SIZE])
 {
     int error;
 
     *check = (struct check){.now_ms = banmailctl_now_ms()};
     policy_read(place->table, &check->policy);
-    keeper_policy(table, &check->policy);
+    enforcer_policy(table, &check->policy);
     error = check_kernel(check, table, reason);
     if (error == 0)
         check_ledger(check, table);
@@ -276,22 +276,22 @@ look(const struct place *place, const struct table *table, struct check *check,
 }
 
 static int
-ask_for_repair(const struct place *place, char reason[PLACE_REASON_SIZE])
+ask_for_repair(const struct location *place, char reason[LOCATION_REASON_SIZE])
 {
-    struct gate gate = {.place = place};
+    struct channel channel = {.place = place};
     char answer[COMMAND_SIZE];
-    int error = gate_send(&gate, "{\"command\":\"repair\"}", answer, reason);
+    int error = channel_send(&channel, "{\"command\":\"repair\"}", answer, reason);
 
     if (error == 0 && strncmp(answer, "{\"done\":true", 12) != 0) {
-        snprintf(reason, PLACE_REASON_SIZE, "refused: %.900s", answer);
+        snprintf(reason, LOCATION_REASON_SIZE, "refused: %.900s", answer);
         error = -EPERM;
     }
-    return error < 0 ? error : gate_close(&gate, reason);
+    return error < 0 ? error : channel_close(&channel, reason);
 }
 
 static int
-repair(const struct place *place, const struct table *table, struct check *check,
-       char reason[PLACE_REASON_SIZE])
+repair(const struct location *place, const struct table *table, struct check *check,
+       char reason[LOCATION_REASON_SIZE])
 {
     const struct timespec pause = {.tv_nsec = 100000000};
     int error = ask_for_repair(place, reason);
@@ -307,9 +307,9 @@ repair(const struct place *place, const struct table *table, struct check *check
 int
 check_main(const struct invocation *invocation)
 {
-    char reason[PLACE_REASON_SIZE];
+    char reason[LOCATION_REASON_SIZE];
     struct check check;
-    struct place place;
+    struct location place;
     struct table *table;
     int error, status = banmailctl_read(invocation, &place, &table);
 

@@ -7,7 +7,7 @@
 
 #include <libfastjson/json.h>
 
-#include "banmailctl-words.h"
+#include "banmailctl-format.h"
 
 /* Where somebody in its network is allow-listed, an address is counted by itself. */
 static bool
@@ -23,20 +23,20 @@ find(const struct table *table, unsigned index, const struct jail *jail,
 static void
 print_one(const struct jail *jail, const struct table_counter *counter, int64_t now_ms)
 {
-    char name[JAIL_NAME_SIZE * 4], setting[WORDS_SETTING_SIZE], span[WORDS_SPAN_SIZE];
+    char name[JAIL_NAME_SIZE * 4], setting[FORMAT_SETTING_SIZE], span[FORMAT_SPAN_SIZE];
 
     printf("  counted by jail %s: %u of %u failures within %s",
-           words_clean(jail->name, name, sizeof(name)), counter->within, jail->maxretry,
-           words_setting(jail->findtime_s, setting));
+           format_clean(jail->name, name, sizeof(name)), counter->within, jail->maxretry,
+           format_setting(jail->findtime_s, setting));
     if (counter->newest_s != 0)
-        printf(", the last %s ago", words_span(now_ms - counter->newest_s * 1000, span));
+        printf(", the last %s ago", format_span(now_ms - counter->newest_s * 1000, span));
     if (counter->users > 0)
         printf(", of %u user%s", counter->users, counter->users == 1 ? "" : "s");
     if (counter->bans > 0)
         printf("; banned %u time%s before", counter->bans, counter->bans == 1 ? "" : "s");
     if (counter->login_s != 0)
         printf("; a user logged in from there %s ago",
-               words_span(now_ms - counter->login_s * 1000, span));
+               format_span(now_ms - counter->login_s * 1000, span));
     printf("\n");
 }
 
@@ -56,13 +56,13 @@ one_json(const struct jail *jail, const struct table_counter *counter)
 {
     struct fjson_object *object = fjson_object_new_object();
 
-    words_add_string(object, "jail", jail->name);
-    words_add_number(object, "failures", counter->within);
-    words_add_number(object, "maxretry", jail->maxretry);
-    words_add_number(object, "users", counter->users);
-    words_add_number(object, "bansBefore", counter->bans);
+    format_add_string(object, "jail", jail->name);
+    format_add_number(object, "failures", counter->within);
+    format_add_number(object, "maxretry", jail->maxretry);
+    format_add_number(object, "users", counter->users);
+    format_add_number(object, "bansBefore", counter->bans);
     if (counter->login_s != 0)
-        words_add_time(object, "lastLogin", counter->login_s * 1000);
+        format_add_time(object, "lastLogin", counter->login_s * 1000);
     else
         fjson_object_object_add(object, "lastLogin", NULL);
     return object;

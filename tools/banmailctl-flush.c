@@ -14,8 +14,8 @@
 #include <libfastjson/json.h>
 
 #include "banmailctl.h"
-#include "banmailctl-place.h"
-#include "banmailctl-words.h"
+#include "banmailctl-location.h"
+#include "banmailctl-format.h"
 #include "kernel/firewall.h"
 #include "kernel/flush.h"
 #include "kernel/policy.h"
@@ -50,12 +50,12 @@ is_locked(const char *path)
 }
 
 static bool
-is_in_use(const struct place *place)
+is_in_use(const struct location *place)
 {
-    char reason[PLACE_REASON_SIZE];
+    char reason[LOCATION_REASON_SIZE];
     struct table_status status = {0};
     struct table *table;
-    int error = place_read(place, &table, reason);
+    int error = location_read(place, &table, reason);
 
     if (error < 0)
         return is_locked(place->table);
@@ -67,16 +67,16 @@ is_in_use(const struct place *place)
 int
 flush_main(const struct invocation *invocation)
 {
-    char reason[PLACE_REASON_SIZE];
+    char reason[LOCATION_REASON_SIZE];
     struct fjson_object *object;
-    struct place place;
+    struct location place;
     size_t removed = 0;
-    int error = place_find(invocation->table, &place, reason);
+    int error = location_find(invocation->table, &place, reason);
 
     if (error < 0 && (error != -ENOENT || invocation->table))
         return banmailctl_fail(invocation, EXIT_UNREACHABLE, "%s", reason);
     if (error < 0) /* it may be gone before us */
-        snprintf(place.table, sizeof(place.table), "%s", PLACE_DEFAULT_TABLE);
+        snprintf(place.table, sizeof(place.table), "%s", LOCATION_DEFAULT_TABLE);
     if (is_in_use(&place))
         return banmailctl_fail(invocation, EXIT_REFUSED,
                                "rsyslogd has ombanmail loaded and would put all back: take it out "
@@ -88,9 +88,9 @@ flush_main(const struct invocation *invocation)
                                reason);
     if (invocation->json) {
         object = fjson_object_new_object();
-        words_add_bool(object, "flushed", true);
-        words_add_number(object, "elements", removed);
-        words_print_json(object);
+        format_add_bool(object, "flushed", true);
+        format_add_number(object, "elements", removed);
+        format_print_json(object);
         return EXIT_FINE;
     }
     printf("flushed: the kernel has no table inet " FIREWALL_TABLE " any more");

@@ -1,373 +1,304 @@
-/* history: what the ledger knows, newest last, and log: the same as it comes.
+/* history: the ring first, because it has the last second too; the ledger where the ring has gone
+ * round.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
+#include "banmailctl-history.h"
+
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include <libfastjson/json.h>
 
-#include "banmailctl.h"
-#include "banmailctl-bans.h"
-#include "banmailctl-place.h"
-#include "banmailctl-story.h"
-#include "banmailctl-words.h"
+#include "banmailctl-format.h"
 
-#define HISTORY_MOST 1000
-#define LOG_WAIT_MS  250 /* how soon log sees what is new */
+#define LINES_MOST 100000 /* of one user, in the ledger */
 
-/* ---- history ---- */
-
-struct history {
-    struct ledger_row *rows; /* newest first */
-    unsigned count;
-};
-
-static bool
-take_row(void *context, const struct ledger_row *row)
-{
-    struct history *history = context;
-
-    history->rows[history->count++] = *row;
-    return true;
-}
-
-static void
-print_row(const struct ledger_row *row)
-{
-    char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], since[WORDS_STAMP_SIZE];
-    char ended[WORDS_STAMP_SIZE], end[64];
-    const struct ban *ban = &row->ban;
-
-    printf("%s  %-18s  %-12s  %-18s  %2u failures  ", words_stamp(ban->since_ms, since),
-           source_print(&ban->source, source), words_clean(row->jail, jail, sizeof(jail)),
-           ban->origin == BAN_BY_HAND ? "by hand" : offence_class_name(ban->class),
-           (unsigned)ban->failures);
-    if (ban->end == BAN_RUNNING)
-        puts("running");
-    else
-        printf("%s %s\n", story_end(ban, end), words_stamp(ban->ended_ms, ended));
-}
-
-static void
-print_json(const struct history *history)
-{
-    struct fjson_object *object = fjson_object_new_object(), *array = fjson_object_new_array();
-
-    for (unsigned i = history->count; i-- > 0;)
-        fjson_object_array_add(array, story_row_json(&history->rows[i]));
-    fjson_object_object_add(object, "bans", array);
-    words_print_json(object);
-}
-
-/* Of an address, a prefix or a user. */
-static void
-read_word(const char *word, struct ledger_query *query, struct source *source,
-          char user[EVIDENCE_USER_SIZE])
-{
-    char reason[512];
-
-    if (words_parse_source(word, source, reason, sizeof(reason)) == 0) {
-        query->source = source;
-    } else {
-        evidence_user(EVIDENCE_FULL, false, word, strlen(word), user);
-        query->user = user;
-    }
-}
-
-static int
-ask(const struct invocation *invocation, struct ledger *ledger, struct history *history)
-{
-    struct ledger_query query = {
-        .jail = invocation->jail,
-        .from_ms = invocation->forever ? 0 : banmailctl_now_ms() - invocation->for_s * 1000,
-        .to_ms = INT64_MAX,
-        .most = HISTORY_MOST,
-    };
-    char user[EVIDENCE_USER_SIZE];
-    struct source source;
-
-    int given;
-
-    if (invocation->count > 0)
-        read_word(invocation->words[0], &query, &source, user);
-    given = ledger_history(ledger, &query, take_row, history);
-    if (given != 0 || query.user == NULL)
-        return given;
-    /* one that is no mailbox may have been kept shortened */
-    evidence_user(EVIDENCE_REDACTED, false, invocation->words[0], strlen(invocation->words[0]),
-                  user);
-    return ledger_history(ledger, &query, take_row, history);
-}
-
-/* The path stands in the table; the ledger can be read while rsyslogd does not run, too. */
-static int
-open_ledger(const struct invocation *invocation, struct ledger **ledger, char path[TABLE_PATH_SIZE])
-{
-    struct table_status table_status;
-    struct place place;
-    struct table *table;
-    const char *reason;
-    int status = banmailctl_read(invocation, &place, &table);
-
-    if (status != EXIT_FINE)
-        return status;
-    table_read_status(table, &table_status);
-    memcpy(path, table_status.ledger_path, TABLE_PATH_SIZE);
-    *ledger = story_ledger(table, &reason);
-    table_close(table);
-    if (*ledger)
-        return EXIT_FINE;
-    return banmailctl_fail(invocation, EXIT_UNREACHABLE, "the ledger %.200s cannot be read: %s",
-                           path, reason);
-}
-
-int
-history_main(const struct invocation *invocation)
-{
-    struct history history = {.rows = calloc(HISTORY_MOST, sizeof(*history.rows))};
-    char path[TABLE_PATH_SIZE];
-    struct ledger *ledger = NULL;
-    int status = open_ledger(invocation, &ledger, path), error;
-
-    if (status == EXIT_FINE && !history.rows)
-        status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
-    if (status != EXIT_FINE) {
-        ledger_close(ledger);
-        free(history.rows);
-        return status;
-    }
-    error = ask(invocation, ledger, &history);
-    ledger_close(ledger);
-    if (error < 0)
-        status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "the ledger %.200s: %s", path,
-                                 ledger_error(error));
-    else if (invocation->json)
-        print_json(&history);
-    for (unsigned i = history.count; error >= 0 && !invocation->json && i-- > 0;)
-        print_row(&history.rows[i]);
-    if (error >= 0 && history.count == 0) {
-        if (!invocation->json)
-            puts("no such ban is known");
-        status = EXIT_NO;
-    }
-    free(history.rows);
-    return status;
-}
-
-/* ---- log ---- */
-
-/* Each ban twice: when it begins, and when it ends. */
-static void
-print_news(const struct invocation *invocation, const struct ban *ban, const char *jail, bool ended)
-{
-    struct ledger_row row = {.ban = *ban};
-    char source[SOURCE_TEXT_SIZE], stamp[WORDS_STAMP_SIZE], end[64];
-
-    snprintf(row.jail, sizeof(row.jail), "%.31s", jail);
-    if (invocation->json)
-        words_print_json(story_row_json(&row));
-    else if (ended)
-        printf("%s  unban  %-18s  %-12s  %s\n", words_stamp(ban->ended_ms, stamp),
-               source_print(&ban->source, source), jail, story_end(ban, end));
-    else
-        printf("%s  ban    %-18s  %-12s  %s, %u failures\n", words_stamp(ban->since_ms, stamp),
-               source_print(&ban->source, source), jail,
-               ban->origin == BAN_BY_HAND ? "by hand" : offence_class_name(ban->class),
-               (unsigned)ban->failures);
-    fflush(stdout);
-}
-
-/* A ban that is over is followed until its slot is free, or another's. */
-struct seen {
-    struct ban ban; /* id 0: none */
-    bool is_matched;
-};
-
-struct log {
-    const struct invocation *invocation;
-    struct place place;
-    struct table *table;
-    ino_t inode; /* of the table */
-    uint64_t generation;
-    uint32_t slots;
-    struct seen *seen; /* for each slot */
-};
-
-static bool
-is_same(const struct ban *a, const struct ban *b)
-{
-    return a->id == b->id && a->table_id == b->table_id;
-}
-
-static void
-print_of(const struct log *log, const struct ban *ban, bool ended)
-{
-    char jail[JAIL_NAME_SIZE * 4];
-
-    print_news(log->invocation, ban, bans_jail_name(log->table, ban, jail), ended);
-}
-
-/* As it was when it began, whatever has become of it since the last look. */
-static void
-print_begin(const struct log *log, struct ban ban)
-{
-    ban.end = BAN_RUNNING;
-    ban.ended_ms = 0;
-    print_of(log, &ban, false);
-}
-
-/* The slot is free already: how it ended can only be told from when. */
-static void
-print_end(const struct log *log, struct ban *ban)
-{
-    int64_t now_ms = banmailctl_now_ms();
-
-    if (ban->id == 0 || ban->end != BAN_RUNNING)
-        return;
-    ban->end = ban->until_ms <= now_ms ? BAN_EXPIRED : BAN_LIFTED_BY_HAND;
-    ban->ended_ms = ban->until_ms <= now_ms ? ban->until_ms : now_ms;
-    ban->lifted_by = UINT32_MAX;
-    print_of(log, ban, true);
-}
-
-static void
-remember(struct log *log, uint32_t slot)
-{
-    struct ban *seen = &log->seen[slot].ban;
-
-    if (!table_read_ban(log->table, slot, seen))
-        seen->id = 0;
-}
-
-/* What differs in each slot from the last look. A slot is free for a new ban only after its ban's
- * end was recorded, within a second or so: looking four times a second misses none that lasts. */
-static void
-look(struct log *log)
-{
-    struct ban now;
-
-    for (uint32_t i = 0; i < log->slots; i++) {
-        struct ban *before = &log->seen[i].ban;
-        const bool is_there = table_read_ban(log->table, i, &now);
-        const bool is_known = is_there && is_same(before, &now);
-
-        if (!is_known)
-            print_end(log, before);
-        if (is_there && !is_known)
-            print_begin(log, now);
-        if (is_there && now.end != BAN_RUNNING && !(is_known && before->end != BAN_RUNNING))
-            print_of(log, &now, true);
-        *before = is_there ? now : (struct ban){0};
-    }
-}
-
-/* ---- log: when rsyslogd has begun a table anew ---- */
-
-static int
-compare_seen(const void *a, const void *b)
-{
-    const struct ban *left = &((const struct seen *)a)->ban,
-                     *right = &((const struct seen *)b)->ban;
-
-    if (left->table_id != right->table_id)
-        return left->table_id < right->table_id ? -1 : 1;
-    return left->id < right->id ? -1 : left->id > right->id;
-}
-
-/* The bans that came back keep their identity, but not their slots. */
-static void
-look_anew(struct log *log, struct seen *before, uint32_t slots)
-{
-    qsort(before, slots, sizeof(*before), compare_seen);
-    for (uint32_t i = 0; i < log->slots; i++) {
-        struct seen *known;
-
-        remember(log, i);
-        if (log->seen[i].ban.id == 0)
-            continue;
-        known = bsearch(&log->seen[i], before, slots, sizeof(*before), compare_seen);
-        if (known)
-            known->is_matched = true;
-        else
-            print_begin(log, log->seen[i].ban);
-    }
-    for (uint32_t i = 0; i < slots; i++)
-        if (!before[i].is_matched)
-            print_end(log, &before[i].ban);
-}
-
-/* Opens the table that is there now. Returns whether that could be done. */
-static bool
-attach(struct log *log, struct table *table)
+struct ledger *
+history_ledger(const struct table *table, const char **reason)
 {
     struct table_status status;
-    struct stat file;
+    struct ledger *ledger = NULL;
+    int error;
 
     table_read_status(table, &status);
-    struct seen *seen = calloc(status.max_bans, sizeof(*seen));
-    if (!seen)
-        return false;
-    table_close(log->table);
-    log->table = table;
-    log->slots = status.max_bans;
-    log->generation = 0;
-    log->seen = seen;
-    log->inode = stat(log->place.table, &file) == 0 ? file.st_ino : 0;
+    error = ledger_open(status.ledger_path, true, NULL, &ledger, NULL);
+    *reason = error < 0 ? ledger_error(error) : NULL;
+    return error < 0 ? NULL : ledger;
+}
+
+/* ---- lines ---- */
+
+static int
+compare(const void *a, const void *b)
+{
+    const struct evidence *left = a, *right = b;
+
+    if (left->stamp_ms != right->stamp_ms)
+        return left->stamp_ms < right->stamp_ms ? -1 : 1;
+    return left->number < right->number ? -1 : left->number > right->number;
+}
+
+static void
+add_line(struct lines *lines, const struct evidence *evidence)
+{
+    lines->attempts += evidence->attempts;
+    lines->line[lines->count++] = *evidence;
+}
+
+/* Only one of the two is set. */
+struct wanted {
+    const struct ban *ban;
+    const struct source *source;
+};
+
+static bool
+is_wanted(const struct wanted *wanted, const struct evidence *evidence)
+{
+    if (wanted->ban)
+        return table_is_evidence_of(evidence, wanted->ban);
+    return source_contains(wanted->source, &evidence->client);
+}
+
+static void
+read_ring(const struct table *table, const struct wanted *wanted, struct lines *lines)
+{
+    uint64_t last = table_last_evidence(table), room = table_evidence_room(table);
+    struct evidence evidence;
+
+    *lines = (struct lines){.count = 0};
+    for (uint64_t number = last; number > 0 && last - number < room; number--)
+        if (lines->count < HISTORY_LINES && table_read_evidence(table, number, &evidence) &&
+            is_wanted(wanted, &evidence))
+            add_line(lines, &evidence);
+    qsort(lines->line, lines->count, sizeof(*lines->line), compare);
+}
+
+static bool
+take_line(void *context, const struct evidence *evidence)
+{
+    struct lines *lines = context;
+
+    if (lines->count < HISTORY_LINES)
+        add_line(lines, evidence);
     return true;
 }
 
-/* A table is begun anew at a boot, or when it was damaged; one that is not there yet is waited for.
- */
 static void
-look_for_another(struct log *log)
+take_longer(struct ledger *ledger, const struct ban *ban, struct lines *lines)
 {
-    char reason[PLACE_REASON_SIZE];
-    const uint32_t slots = log->slots;
-    struct seen *before = log->seen;
-    struct table *table;
-    struct stat file;
+    struct lines written = {.count = 0};
 
-    if (stat(log->place.table, &file) < 0 || file.st_ino == log->inode ||
-        place_read(&log->place, &table, reason) < 0)
+    if (!ledger || ledger_lines(ledger, ban, NULL, HISTORY_LINES, take_line, &written) < 0 ||
+        written.attempts <= lines->attempts)
         return;
-    if (attach(log, table)) {
-        look_anew(log, before, slots);
-        free(before);
-    } else {
-        table_close(table);
+    qsort(written.line, written.count, sizeof(*written.line), compare);
+    *lines = written;
+}
+
+void
+history_of_ban(const struct table *table, struct ledger *ledger, const struct ban *ban,
+               struct lines *lines)
+{
+    read_ring(table, &(struct wanted){.ban = ban}, lines);
+    take_longer(ledger, ban, lines);
+}
+
+void
+history_of_source(const struct table *table, const struct source *source, struct lines *lines)
+{
+    read_ring(table, &(struct wanted){.source = source}, lines);
+}
+
+/* ---- clients of a user ---- */
+
+static int
+compare_clients(const void *a, const void *b)
+{
+    const struct history_client *left = a, *right = b;
+
+    if (left->last_ms != right->last_ms)
+        return left->last_ms > right->last_ms ? -1 : 1;
+    return source_compare(&left->source, &right->source);
+}
+
+void
+history_sort_clients(struct history_clients *clients)
+{
+    if (clients->count > 1)
+        qsort(clients->list, clients->count, sizeof(*clients->list), compare_clients);
+}
+
+static struct history_client *
+find_client(struct history_clients *clients, const struct source *source)
+{
+    struct history_client *grown;
+
+    for (unsigned i = 0; i < clients->count; i++)
+        if (source_compare(&clients->list[i].source, source) == 0)
+            return &clients->list[i];
+    if (clients->count == clients->room) {
+        clients->room = clients->room ? clients->room * 2 : 64;
+        grown = reallocarray(clients->list, clients->room, sizeof(*grown));
+        if (!grown) {
+            clients->room = clients->count;
+            return NULL;
+        }
+        clients->list = grown;
     }
+    clients->list[clients->count] = (struct history_client){.source = *source};
+    return &clients->list[clients->count++];
+}
+
+static struct history_client *
+meet_client(struct history_clients *clients, const struct evidence *evidence)
+{
+    struct history_client *client = find_client(clients, &evidence->client);
+
+    if (client && client->last_ms < evidence->stamp_ms)
+        client->last_ms = evidence->stamp_ms;
+    return client;
+}
+
+static bool
+meet_written(void *context, const struct evidence *evidence)
+{
+    struct history_client *client = meet_client(context, evidence);
+
+    if (client)
+        client->in_ledger += evidence->attempts;
+    return client != NULL;
 }
 
 int
-log_main(const struct invocation *invocation)
+history_add_clients(const struct table *table, struct ledger *ledger, const char *user,
+                    struct history_clients *clients)
 {
-    const struct timespec pause = {.tv_nsec = LOG_WAIT_MS * 1000000};
-    const int64_t end_ms = banmailctl_now_ms() + invocation->for_s * 1000;
-    struct log log = {.invocation = invocation};
-    struct table_status now;
-    struct table *table;
-    int status = banmailctl_read(invocation, &log.place, &table);
+    uint64_t last = table_last_evidence(table), room = table_evidence_room(table);
+    struct history_client *client;
+    struct evidence evidence;
+    const unsigned before = clients->count;
 
-    if (status != EXIT_FINE)
-        return status;
-    if (!attach(&log, table)) {
-        table_close(table);
-        return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
+    for (uint64_t number = last; number > 0 && last - number < room; number--) {
+        if (!table_read_evidence(table, number, &evidence) || strcmp(user, evidence.user) != 0)
+            continue;
+        client = meet_client(clients, &evidence);
+        if (!client)
+            return -ENOMEM;
+        client->in_ring += evidence.attempts;
     }
-    for (uint32_t i = 0; i < log.slots; i++)
-        remember(&log, i);
-    while (!ferror(stdout) && (invocation->forever || banmailctl_now_ms() < end_ms)) {
-        nanosleep(&pause, NULL);
-        table_read_status(log.table, &now);
-        if (now.generation != log.generation)
-            look(&log);
-        log.generation = now.generation;
-        look_for_another(&log);
+    if (ledger)
+        ledger_lines(ledger, NULL, user, LINES_MOST, meet_written, clients);
+    return clients->count > before;
+}
+
+void
+history_print_line(const struct evidence *evidence, const char *indent)
+{
+    char stamp[FORMAT_STAMP_SIZE], host[EVIDENCE_HOST_SIZE * 4], service[EVIDENCE_SERVICE_SIZE * 4];
+    char user[EVIDENCE_USER_SIZE * 4], line[EVIDENCE_LINE_SIZE * 4];
+    char client[SOURCE_TEXT_SIZE];
+
+    printf("%s%s  %s  %s  %s  %s  %s", indent, format_stamp(evidence->stamp_ms, stamp),
+           source_print(&evidence->client, client),
+           format_clean(evidence->host, host, sizeof(host)),
+           format_clean(evidence->service, service, sizeof(service)),
+           evidence->user[0] ? format_clean(evidence->user, user, sizeof(user)) : "-",
+           offence_class_name(evidence->class));
+    printf(evidence->attempts > 1 ? ", %u attempts\n" : "\n", (unsigned)evidence->attempts);
+    if (evidence->line[0])
+        printf("%s    %s\n", indent, format_clean(evidence->line, line, sizeof(line)));
+}
+
+struct fjson_object *
+history_lines_json(const struct lines *lines)
+{
+    struct fjson_object *array = fjson_object_new_array();
+    char clean[EVIDENCE_LINE_SIZE * 4], client[SOURCE_TEXT_SIZE];
+
+    for (unsigned i = 0; i < lines->count; i++) {
+        const struct evidence *evidence = &lines->line[i];
+        struct fjson_object *object = fjson_object_new_object();
+
+        format_add_time(object, "time", evidence->stamp_ms);
+        format_add_string(object, "client", source_print(&evidence->client, client));
+        format_add_string(object, "host", format_clean(evidence->host, clean, sizeof(clean)));
+        format_add_string(object, "service", format_clean(evidence->service, clean, sizeof(clean)));
+        format_add_string(object, "user", format_clean(evidence->user, clean, sizeof(clean)));
+        format_add_string(object, "class", offence_class_name(evidence->class));
+        format_add_number(object, "attempts", evidence->attempts);
+        format_add_string(object, "line", format_clean(evidence->line, clean, sizeof(clean)));
+        fjson_object_array_add(array, object);
     }
-    free(log.seen);
-    table_close(log.table);
-    return EXIT_FINE;
+    return array;
+}
+
+/* ---- bans that are over ---- */
+
+static bool
+take_ended(void *context, const struct ledger_row *row)
+{
+    struct earlier *earlier = context;
+
+    if (row->ban.end == BAN_RUNNING)
+        return true;
+    earlier->all++;
+    earlier->total_ms += row->ban.ended_ms - row->ban.since_ms;
+    if (earlier->count < HISTORY_EARLIER)
+        earlier->row[earlier->count++] = *row;
+    return true;
+}
+
+void
+history_earlier(struct ledger *ledger, const struct source *source, struct earlier *earlier)
+{
+    const struct ledger_query query = {.source = source, .to_ms = INT64_MAX, .most = UINT32_MAX};
+
+    *earlier = (struct earlier){0};
+    if (ledger)
+        ledger_history(ledger, &query, take_ended, earlier);
+}
+
+const char *
+history_end(const struct ban *ban, char text[64])
+{
+    if (ban->end != BAN_LIFTED_BY_HAND || ban->lifted_by == UINT32_MAX)
+        snprintf(text, 64, "%s", table_end_name(ban->end));
+    else
+        snprintf(text, 64, "lifted by user id %u", (unsigned)ban->lifted_by);
+    return text;
+}
+
+struct fjson_object *
+history_row_json(const struct ledger_row *row)
+{
+    struct fjson_object *object = fjson_object_new_object();
+    const struct ban *ban = &row->ban;
+    char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4];
+    bool by_hand = ban->origin == BAN_BY_HAND;
+
+    format_add_string(object, "source", source_print(&ban->source, source));
+    format_add_string(object, "by", by_hand ? "hand" : "jail");
+    format_add_string(object, "jail", format_clean(row->jail, jail, sizeof(jail)));
+    if (by_hand)
+        fjson_object_object_add(object, "class", NULL);
+    else
+        format_add_string(object, "class", offence_class_name(ban->class));
+    format_add_number(object, "failures", ban->failures);
+    format_add_number(object, "threshold", row->threshold);
+    format_add_number(object, "findtime", (uint64_t)row->findtime_s);
+    format_add_time(object, "first", ban->first_ms);
+    format_add_time(object, "since", ban->since_ms);
+    format_add_time(object, "until", ban->until_ms);
+    format_add_string(object, "end", table_end_name(ban->end));
+    if (ban->end == BAN_RUNNING)
+        fjson_object_object_add(object, "ended", NULL);
+    else
+        format_add_time(object, "ended", ban->ended_ms);
+    if (ban->end == BAN_LIFTED_BY_HAND && ban->lifted_by == UINT32_MAX) /* not known */
+        fjson_object_object_add(object, "liftedBy", NULL);
+    else if (ban->end == BAN_LIFTED_BY_HAND)
+        format_add_number(object, "liftedBy", ban->lifted_by);
+    return object;
 }

@@ -19,7 +19,7 @@
 struct asking {
     const struct source *source;
     int64_t deadline_ms;
-    struct others *others;
+    struct blockers *others;
     const char *program; /* iptables-legacy … */
     bool is_nft;
 };
@@ -35,9 +35,9 @@ element_holds(const char *element, const struct source *source)
     snprintf(low, sizeof(low), "%.*s", (int)strcspn(element, ","), element);
     high = strchr(low, '-');
     if (!high)
-        return other_text_holds(low, source);
+        return blocker_text_holds(low, source);
     *high = '\0';
-    return other_range_holds(low, high + 1, source);
+    return blocker_range_holds(low, high + 1, source);
 }
 
 /* Whether the set holds the source; set and element that do go to found. A set may be one of sets.
@@ -102,7 +102,7 @@ look_at_option(const struct asking *asking, struct rule *rule, const char *optio
     } else if (is_range) {
         holds = element_holds(value, asking->source);
     } else if (strcmp(option, "-s") == 0) {
-        holds = other_text_holds(value, asking->source);
+        holds = blocker_text_holds(value, asking->source);
     } else {
         return;
     }
@@ -161,23 +161,23 @@ read_rule(const struct asking *asking, char *line, struct rule *rule)
 static void
 look_at_line(const struct asking *asking, char *line, const char *table)
 {
-    char copy[OTHERS_TEXT_SIZE];
+    char copy[BLOCKERS_TEXT_SIZE];
     struct rule rule = {0};
-    struct other *other;
+    struct blocker *other;
 
     snprintf(copy, sizeof(copy), "%s", line + strlen("-A "));
     read_rule(asking, line, &rule);
     if (!rule.holds || (asking->is_nft && rule.is_native) ||
-        (other = other_add(asking->others)) == NULL)
+        (other = blocker_add(asking->others)) == NULL)
         return;
-    other_print(other->place, "chain %s %s %s", asking->program, table, rule.chain);
-    other_print(other->detail, "a rule: %s%s%s%s", rule.target[0] ? rule.target : "no verdict",
-                rule.is_negated ? " all but others" : "", rule.set[0] ? ", by ipset " : "",
-                rule.set);
+    blocker_print(other->place, "chain %s %s %s", asking->program, table, rule.chain);
+    blocker_print(other->detail, "a rule: %s%s%s%s", rule.target[0] ? rule.target : "no verdict",
+                  rule.is_negated ? " all but others" : "", rule.set[0] ? ", by ipset " : "",
+                  rule.set);
     if (rule.found[0] && !rule.is_negated)
-        other_print(other->remedy, "ipset del %s", rule.found);
+        blocker_print(other->remedy, "ipset del %s", rule.found);
     else
-        other_print(other->remedy, "%s -t %s -D %s", asking->program, table, copy);
+        blocker_print(other->remedy, "%s -t %s -D %s", asking->program, table, copy);
 }
 
 static void
@@ -202,7 +202,7 @@ ask(struct asking *asking, const char *program, bool is_nft)
 }
 
 void
-iptables_ask(const struct source *source, int64_t deadline_ms, struct others *others)
+iptables_ask(const struct source *source, int64_t deadline_ms, struct blockers *others)
 {
     const bool is_v4 = source_is_v4(source);
     struct asking asking = {.source = source, .deadline_ms = deadline_ms, .others = others};

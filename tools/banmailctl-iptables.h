@@ -5,9 +5,9 @@
 #ifndef BANMAILCTL_IPTABLES_H
 #define BANMAILCTL_IPTABLES_H
 
-#include "banmailctl-other.h"
+#include "banmailctl-blocker.h"
 
 /* Adds them to *others. Programs that are not installed have made no rules. */
-void iptables_ask(const struct source *source, int64_t deadline_ms, struct others *others);
+void iptables_ask(const struct source *source, int64_t deadline_ms, struct blockers *others);
 
 #endif

@@ -9,8 +9,8 @@
 
 #include "banmailctl.h"
 #include "banmailctl-bans.h"
-#include "banmailctl-place.h"
-#include "banmailctl-words.h"
+#include "banmailctl-location.h"
+#include "banmailctl-format.h"
 
 enum { ADDRESS, JAIL, CLASS, FAILURES, SINCE, LEFT, UNTIL, COLUMNS };
 
@@ -24,7 +24,7 @@ static const char *const headings[COLUMNS] = {"ADDRESS", "JAIL", "CLASS", "FAILU
 static void
 fill_row(const struct table *table, const struct ban *ban, int64_t now_ms, row cells)
 {
-    char text[WORDS_STAMP_SIZE > WORDS_SPAN_SIZE ? WORDS_STAMP_SIZE : WORDS_SPAN_SIZE];
+    char text[FORMAT_STAMP_SIZE > FORMAT_SPAN_SIZE ? FORMAT_STAMP_SIZE : FORMAT_SPAN_SIZE];
 
     source_print(&ban->source, cells[ADDRESS]);
     bans_jail_name(table, ban, cells[JAIL]);
@@ -38,7 +38,7 @@ fill_row(const struct table *table, const struct ban *ban, int64_t now_ms, row c
         snprintf(cells[CLASS], CELL_SIZE, "%s", offence_class_name(ban->class));
         snprintf(cells[FAILURES], CELL_SIZE, "%u", (unsigned)ban->failures);
     }
-    snprintf(cells[SINCE], CELL_SIZE, "%s", words_span(now_ms - ban->since_ms, text));
+    snprintf(cells[SINCE], CELL_SIZE, "%s", format_span(now_ms - ban->since_ms, text));
     if (ban->state == BAN_FREE) {
         strcpy(cells[LEFT], "-");
         strcpy(cells[UNTIL], "held back: banned with the next failure");
@@ -46,8 +46,8 @@ fill_row(const struct table *table, const struct ban *ban, int64_t now_ms, row c
         strcpy(cells[LEFT], "-");
         strcpy(cells[UNTIL], "until it is lifted");
     } else {
-        snprintf(cells[LEFT], CELL_SIZE, "%s left", words_span(ban->until_ms - now_ms, text));
-        snprintf(cells[UNTIL], CELL_SIZE, "%s", words_stamp(ban->until_ms, text));
+        snprintf(cells[LEFT], CELL_SIZE, "%s left", format_span(ban->until_ms - now_ms, text));
+        snprintf(cells[UNTIL], CELL_SIZE, "%s", format_stamp(ban->until_ms, text));
     }
     if (ban->state == BAN_WANTED)
         strncat(cells[UNTIL], "  not in the kernel yet", CELL_SIZE - strlen(cells[UNTIL]) - 1);
@@ -90,9 +90,9 @@ print_text(const struct table *table, const struct bans *bans, bool held_back, i
     }
     for (int i = 0; i < COLUMNS; i++)
         strcpy(cells[i], headings[i]);
-    fputs(words_colour(WORDS_BOLD), stdout);
+    fputs(format_colour(FORMAT_BOLD), stdout);
     print_row(width, cells);
-    fputs(words_colour(WORDS_PLAIN), stdout);
+    fputs(format_colour(FORMAT_PLAIN), stdout);
     for (size_t i = 0; i < bans->count; i++) {
         fill_row(table, &bans->ban[i], now_ms, cells);
         print_row(width, cells);
@@ -106,22 +106,22 @@ ban_json(const struct table *table, const struct ban *ban, int64_t now_ms)
     char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4];
     bool by_hand = ban->origin == BAN_BY_HAND;
 
-    words_add_string(object, "source", source_print(&ban->source, source));
-    words_add_string(object, "by", by_hand ? "hand" : "jail");
-    words_add_string(object, "jail", bans_jail_name(table, ban, jail));
+    format_add_string(object, "source", source_print(&ban->source, source));
+    format_add_string(object, "by", by_hand ? "hand" : "jail");
+    format_add_string(object, "jail", bans_jail_name(table, ban, jail));
     if (by_hand || ban->state == BAN_FREE)
         fjson_object_object_add(object, "class", NULL);
     else
-        words_add_string(object, "class", offence_class_name(ban->class));
-    words_add_number(object, "failures", ban->failures);
-    words_add_time(object, "first", ban->first_ms);
-    words_add_time(object, "since", ban->since_ms);
-    words_add_time(object, "until", ban->until_ms);
+        format_add_string(object, "class", offence_class_name(ban->class));
+    format_add_number(object, "failures", ban->failures);
+    format_add_time(object, "first", ban->first_ms);
+    format_add_time(object, "since", ban->since_ms);
+    format_add_time(object, "until", ban->until_ms);
     if (ban->until_ms == TABLE_FOREVER_MS)
         fjson_object_object_add(object, "left", NULL);
     else
-        words_add_number(object, "left", (uint64_t)(ban->until_ms - now_ms) / 1000);
-    words_add_bool(object, "enforced", ban->state == BAN_ENFORCED);
+        format_add_number(object, "left", (uint64_t)(ban->until_ms - now_ms) / 1000);
+    format_add_bool(object, "enforced", ban->state == BAN_ENFORCED);
     return object;
 }
 
@@ -133,7 +133,7 @@ print_json(const struct table *table, const struct bans *bans, bool held_back, i
     for (size_t i = 0; i < bans->count; i++)
         fjson_object_array_add(array, ban_json(table, &bans->ban[i], now_ms));
     fjson_object_object_add(object, held_back ? "heldBack" : "bans", array);
-    words_print_json(object);
+    format_print_json(object);
 }
 
 int
@@ -141,7 +141,7 @@ list_main(const struct invocation *invocation)
 {
     const bool held_back = invocation->held_back;
     int64_t now_ms = banmailctl_now_ms();
-    struct place place;
+    struct location place;
     struct table *table;
     struct bans bans;
     int status;

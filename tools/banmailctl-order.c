@@ -1,4 +1,4 @@
-/* order: ban and unban; what an administrator wants, sent through the gate, and what came of it.
+/* order: ban and unban; what an administrator wants, sent through the channel, and what came of it.
  *
  * An answer is given when the kernel agrees, not when the wish was taken: "banned" means that the
  * client's packets are dropped now. Where that takes longer than half a second it is said, with the
@@ -17,9 +17,9 @@
 
 #include "banmailctl.h"
 #include "banmailctl-bans.h"
-#include "banmailctl-gate.h"
-#include "banmailctl-place.h"
-#include "banmailctl-words.h"
+#include "banmailctl-channel.h"
+#include "banmailctl-location.h"
+#include "banmailctl-format.h"
 #include "base/object.h"
 
 #define ENFORCE_WAIT_MS 500
@@ -35,7 +35,7 @@ struct outcome {
     struct bans lifted; /* what an unban found before it */
     bool is_gateway;    /* what a ban has banned; */
     unsigned users;     /* so many log in through it, 0: it is of a network of this machine */
-    char error[PLACE_REASON_SIZE];
+    char error[LOCATION_REASON_SIZE];
 };
 
 struct word_list {
@@ -47,9 +47,9 @@ struct word_list {
 struct order {
     const struct invocation *invocation;
     bool ban; /* else unban */
-    struct place place;
+    struct location place;
     struct table *table; /* read-only */
-    struct gate gate;
+    struct channel channel;
     struct outcome *outcomes;
     int count;
 };
@@ -86,7 +86,7 @@ request_line(const struct order *order, const struct outcome *outcome)
     return line;
 }
 
-/* The scribe's words for somebody who could open the socket but is neither root nor its user. */
+/* The recorder's words for somebody who could open the socket but is neither root nor its user. */
 static int
 refusal_status(const char *error)
 {
@@ -109,7 +109,7 @@ read_answer(struct outcome *outcome, const char *answer)
         fail(outcome, refusal_status(text), "%s", text);
     else
         fail(outcome, EXIT_UNREACHABLE, "rsyslogd's answer makes no sense: %s",
-             words_clean(answer, text, sizeof(text)));
+             format_clean(answer, text, sizeof(text)));
     outcome->is_gateway =
         outcome->done && object_integer(object, "users", 0, UINT32_MAX, &users) == 0;
     outcome->users = (unsigned)users;
@@ -148,7 +148,7 @@ send_one(struct order *order, struct outcome *outcome)
 
     if (!order->ban)
         note_lifted(order, outcome);
-    status = gate_send(&order->gate, request_line(order, outcome), answer, outcome->error);
+    status = channel_send(&order->channel, request_line(order, outcome), answer, outcome->error);
     if (status < 0)
         outcome->exit = status == -EACCES ? EXIT_PERMISSION : EXIT_UNREACHABLE;
     else
@@ -203,7 +203,7 @@ tell_why_not_enforced(const struct order *order, const char *reason)
 
     table_read_status(order->table, &status);
     if (!*reason && status.trouble[0])
-        reason = words_clean(status.trouble, clean, sizeof(clean));
+        reason = format_clean(status.trouble, clean, sizeof(clean));
     for (int i = 0; i < order->count; i++) {
         struct outcome *outcome = &order->outcomes[i];
 
@@ -216,11 +216,11 @@ tell_why_not_enforced(const struct order *order, const char *reason)
 static void
 run(struct order *order)
 {
-    char reason[PLACE_REASON_SIZE] = "";
+    char reason[LOCATION_REASON_SIZE] = "";
 
     for (int i = 0; i < order->count; i++)
         send_one(order, &order->outcomes[i]);
-    gate_close(&order->gate, reason);
+    channel_close(&order->channel, reason);
     wait_until_settled(order);
     tell_why_not_enforced(order, reason);
 }
@@ -230,7 +230,7 @@ run(struct order *order)
 static void
 print_banned(const struct order *order, const struct outcome *outcome, const char *source)
 {
-    char span[WORDS_SPAN_SIZE], stamp[WORDS_STAMP_SIZE];
+    char span[FORMAT_SPAN_SIZE], stamp[FORMAT_STAMP_SIZE];
     char text[SOURCE_TEXT_SIZE];
     const char *verb = outcome->enforced ? "banned" : "will be banned";
     const char *table = order->invocation->table;
@@ -240,8 +240,8 @@ print_banned(const struct order *order, const struct outcome *outcome, const cha
         printf("%s: %s until it is lifted\n", source, verb);
     else
         printf("%s: %s, %s left, until %s\n", source, verb,
-               words_span(outcome->until_ms - banmailctl_now_ms(), span),
-               words_stamp(outcome->until_ms, stamp));
+               format_span(outcome->until_ms - banmailctl_now_ms(), span),
+               format_stamp(outcome->until_ms, stamp));
     printf("  lift it with: banmailctl %s%s%sunban %s\n", table ? "--table " : "",
            table ? table : "", table ? " " : "", source);
     if (outcome->is_gateway && outcome->users > 0)
@@ -261,7 +261,7 @@ print_banned(const struct order *order, const struct outcome *outcome, const cha
 static void
 print_lifted(const struct order *order, const struct outcome *outcome, const char *source)
 {
-    char banned[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], span[WORDS_SPAN_SIZE];
+    char banned[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], span[FORMAT_SPAN_SIZE];
 
     if (outcome->bans == 0) {
         printf(order->invocation->all ? "nobody is banned\n" : "%s: is not banned\n", source);
@@ -274,7 +274,7 @@ print_lifted(const struct order *order, const struct outcome *outcome, const cha
 
         printf("  %s (%s), banned since %s\n", source_print(&ban->source, banned),
                bans_jail_name(order->table, ban, jail),
-               words_span(banmailctl_now_ms() - ban->since_ms, span));
+               format_span(banmailctl_now_ms() - ban->since_ms, span));
     }
 }
 
@@ -308,12 +308,12 @@ outcome_json(const struct order *order, const struct outcome *outcome)
     struct fjson_object *object = fjson_object_new_object(), *lifted;
     char source[SOURCE_TEXT_SIZE];
 
-    words_add_string(object, "source", source_print(&outcome->source, source));
-    words_add_bool(object, "done", outcome->done && outcome->exit != EXIT_NO);
-    words_add_number(object, "bans", outcome->bans);
-    words_add_bool(object, "enforced", outcome->enforced);
+    format_add_string(object, "source", source_print(&outcome->source, source));
+    format_add_bool(object, "done", outcome->done && outcome->exit != EXIT_NO);
+    format_add_number(object, "bans", outcome->bans);
+    format_add_bool(object, "enforced", outcome->enforced);
     if (order->ban) {
-        words_add_time(object, "until", outcome->until_ms);
+        format_add_time(object, "until", outcome->until_ms);
     } else {
         lifted = fjson_object_new_array();
         for (size_t i = 0; i < outcome->lifted.count && outcome->bans; i++)
@@ -322,9 +322,9 @@ outcome_json(const struct order *order, const struct outcome *outcome)
         fjson_object_object_add(object, "lifted", lifted);
     }
     if (order->ban)
-        words_add_bool(object, "gateway", outcome->is_gateway);
+        format_add_bool(object, "gateway", outcome->is_gateway);
     if (outcome->error[0])
-        words_add_string(object, "error", outcome->error);
+        format_add_string(object, "error", outcome->error);
     else
         fjson_object_object_add(object, "error", NULL);
     return object;
@@ -337,9 +337,9 @@ print_json(const struct order *order)
 
     for (int i = 0; i < order->count; i++)
         fjson_object_array_add(array, outcome_json(order, &order->outcomes[i]));
-    words_add_string(object, "command", order->ban ? "ban" : "unban");
+    format_add_string(object, "command", order->ban ? "ban" : "unban");
     fjson_object_object_add(object, "results", array);
-    words_print_json(object);
+    format_print_json(object);
 }
 
 /* ---- from the words to the exit status ---- */
@@ -410,8 +410,8 @@ parse_sources(struct order *order, const struct word_list *list)
     if (!order->outcomes)
         return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     for (int i = 0; i < order->count; i++)
-        if (words_parse_source(list->typed[i], &order->outcomes[i].source, reason, sizeof(reason)) <
-            0)
+        if (format_parse_source(list->typed[i], &order->outcomes[i].source, reason,
+                                sizeof(reason)) < 0)
             return banmailctl_fail(invocation, EXIT_USAGE, "%s", reason);
     return EXIT_FINE;
 }
@@ -440,7 +440,7 @@ order_main(const struct invocation *invocation, bool ban)
     if (status == EXIT_FINE)
         status = banmailctl_read(invocation, &order.place, &order.table);
     if (status == EXIT_FINE) {
-        order.gate.place = &order.place;
+        order.channel.place = &order.place;
         run(&order);
         (invocation->json ? print_json : print_text)(&order);
         status = worst(&order);

@@ -10,10 +10,10 @@
 #include <libfastjson/json.h>
 
 #include "banmailctl.h"
-#include "banmailctl-gate.h"
-#include "banmailctl-place.h"
+#include "banmailctl-channel.h"
+#include "banmailctl-location.h"
 #include "banmailctl-bans.h"
-#include "banmailctl-words.h"
+#include "banmailctl-format.h"
 #include "line/evidence.h"
 #include "base/object.h"
 #include "table/table-health.h"
@@ -26,18 +26,18 @@
 static int
 order(const struct invocation *invocation, const char *request, const char *key, int64_t *number)
 {
-    char answer[COMMAND_SIZE], reason[PLACE_REASON_SIZE] = "", text[COMMAND_SIZE];
+    char answer[COMMAND_SIZE], reason[LOCATION_REASON_SIZE] = "", text[COMMAND_SIZE];
     const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
     struct fjson_object *object;
-    struct place place;
+    struct location place;
     struct table *table;
-    struct gate gate = {.place = &place};
+    struct channel channel = {.place = &place};
     const int64_t now_ms = banmailctl_now_ms();
     int status = banmailctl_read(invocation, &place, &table), error;
 
     if (status != EXIT_FINE)
         return status;
-    error = gate_send(&gate, request, answer, reason);
+    error = channel_send(&channel, request, answer, reason);
     object = error < 0 ? NULL : object_parse(answer, strlen(answer));
     if (error < 0)
         status = banmailctl_fail(invocation, error == -EACCES ? EXIT_PERMISSION : EXIT_UNREACHABLE,
@@ -49,7 +49,7 @@ order(const struct invocation *invocation, const char *request, const char *key,
     else if (!object || object_integer(object, key, 0, INT64_MAX, number) < 0)
         status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "rsyslogd's answer makes no sense");
     fjson_object_put(object);
-    if (gate_close(&gate, reason) < 0 && status == EXIT_FINE)
+    if (channel_close(&channel, reason) < 0 && status == EXIT_FINE)
         status = banmailctl_fail(invocation, EXIT_REFUSED, "%s", reason);
     while (status == EXIT_FINE && bans_waiting(table, now_ms) > 0 &&
            banmailctl_now_ms() < now_ms + KERNEL_WAIT_MS)
@@ -64,7 +64,7 @@ order(const struct invocation *invocation, const char *request, const char *key,
 int
 pause_main(const struct invocation *invocation)
 {
-    char request[COMMAND_SIZE] = "{\"command\":\"pause\"}\n", stamp[WORDS_STAMP_SIZE];
+    char request[COMMAND_SIZE] = "{\"command\":\"pause\"}\n", stamp[FORMAT_STAMP_SIZE];
     int64_t until_ms = banmailctl_now_ms() + invocation->for_s * 1000, ignored;
     struct fjson_object *object;
     int status;
@@ -77,15 +77,15 @@ pause_main(const struct invocation *invocation)
         return status;
     if (invocation->json) {
         object = fjson_object_new_object();
-        words_add_bool(object, "paused", true);
-        words_add_time(object, "until", invocation->forever ? TABLE_FOREVER_MS : until_ms);
-        words_print_json(object);
+        format_add_bool(object, "paused", true);
+        format_add_time(object, "until", invocation->forever ? TABLE_FOREVER_MS : until_ms);
+        format_print_json(object);
     } else if (invocation->forever) {
         puts("paused: nobody is kept out until banmailctl resume; counting goes on");
     } else {
         printf("paused: nobody is kept out until %s; counting goes on\n"
                "  end it before with: banmailctl resume\n",
-               words_stamp(until_ms, stamp));
+               format_stamp(until_ms, stamp));
     }
     return EXIT_FINE;
 }
@@ -101,9 +101,9 @@ resume_main(const struct invocation *invocation)
         return status;
     if (invocation->json) {
         object = fjson_object_new_object();
-        words_add_bool(object, "paused", false);
-        words_add_bool(object, "wasPaused", was_paused != 0);
-        words_print_json(object);
+        format_add_bool(object, "paused", false);
+        format_add_bool(object, "wasPaused", was_paused != 0);
+        format_print_json(object);
     } else {
         puts(was_paused ? "resumed: all bans are in force" : "was not paused");
     }
@@ -127,8 +127,8 @@ forget_user(const struct invocation *invocation, const char *name, int64_t *eras
             break;
         }
         evidence_user(modes[i], false, name, strlen(name), user);
-        words_add_string(object, "command", "forget");
-        words_add_string(object, "user", user);
+        format_add_string(object, "command", "forget");
+        format_add_string(object, "user", user);
         snprintf(request, sizeof(request), "%s\n",
                  fjson_object_to_json_string_ext(object, FJSON_TO_STRING_PLAIN));
         fjson_object_put(object);
@@ -151,7 +151,7 @@ forget_main(const struct invocation *invocation)
     if (invocation->count == 0)
         return banmailctl_fail(invocation, EXIT_USAGE,
                                "forget needs an address or a user: banmailctl forget 203.0.113.9");
-    if (words_parse_source(invocation->words[0], &source, reason, sizeof(reason)) == 0) {
+    if (format_parse_source(invocation->words[0], &source, reason, sizeof(reason)) == 0) {
         snprintf(request, sizeof(request), "{\"command\":\"forget\",\"source\":\"%s\"}\n",
                  source_print(&source, text));
         status = order(invocation, request, "erased", &erased);
@@ -162,8 +162,8 @@ forget_main(const struct invocation *invocation)
         return status;
     if (invocation->json) {
         object = fjson_object_new_object();
-        words_add_number(object, "erased", (uint64_t)erased);
-        words_print_json(object);
+        format_add_number(object, "erased", (uint64_t)erased);
+        format_print_json(object);
     } else {
         printf(erased ? "erased %" PRId64 " lines and bans that are over\n"
                       : "there was nothing to erase\n",

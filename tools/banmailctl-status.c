@@ -14,10 +14,10 @@
 
 #include "banmailctl.h"
 #include "banmailctl-bans.h"
-#include "banmailctl-bite.h"
-#include "banmailctl-place.h"
-#include "banmailctl-words.h"
-#include "table/bite.h"
+#include "banmailctl-effect.h"
+#include "banmailctl-location.h"
+#include "banmailctl-format.h"
+#include "table/effect.h"
 #include "control/condition.h"
 #include "ledger/ledger.h"
 #include "kernel/policy.h"
@@ -75,31 +75,31 @@ tell_version(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 
     snprintf(text, TROUBLE_SIZE,
              "rsyslogd runs ombanmail %s, this is banmailctl %s: restart rsyslogd",
-             words_clean(facts->status.version, clean, sizeof(clean)), PACKAGE_VERSION);
+             format_clean(facts->status.version, clean, sizeof(clean)), PACKAGE_VERSION);
 }
 
 static void
 tell_paused(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 {
-    char stamp[WORDS_STAMP_SIZE];
+    char stamp[FORMAT_STAMP_SIZE];
 
     if (facts->health.paused_until_ms == TABLE_FOREVER_MS)
         snprintf(text, TROUBLE_SIZE, "PAUSED: nobody is kept out until banmailctl resume");
     else
         snprintf(text, TROUBLE_SIZE, "PAUSED: nobody is kept out until %s, or banmailctl resume",
-                 words_stamp(facts->health.paused_until_ms, stamp));
+                 format_stamp(facts->health.paused_until_ms, stamp));
 }
 
 static void
 tell_held_back(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 {
-    char stamp[WORDS_STAMP_SIZE];
+    char stamp[FORMAT_STAMP_SIZE];
 
     snprintf(text, TROUBLE_SIZE,
              "maxBanRate held bans back %" PRIu64 " times, last at %s: is a rule or a jail wrong "
              "(banmailctl list --held-back shows whom it spared), or is it an attack by that many "
              "(raise maxBanRate)?",
-             facts->health.held_back, words_stamp(facts->health.held_back_ms, stamp));
+             facts->health.held_back, format_stamp(facts->health.held_back_ms, stamp));
 }
 
 static void
@@ -115,26 +115,26 @@ static void
 tell_silent(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 {
     const int64_t message_ms = facts->health.last_message_ms, opened_ms = facts->status.opened_ms;
-    char span[WORDS_SPAN_SIZE];
+    char span[FORMAT_SPAN_SIZE];
 
     snprintf(text, TROUBLE_SIZE,
              "no line of a mail server has come for %s: nothing can be counted; look whether "
              "rsyslogd gets Postfix's and Dovecot's lines, and whether its configuration includes "
              "mail.conf",
-             words_span(facts->now_ms - (message_ms > opened_ms ? message_ms : opened_ms), span));
+             format_span(facts->now_ms - (message_ms > opened_ms ? message_ms : opened_ms), span));
 }
 
 static void
 tell_unmatched(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 {
     const struct table_health *health = &facts->health;
-    char span[WORDS_SPAN_SIZE];
+    char span[FORMAT_SPAN_SIZE];
 
     snprintf(text, TROUBLE_SIZE,
              "%" PRIu64 " lines of the last %s look like failed logins, but no rule knows them "
              "(%" PRIu64 " were known): the rulebases do not fit this mail server; see banmailctl "
              "test /var/log/mail.log",
-             health->recent_unmatched, words_span(health->recent_s * 1000, span),
+             health->recent_unmatched, format_span(health->recent_s * 1000, span),
              health->recent_matched);
 }
 
@@ -142,21 +142,21 @@ static void
 tell_lost(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 {
     const uint64_t *lost = facts->health.lost;
-    char stamp[WORDS_STAMP_SIZE];
+    char stamp[FORMAT_STAMP_SIZE];
 
     snprintf(text, TROUBLE_SIZE,
              "rsyslogd has lost messages before ombanmail could see them, last at %s: %" PRIu64
              " by imjournal's rate limit (raise its ratelimit.burst), %" PRIu64
              " or more by the limits of other inputs (rsyslogd's messages name them), %" PRIu64
              " by queues that were full (raise queue.size, or find what holds them up)",
-             words_stamp(facts->health.lost_ms, stamp), lost[TABLE_LOST_JOURNAL],
+             format_stamp(facts->health.lost_ms, stamp), lost[TABLE_LOST_JOURNAL],
              lost[TABLE_LOST_INPUT], lost[TABLE_LOST_QUEUE]);
 }
 
 static void
 tell_kernel(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 {
-    words_clean(facts->status.trouble, text, TROUBLE_SIZE);
+    format_clean(facts->status.trouble, text, TROUBLE_SIZE);
 }
 
 static void
@@ -168,31 +168,31 @@ tell_waiting(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 }
 
 static void
-tell_bite(const struct condition_facts *facts, char text[TROUBLE_SIZE])
+tell_ineffective_ban(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 {
-    char source[SOURCE_TEXT_SIZE], why[BITE_TEXT_SIZE];
+    char source[SOURCE_TEXT_SIZE], why[EFFECT_TEXT_SIZE];
 
     source_print(&facts->first.source, source);
     snprintf(text, TROUBLE_SIZE,
-             "%zu ban%s not bite: they are in force, but failures of their clients go on, as of "
+             "%zu ban%s no effect: they are in force, but failures of their clients go on, as of "
              "%s; %s; see banmailctl why %s",
-             facts->biteless, facts->biteless == 1 ? " does" : "s do", source,
-             bite_explain(&facts->first, &facts->jail, facts->set, why), source);
+             facts->ineffective, facts->ineffective == 1 ? " has" : "s have", source,
+             effect_explain(&facts->first, &facts->jail, facts->set, why), source);
 }
 
 static void
 tell_backend(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 {
     const struct table_outage *outage = &facts->health.outage;
-    char host[TABLE_HOST_SIZE * 4], stamp[WORDS_STAMP_SIZE], others[48] = "";
+    char host[TABLE_HOST_SIZE * 4], stamp[FORMAT_STAMP_SIZE], others[48] = "";
 
     if (outage->places > 1)
         snprintf(others, sizeof(others), " (and of %u more)", outage->places - 1);
     snprintf(text, TROUBLE_SIZE,
              "the authentication backend of %s%s has faults since %s: failed logins %s; Dovecot's "
              "messages there name the fault",
-             words_clean(outage->host, host, sizeof(host)), others,
-             words_stamp(outage->since_ms, stamp),
+             format_clean(outage->host, host, sizeof(host)), others,
+             format_stamp(outage->since_ms, stamp),
              outage->until_ms != 0 ? "do not count there meanwhile, at most 10 minutes in an hour"
                                    : "count there again, as it takes longer than 10 minutes");
 }
@@ -213,11 +213,11 @@ static void (*const tell[CONDITIONS])(const struct condition_facts *facts,
     [CONDITION_SILENT] = tell_silent,       [CONDITION_UNMATCHED] = tell_unmatched,
     [CONDITION_LOST] = tell_lost,           [CONDITION_KERNEL] = tell_kernel,
     [CONDITION_WAITING] = tell_waiting,     [CONDITION_BACKEND] = tell_backend,
-    [CONDITION_FULL] = tell_full,           [CONDITION_BITE] = tell_bite,
+    [CONDITION_FULL] = tell_full,           [CONDITION_INEFFECTIVE] = tell_ineffective_ban,
 };
 
 static int
-summarize(const struct place *place, const struct table *table, int64_t silent_ms,
+summarize(const struct location *place, const struct table *table, int64_t silent_ms,
           struct summary *summary)
 {
     const size_t waiting = wait_for_pending(table);
@@ -249,42 +249,42 @@ print_verdict(const struct summary *summary)
     char text[TROUBLE_SIZE];
 
     if (summary->conditions == 0)
-        printf("%sfine%s: ombanmail counts and its bans are in force\n", words_colour(WORDS_GOOD),
-               words_colour(WORDS_PLAIN));
+        printf("%sfine%s: ombanmail counts and its bans are in force\n", format_colour(FORMAT_GOOD),
+               format_colour(FORMAT_PLAIN));
     for (unsigned i = 0; i < CONDITIONS; i++) {
         if (!(summary->conditions & CONDITION_BIT(i)))
             continue;
         tell[i](&summary->facts, text);
-        printf("%sTROUBLE%s: %s\n", words_colour(WORDS_BAD), words_colour(WORDS_PLAIN), text);
+        printf("%sTROUBLE%s: %s\n", format_colour(FORMAT_BAD), format_colour(FORMAT_PLAIN), text);
     }
 }
 
 static void
-print_rsyslogd(const struct place *place, const struct summary *summary)
+print_rsyslogd(const struct location *place, const struct summary *summary)
 {
-    char span[WORDS_SPAN_SIZE], stamp[WORDS_STAMP_SIZE], clean[TABLE_PATH_SIZE * 4];
+    char span[FORMAT_SPAN_SIZE], stamp[FORMAT_STAMP_SIZE], clean[TABLE_PATH_SIZE * 4];
 
     if (summary->facts.status.writer)
         printf("rsyslogd  process %ld, since %s (%s)\n", (long)summary->facts.status.writer,
-               words_span(summary->facts.now_ms - summary->facts.status.opened_ms, span),
-               words_stamp(summary->facts.status.opened_ms, stamp));
+               format_span(summary->facts.now_ms - summary->facts.status.opened_ms, span),
+               format_stamp(summary->facts.status.opened_ms, stamp));
     else
         printf("rsyslogd  does not have the table open; last opened %s\n",
-               words_stamp(summary->facts.status.opened_ms, stamp));
-    printf("table     %s\n", words_clean(place->table, clean, sizeof(clean)));
-    printf("ledger    %s\n", words_clean(summary->facts.status.ledger_path, clean, sizeof(clean)));
+               format_stamp(summary->facts.status.opened_ms, stamp));
+    printf("table     %s\n", format_clean(place->table, clean, sizeof(clean)));
+    printf("ledger    %s\n", format_clean(summary->facts.status.ledger_path, clean, sizeof(clean)));
 }
 
 static void
 print_jail(const struct jail *jail, uint64_t lines, size_t banned)
 {
-    char name[JAIL_NAME_SIZE * 4], span[WORDS_SETTING_SIZE], threshold[64];
+    char name[JAIL_NAME_SIZE * 4], span[FORMAT_SETTING_SIZE], threshold[64];
 
     snprintf(threshold, sizeof(threshold), "%u failures in %s", jail->maxretry,
-             words_setting(jail->findtime_s, span));
-    printf("%-16s  %-28s  %-12s  %8" PRIu64 "  %6zu\n", words_clean(jail->name, name, sizeof(name)),
-           threshold,
-           jail->bantime_s == JAIL_FOREVER ? "for ever" : words_setting(jail->bantime_s, span),
+             format_setting(jail->findtime_s, span));
+    printf("%-16s  %-28s  %-12s  %8" PRIu64 "  %6zu\n",
+           format_clean(jail->name, name, sizeof(name)), threshold,
+           jail->bantime_s == JAIL_FOREVER ? "for ever" : format_setting(jail->bantime_s, span),
            lines, banned);
 }
 
@@ -304,7 +304,7 @@ print_deaf_jails(const struct table *table)
             printf("NOTE: no failure has come to jail %s since rsyslogd started, %" PRIu64
                    " to another: do Postfix's and Dovecot's lines pass its action, and of the "
                    "classes that it counts?\n",
-                   words_clean(jail.name, name, sizeof(name)), most);
+                   format_clean(jail.name, name, sizeof(name)), most);
 }
 
 static void
@@ -312,8 +312,8 @@ print_jails(const struct table *table, const struct summary *summary)
 {
     struct jail jail;
 
-    printf("\n%s%-16s  %-28s  %-12s  %8s  %6s%s\n", words_colour(WORDS_BOLD), "JAIL", "THRESHOLD",
-           "BANTIME", "LINES", "BANNED", words_colour(WORDS_PLAIN));
+    printf("\n%s%-16s  %-28s  %-12s  %8s  %6s%s\n", format_colour(FORMAT_BOLD), "JAIL", "THRESHOLD",
+           "BANTIME", "LINES", "BANNED", format_colour(FORMAT_PLAIN));
     for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
         if (table_read_jail(table, i, &jail))
             print_jail(&jail, table_jail_lines(table, i), summary->by_jail[i]);
@@ -327,13 +327,13 @@ print_numbers(const struct summary *summary)
 {
     const struct table_status *table = &summary->facts.status;
     const struct table_health *health = &summary->facts.health;
-    char stamp[WORDS_STAMP_SIZE], span[WORDS_SPAN_SIZE];
+    char stamp[FORMAT_STAMP_SIZE], span[FORMAT_SPAN_SIZE];
 
     printf("\nlines     %" PRIu64 " of mail servers, %" PRIu64 " known to a rule, %" PRIu64
            " unknown that look like a login;\n          the latest %s%s\n",
            health->messages, health->matched, health->unmatched,
            health->last_message_ms
-               ? words_span(summary->facts.now_ms - health->last_message_ms, span)
+               ? format_span(summary->facts.now_ms - health->last_message_ms, span)
                : "has not come yet",
            health->last_message_ms ? " ago" : "");
     printf("tracked   %zu clients, room for %" PRIu32 "\n", summary->tracked, table->capacity);
@@ -345,7 +345,7 @@ print_numbers(const struct summary *summary)
            " withdrawn, %" PRIu64 " lines repeated,\n"
            "          %" PRIu64 " bans, %" PRIu64 " lifted, %" PRIu64 " clients evicted, %" PRIu64
            " bans refused for want of room\n",
-           words_stamp(table->created_ms, stamp), table->counted, table->duplicates,
+           format_stamp(table->created_ms, stamp), table->counted, table->duplicates,
            table->withdrawn, table->repeated, table->bans, table->unbans, table->evicted,
            table->refused);
 }
@@ -359,7 +359,7 @@ print_id_log(const struct table *table, const struct summary *summary)
 }
 
 static void
-print_text(const struct place *place, const struct table *table, const struct summary *summary)
+print_text(const struct location *place, const struct table *table, const struct summary *summary)
 {
     print_verdict(summary);
     gateways_print(table, summary->facts.now_ms);
@@ -376,21 +376,21 @@ jail_json(const struct jail *jail, uint64_t lines, size_t banned)
 {
     struct fjson_object *object = fjson_object_new_object(), *classes = fjson_object_new_array();
 
-    words_add_string(object, "name", jail->name);
+    format_add_string(object, "name", jail->name);
     for (int i = 0; i < OFFENCE_CLASSES; i++)
         if (jail->classes & OFFENCE_BIT(i))
             fjson_object_array_add(classes, fjson_object_new_string(offence_class_name(i)));
     fjson_object_object_add(object, "classes", classes);
-    words_add_number(object, "maxretry", jail->maxretry);
-    words_add_number(object, "findtime", (uint64_t)jail->findtime_s);
+    format_add_number(object, "maxretry", jail->maxretry);
+    format_add_number(object, "findtime", (uint64_t)jail->findtime_s);
     if (jail->bantime_s == JAIL_FOREVER)
         fjson_object_object_add(object, "bantime", NULL);
     else
-        words_add_number(object, "bantime", (uint64_t)jail->bantime_s);
-    words_add_number(object, "ipv4Prefix", jail->v4_bits);
-    words_add_number(object, "ipv6Prefix", jail->v6_bits);
-    words_add_number(object, "lines", lines);
-    words_add_number(object, "banned", banned);
+        format_add_number(object, "bantime", (uint64_t)jail->bantime_s);
+    format_add_number(object, "ipv4Prefix", jail->v4_bits);
+    format_add_number(object, "ipv6Prefix", jail->v6_bits);
+    format_add_number(object, "lines", lines);
+    format_add_number(object, "banned", banned);
     return object;
 }
 
@@ -412,26 +412,26 @@ rsyslogd_json(const struct summary *summary)
 {
     struct fjson_object *object = fjson_object_new_object();
 
-    words_add_bool(object, "running", summary->facts.status.writer != 0);
-    words_add_number(object, "pid", (uint64_t)summary->facts.status.writer);
-    words_add_time(object, "opened", summary->facts.status.opened_ms);
-    words_add_string(object, "version", summary->facts.status.version);
+    format_add_bool(object, "running", summary->facts.status.writer != 0);
+    format_add_number(object, "pid", (uint64_t)summary->facts.status.writer);
+    format_add_time(object, "opened", summary->facts.status.opened_ms);
+    format_add_string(object, "version", summary->facts.status.version);
     return object;
 }
 
 static struct fjson_object *
-table_json(const struct place *place, const struct table_status *table)
+table_json(const struct location *place, const struct table_status *table)
 {
     struct fjson_object *object = fjson_object_new_object();
     char id[32];
 
     snprintf(id, sizeof(id), "%016" PRIx64, table->table_id);
-    words_add_string(object, "path", place->table);
-    words_add_string(object, "id", id);
-    words_add_string(object, "ledger", table->ledger_path);
-    words_add_time(object, "created", table->created_ms);
-    words_add_number(object, "capacity", table->capacity);
-    words_add_number(object, "maxBans", table->max_bans);
+    format_add_string(object, "path", place->table);
+    format_add_string(object, "id", id);
+    format_add_string(object, "ledger", table->ledger_path);
+    format_add_time(object, "created", table->created_ms);
+    format_add_number(object, "capacity", table->capacity);
+    format_add_number(object, "maxBans", table->max_bans);
     return object;
 }
 
@@ -440,12 +440,12 @@ numbers_json(const struct summary *summary)
 {
     struct fjson_object *object = fjson_object_new_object();
 
-    words_add_number(object, "tracked", summary->tracked);
-    words_add_number(object, "banned", summary->bans.count);
-    words_add_number(object, "banned4", summary->v4);
-    words_add_number(object, "banned6", summary->bans.count - summary->v4);
-    words_add_number(object, "bannedByHand", summary->by_jail[TABLE_JAIL_MANUAL]);
-    words_add_number(object, "pending", summary->facts.pending);
+    format_add_number(object, "tracked", summary->tracked);
+    format_add_number(object, "banned", summary->bans.count);
+    format_add_number(object, "banned4", summary->v4);
+    format_add_number(object, "banned6", summary->bans.count - summary->v4);
+    format_add_number(object, "bannedByHand", summary->by_jail[TABLE_JAIL_MANUAL]);
+    format_add_number(object, "pending", summary->facts.pending);
     return object;
 }
 
@@ -454,14 +454,14 @@ totals_json(const struct table_status *table)
 {
     struct fjson_object *object = fjson_object_new_object();
 
-    words_add_number(object, "failures", table->counted);
-    words_add_number(object, "duplicates", table->duplicates);
-    words_add_number(object, "withdrawn", table->withdrawn);
-    words_add_number(object, "repeated", table->repeated);
-    words_add_number(object, "bans", table->bans);
-    words_add_number(object, "unbans", table->unbans);
-    words_add_number(object, "evicted", table->evicted);
-    words_add_number(object, "refused", table->refused);
+    format_add_number(object, "failures", table->counted);
+    format_add_number(object, "duplicates", table->duplicates);
+    format_add_number(object, "withdrawn", table->withdrawn);
+    format_add_number(object, "repeated", table->repeated);
+    format_add_number(object, "bans", table->bans);
+    format_add_number(object, "unbans", table->unbans);
+    format_add_number(object, "evicted", table->evicted);
+    format_add_number(object, "refused", table->refused);
     return object;
 }
 
@@ -474,10 +474,10 @@ outage_json(const struct table_outage *outage)
     if (outage->places == 0)
         return NULL;
     object = fjson_object_new_object();
-    words_add_string(object, "host", words_clean(outage->host, host, sizeof(host)));
-    words_add_number(object, "places", outage->places);
-    words_add_time(object, "since", outage->since_ms);
-    words_add_bool(object, "suspended", outage->until_ms != 0);
+    format_add_string(object, "host", format_clean(outage->host, host, sizeof(host)));
+    format_add_number(object, "places", outage->places);
+    format_add_time(object, "since", outage->since_ms);
+    format_add_bool(object, "suspended", outage->until_ms != 0);
     return object;
 }
 
@@ -487,30 +487,30 @@ health_json(const struct table *table, const struct summary *summary)
     const struct table_health *health = &summary->facts.health;
     struct fjson_object *object = fjson_object_new_object();
 
-    words_add_number(object, "messages", health->messages);
-    words_add_number(object, "matched", health->matched);
-    words_add_number(object, "unmatched", health->unmatched);
-    words_add_number(object, "recentSeconds", (uint64_t)health->recent_s);
-    words_add_number(object, "recentMessages", health->recent_messages);
-    words_add_number(object, "recentMatched", health->recent_matched);
-    words_add_number(object, "recentUnmatched", health->recent_unmatched);
+    format_add_number(object, "messages", health->messages);
+    format_add_number(object, "matched", health->matched);
+    format_add_number(object, "unmatched", health->unmatched);
+    format_add_number(object, "recentSeconds", (uint64_t)health->recent_s);
+    format_add_number(object, "recentMessages", health->recent_messages);
+    format_add_number(object, "recentMatched", health->recent_matched);
+    format_add_number(object, "recentUnmatched", health->recent_unmatched);
     if (health->last_message_ms)
-        words_add_time(object, "lastMessage", health->last_message_ms);
+        format_add_time(object, "lastMessage", health->last_message_ms);
     else
         fjson_object_object_add(object, "lastMessage", NULL);
-    words_add_bool(object, "paused", health->paused_until_ms > summary->facts.now_ms);
-    words_add_number(object, "heldBack", health->held_back);
-    words_add_bool(object, "ledgerFine", health->ledger_error == 0);
-    words_add_number(object, "lostJournal", health->lost[TABLE_LOST_JOURNAL]);
-    words_add_number(object, "lostInput", health->lost[TABLE_LOST_INPUT]);
-    words_add_number(object, "lostQueue", health->lost[TABLE_LOST_QUEUE]);
+    format_add_bool(object, "paused", health->paused_until_ms > summary->facts.now_ms);
+    format_add_number(object, "heldBack", health->held_back);
+    format_add_bool(object, "ledgerFine", health->ledger_error == 0);
+    format_add_number(object, "lostJournal", health->lost[TABLE_LOST_JOURNAL]);
+    format_add_number(object, "lostInput", health->lost[TABLE_LOST_INPUT]);
+    format_add_number(object, "lostQueue", health->lost[TABLE_LOST_QUEUE]);
     fjson_object_object_add(object, "outage", outage_json(&health->outage));
-    words_add_bool(object, "idsLogged", table_logs_ids(table, summary->facts.now_ms));
+    format_add_bool(object, "idsLogged", table_logs_ids(table, summary->facts.now_ms));
     return object;
 }
 
 static void
-print_json(const struct place *place, const struct table *table, const struct summary *summary)
+print_json(const struct location *place, const struct table *table, const struct summary *summary)
 {
     struct fjson_object *object = fjson_object_new_object(), *troubles = fjson_object_new_array();
     struct fjson_object *conditions = fjson_object_new_array();
@@ -523,7 +523,7 @@ print_json(const struct place *place, const struct table *table, const struct su
         fjson_object_array_add(troubles, fjson_object_new_string(text));
         fjson_object_array_add(conditions, fjson_object_new_string(condition_name(i)));
     }
-    words_add_bool(object, "fine", summary->conditions == 0);
+    format_add_bool(object, "fine", summary->conditions == 0);
     fjson_object_object_add(object, "conditions", conditions);
     fjson_object_object_add(object, "troubles", troubles);
     fjson_object_object_add(object, "rsyslogd", rsyslogd_json(summary));
@@ -532,10 +532,10 @@ print_json(const struct place *place, const struct table *table, const struct su
     fjson_object_object_add(object, "now", numbers_json(summary));
     fjson_object_object_add(object, "health", health_json(table, summary));
     fjson_object_object_add(object, "notBiting",
-                            biteless_json(table, &summary->bans, summary->facts.now_ms));
+                            ineffective_json(table, &summary->bans, summary->facts.now_ms));
     fjson_object_object_add(object, "gateways", gateways_json(table, summary->facts.now_ms));
     fjson_object_object_add(object, "totals", totals_json(&summary->facts.status));
-    words_print_json(object);
+    format_print_json(object);
 }
 
 int
@@ -543,7 +543,7 @@ status_main(const struct invocation *invocation)
 {
     const int64_t silent_ms = invocation->forever ? CONDITION_SILENT_MS : invocation->for_s * 1000;
     struct summary summary = {0};
-    struct place place;
+    struct location place;
     struct table *table;
     int status;
 

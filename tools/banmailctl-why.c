@@ -1,6 +1,6 @@
 /* why: everything that answers the user on the phone, in one command.
  *
- * An address or a prefix has its own story. A mailbox or a user name leads to the clients that
+ * An address or a prefix has its own history. A mailbox or a user name leads to the clients that
  * failed with it, because the caller never knows his address. A host name leads to its addresses.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
@@ -16,24 +16,24 @@
 
 #include "banmailctl.h"
 #include "banmailctl-bans.h"
-#include "banmailctl-bite.h"
+#include "banmailctl-effect.h"
 #include "banmailctl-counters.h"
-#include "banmailctl-others.h"
-#include "banmailctl-place.h"
-#include "banmailctl-story.h"
-#include "banmailctl-words.h"
+#include "banmailctl-blockers.h"
+#include "banmailctl-location.h"
+#include "banmailctl-history.h"
+#include "banmailctl-format.h"
 #include "control/command.h"
 #include "count/gateway.h"
 #include "base/object.h"
 #include "kernel/policy.h"
 #include "table/table-health.h"
 
-#define OTHERS_TIMEOUT_MS  20000
-#define COMMAND_TIMEOUT_MS 900
+#define BLOCKERS_TIMEOUT_MS 20000
+#define COMMAND_TIMEOUT_MS  900
 
 struct why {
     const struct invocation *invocation;
-    struct place place;
+    struct location place;
     struct table *table;
     struct ledger *ledger; /* NULL: cannot be read */
     const char *ledger_reason;
@@ -77,7 +77,7 @@ ask_allowed(const struct why *why, const struct source *source, char entry[SOURC
 static void
 print_cause(const struct why *why, const struct ban *ban)
 {
-    char span[WORDS_SETTING_SIZE];
+    char span[FORMAT_SETTING_SIZE];
     struct jail jail;
 
     if (ban->origin == BAN_BY_HAND)
@@ -85,7 +85,7 @@ print_cause(const struct why *why, const struct ban *ban)
     else if (table_read_jail(why->table, ban->jail, &jail) && jail.classes != 0)
         printf("  %u failures, the last of them %s; the threshold is %u in %s\n",
                (unsigned)ban->failures, offence_class_name(ban->class), jail.maxretry,
-               words_setting(jail.findtime_s, span));
+               format_setting(jail.findtime_s, span));
     else
         printf("  %u failures, the last of them %s; its jail is configured no longer\n",
                (unsigned)ban->failures, offence_class_name(ban->class));
@@ -94,20 +94,21 @@ print_cause(const struct why *why, const struct ban *ban)
 static void
 print_ban(struct why *why, const struct ban *ban)
 {
-    char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], span[WORDS_SPAN_SIZE];
-    char stamp[WORDS_STAMP_SIZE], ports[PORTS_TEXT_SIZE];
+    char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], span[FORMAT_SPAN_SIZE];
+    char stamp[FORMAT_STAMP_SIZE], ports[PORTS_TEXT_SIZE];
     struct lines lines;
     struct jail of;
 
-    printf("%s%s: BANNED%s by jail %s", words_colour(WORDS_BAD), source_print(&ban->source, source),
-           words_colour(WORDS_PLAIN), bans_jail_name(why->table, ban, jail));
+    printf("%s%s: BANNED%s by jail %s", format_colour(FORMAT_BAD),
+           source_print(&ban->source, source), format_colour(FORMAT_PLAIN),
+           bans_jail_name(why->table, ban, jail));
     if (ban->until_ms == TABLE_FOREVER_MS)
         printf(" until it is lifted\n");
     else
-        printf(", %s left, until %s\n", words_span(ban->until_ms - why->now_ms, span),
-               words_stamp(ban->until_ms, stamp));
-    printf("  since %s (%s)\n", words_span(why->now_ms - ban->since_ms, span),
-           words_stamp(ban->since_ms, stamp));
+        printf(", %s left, until %s\n", format_span(ban->until_ms - why->now_ms, span),
+               format_stamp(ban->until_ms, stamp));
+    printf("  since %s (%s)\n", format_span(why->now_ms - ban->since_ms, span),
+           format_stamp(ban->since_ms, stamp));
     if (table_read_jail(why->table, ban->jail, &of))
         printf("  closed: %s\n",
                ports_are_all(&of.ports) ? "all ports" : ports_print(&of.ports, ", ", ports));
@@ -116,13 +117,13 @@ print_ban(struct why *why, const struct ban *ban)
         printf("  NOT IN FORCE: ombanmail is paused (banmailctl resume)\n");
     else if (ban->state == BAN_WANTED)
         printf("  NOT IN FORCE YET: it waits for the kernel, see banmailctl status\n");
-    biteless_print(&why->place, why->table, ban, why->now_ms, "  ");
+    ineffective_print(&why->place, why->table, ban, why->now_ms, "  ");
     if (ban->origin == BAN_BY_HAND)
         return;
-    story_of_ban(why->table, why->ledger, ban, &lines);
+    history_of_ban(why->table, why->ledger, ban, &lines);
     printf("  the lines that led to it%s:\n", lines.count ? "" : ": none are kept");
     for (unsigned i = 0; i < lines.count; i++)
-        story_print_line(&lines.line[i], "    ");
+        history_print_line(&lines.line[i], "    ");
     if (lines.attempts < ban->failures)
         printf("    %u of the %u failures have no line any more: overwritten, erased or not kept\n",
                ban->failures - lines.attempts, (unsigned)ban->failures);
@@ -141,13 +142,13 @@ ban_json(struct why *why, const struct ban *ban)
         row.threshold = ban->origin == BAN_BY_HAND ? 0 : jail.maxretry;
         row.findtime_s = ban->origin == BAN_BY_HAND ? 0 : jail.findtime_s;
     }
-    object = story_row_json(&row);
-    words_add_bool(object, "enforced", ban->state == BAN_ENFORCED && !why->is_paused);
-    fjson_object_object_add(object, "notBiting", biteless_ban_json(ban, why->now_ms));
-    story_of_ban(why->table, why->ledger, ban, &lines);
-    fjson_object_object_add(object, "lines", story_lines_json(&lines));
-    words_add_number(object, "linesMissing",
-                     lines.attempts < ban->failures ? ban->failures - lines.attempts : 0);
+    object = history_row_json(&row);
+    format_add_bool(object, "enforced", ban->state == BAN_ENFORCED && !why->is_paused);
+    fjson_object_object_add(object, "notBiting", ineffective_ban_json(ban, why->now_ms));
+    history_of_ban(why->table, why->ledger, ban, &lines);
+    fjson_object_object_add(object, "lines", history_lines_json(&lines));
+    format_add_number(object, "linesMissing",
+                      lines.attempts < ban->failures ? ban->failures - lines.attempts : 0);
     return object;
 }
 
@@ -159,7 +160,7 @@ struct found {
     unsigned ban_count;
     struct lines lines; /* in memory, of it */
     struct earlier earlier;
-    struct others others;
+    struct blockers others;
     enum allowed allowed;
     char entry[SOURCE_TEXT_SIZE];
     char allowed_jail[JAIL_NAME_SIZE]; /* the only one that allows it; "": all do */
@@ -176,11 +177,11 @@ look_up(struct why *why, const struct source *source, struct found *found)
     for (size_t i = 0; i < why->bans.count && found->ban_count < TABLE_JAILS_MAX; i++)
         if (bans_touches(&why->bans.ban[i], source))
             found->bans[found->ban_count++] = &why->bans.ban[i];
-    story_of_source(why->table, source, &found->lines);
-    story_earlier(why->ledger, source, &found->earlier);
+    history_of_source(why->table, source, &found->lines);
+    history_earlier(why->ledger, source, &found->earlier);
     policy_read(why->place.table, &policy);
-    others_ask(source, policy.set[source_is_v4(source) ? FIREWALL_V4 : FIREWALL_V6],
-               OTHERS_TIMEOUT_MS, &found->others);
+    blockers_ask(source, policy.set[source_is_v4(source) ? FIREWALL_V4 : FIREWALL_V6],
+                 BLOCKERS_TIMEOUT_MS, &found->others);
     found->is_gateway = gateways_find(why->table, source, why->now_ms, &found->gateway);
     found->allowed = ask_allowed(why, source, found->entry, found->allowed_jail);
     why->any_banned |= found->ban_count > 0;
@@ -209,10 +210,10 @@ static void
 print_others(const struct found *found)
 {
     for (unsigned i = 0; i < found->others.count; i++) {
-        const struct other *other = &found->others.list[i];
+        const struct blocker *other = &found->others.list[i];
 
-        printf("  %salso held by%s %s (%s)\n", words_colour(WORDS_BAD), words_colour(WORDS_PLAIN),
-               other->place, other->detail);
+        printf("  %salso held by%s %s (%s)\n", format_colour(FORMAT_BAD),
+               format_colour(FORMAT_PLAIN), other->place, other->detail);
         if (other->remedy[0])
             printf("    lift it with: %s\n", other->remedy);
     }
@@ -224,8 +225,8 @@ print_others(const struct found *found)
 static void
 print_earlier(const struct why *why, const struct earlier *earlier)
 {
-    char source[SOURCE_TEXT_SIZE], since[WORDS_STAMP_SIZE], ended[WORDS_STAMP_SIZE], end[64];
-    char jail[JAIL_NAME_SIZE * 4], span[WORDS_SPAN_SIZE];
+    char source[SOURCE_TEXT_SIZE], since[FORMAT_STAMP_SIZE], ended[FORMAT_STAMP_SIZE], end[64];
+    char jail[JAIL_NAME_SIZE * 4], span[FORMAT_SPAN_SIZE];
 
     if (!why->ledger) {
         printf("  earlier bans: the ledger cannot be read: %s\n", why->ledger_reason);
@@ -235,14 +236,14 @@ print_earlier(const struct why *why, const struct earlier *earlier)
         printf("  earlier bans: none\n");
     else
         printf("  earlier bans: %u, of %s together%s\n", earlier->all,
-               words_span(earlier->total_ms, span),
+               format_span(earlier->total_ms, span),
                earlier->all > earlier->count ? "; the latest:" : "");
     for (unsigned i = 0; i < earlier->count; i++) {
         const struct ledger_row *row = &earlier->row[i];
 
         printf("    %s  %s  %s to %s, %s, %u failures\n", source_print(&row->ban.source, source),
-               words_clean(row->jail, jail, sizeof(jail)), words_stamp(row->ban.since_ms, since),
-               words_stamp(row->ban.ended_ms, ended), story_end(&row->ban, end),
+               format_clean(row->jail, jail, sizeof(jail)), format_stamp(row->ban.since_ms, since),
+               format_stamp(row->ban.ended_ms, ended), history_end(&row->ban, end),
                (unsigned)row->ban.failures);
     }
 }
@@ -253,11 +254,12 @@ print_not_banned(const struct found *found)
     char source[SOURCE_TEXT_SIZE];
 
     source_print(&found->source, source);
-    printf("%s%s: is not banned%s\n", words_colour(WORDS_GOOD), source, words_colour(WORDS_PLAIN));
+    printf("%s%s: is not banned%s\n", format_colour(FORMAT_GOOD), source,
+           format_colour(FORMAT_PLAIN));
     if (found->lines.count > 0) {
         printf("  its latest failures:\n");
         for (unsigned i = 0; i < found->lines.count; i++)
-            story_print_line(&found->lines.line[i], "    ");
+            history_print_line(&found->lines.line[i], "    ");
     } else if (found->earlier.count == 0) {
         printf(
             "  ombanmail has never counted a failure of it, as far as memory and ledger go.\n"
@@ -283,7 +285,7 @@ print_found(struct why *why, const struct found *found)
     print_earlier(why, &found->earlier);
     if (found->allowed == ALLOWED_YES && found->allowed_jail[0])
         printf("  allow list: the entry %s of jail %s holds it, so that jail never bans it\n",
-               found->entry, words_clean(found->allowed_jail, jail, sizeof(jail)));
+               found->entry, format_clean(found->allowed_jail, jail, sizeof(jail)));
     else if (found->allowed == ALLOWED_YES)
         printf("  allow list: its entry %s holds it, so it is never banned by a jail\n",
                found->entry);
@@ -298,16 +300,16 @@ print_found(struct why *why, const struct found *found)
 }
 
 static struct fjson_object *
-others_json(const struct others *others)
+blockers_json(const struct blockers *others)
 {
     struct fjson_object *array = fjson_object_new_array();
 
     for (unsigned i = 0; i < others->count; i++) {
         struct fjson_object *object = fjson_object_new_object();
 
-        words_add_string(object, "place", others->list[i].place);
-        words_add_string(object, "detail", others->list[i].detail);
-        words_add_string(object, "lift", others->list[i].remedy);
+        format_add_string(object, "place", others->list[i].place);
+        format_add_string(object, "detail", others->list[i].detail);
+        format_add_string(object, "lift", others->list[i].remedy);
         fjson_object_array_add(array, object);
     }
     return array;
@@ -320,37 +322,37 @@ found_json(struct why *why, const struct found *found)
     struct fjson_object *earlier = fjson_object_new_array();
     char source[SOURCE_TEXT_SIZE], lift[SOURCE_TEXT_SIZE + 32];
 
-    words_add_string(object, "source", source_print(&found->source, source));
-    words_add_bool(object, "banned", found->ban_count > 0);
+    format_add_string(object, "source", source_print(&found->source, source));
+    format_add_bool(object, "banned", found->ban_count > 0);
     for (unsigned i = 0; i < found->ban_count; i++)
         fjson_object_array_add(bans, ban_json(why, found->bans[i]));
     for (unsigned i = 0; i < found->earlier.count; i++)
-        fjson_object_array_add(earlier, story_row_json(&found->earlier.row[i]));
+        fjson_object_array_add(earlier, history_row_json(&found->earlier.row[i]));
     fjson_object_object_add(object, "bans", bans);
-    fjson_object_object_add(object, "failures", story_lines_json(&found->lines));
+    fjson_object_object_add(object, "failures", history_lines_json(&found->lines));
     fjson_object_object_add(object, "counters", counters_json(why->table, &found->source));
     fjson_object_object_add(object, "earlier", earlier);
-    words_add_number(object, "earlierCount", found->earlier.all);
-    words_add_number(object, "earlierSeconds", (uint64_t)found->earlier.total_ms / 1000);
+    format_add_number(object, "earlierCount", found->earlier.all);
+    format_add_number(object, "earlierSeconds", (uint64_t)found->earlier.total_ms / 1000);
     if (found->allowed == ALLOWED_YES)
-        words_add_string(object, "allowedBy", found->entry);
+        format_add_string(object, "allowedBy", found->entry);
     else
         fjson_object_object_add(object, "allowedBy", NULL);
     if (found->allowed_jail[0])
-        words_add_string(object, "allowedJail", found->allowed_jail);
+        format_add_string(object, "allowedJail", found->allowed_jail);
     else
         fjson_object_object_add(object, "allowedJail", NULL);
-    words_add_bool(object, "allowListKnown", found->allowed != ALLOWED_UNKNOWN);
+    format_add_bool(object, "allowListKnown", found->allowed != ALLOWED_UNKNOWN);
     fjson_object_object_add(object, "gateway",
                             found->is_gateway ? gateway_json(why->table, &found->gateway) : NULL);
     if (found->others.was_asked)
-        words_add_bool(object, "inKernel", found->others.is_enforced);
+        format_add_bool(object, "inKernel", found->others.is_enforced);
     else
         fjson_object_object_add(object, "inKernel", NULL);
-    fjson_object_object_add(object, "others", others_json(&found->others));
+    fjson_object_object_add(object, "others", blockers_json(&found->others));
     snprintf(lift, sizeof(lift), "banmailctl unban %s", source);
     if (found->ban_count > 0)
-        words_add_string(object, "lift", lift);
+        format_add_string(object, "lift", lift);
     else
         fjson_object_object_add(object, "lift", NULL);
     return object;
@@ -381,59 +383,60 @@ ban_of(const struct why *why, const struct source *source)
 
 /* Those of a ban are in the ledger, those of late in the ring, and some in both. */
 static uint64_t
-failures_of(const struct story_client *client)
+failures_of(const struct history_client *client)
 {
     return client->in_ring > client->in_ledger ? client->in_ring : client->in_ledger;
 }
 
 static void
-print_client(const struct why *why, const struct story_client *client)
+print_client(const struct why *why, const struct history_client *client)
 {
-    char source[SOURCE_TEXT_SIZE], stamp[WORDS_STAMP_SIZE], span[WORDS_SPAN_SIZE];
+    char source[SOURCE_TEXT_SIZE], stamp[FORMAT_STAMP_SIZE], span[FORMAT_SPAN_SIZE];
     const struct ban *ban = ban_of(why, &client->source);
 
     const uint64_t failures = failures_of(client);
 
     printf("  %s  %" PRIu64 " failure%s, the last %s: %s%s%s",
            source_print(&client->source, source), failures, failures == 1 ? "" : "s",
-           words_stamp(client->last_ms, stamp), words_colour(ban ? WORDS_BAD : WORDS_GOOD),
-           ban ? "BANNED" : "not banned", words_colour(WORDS_PLAIN));
+           format_stamp(client->last_ms, stamp), format_colour(ban ? FORMAT_BAD : FORMAT_GOOD),
+           ban ? "BANNED" : "not banned", format_colour(FORMAT_PLAIN));
     if (ban && ban->until_ms != TABLE_FOREVER_MS)
-        printf(", %s left", words_span(ban->until_ms - why->now_ms, span));
+        printf(", %s left", format_span(ban->until_ms - why->now_ms, span));
     putchar('\n');
     if (ban)
-        printf("    lift it with: banmailctl unban %s; the whole story: banmailctl why %s\n",
+        printf("    lift it with: banmailctl unban %s; the whole history: banmailctl why %s\n",
                source, source);
 }
 
 static struct fjson_object *
-client_json(const struct why *why, const struct story_client *client)
+client_json(const struct why *why, const struct history_client *client)
 {
     struct fjson_object *object = fjson_object_new_object();
     char source[SOURCE_TEXT_SIZE];
 
-    words_add_string(object, "source", source_print(&client->source, source));
-    words_add_number(object, "failures", failures_of(client));
-    words_add_time(object, "last", client->last_ms);
-    words_add_bool(object, "banned", ban_of(why, &client->source) != NULL);
+    format_add_string(object, "source", source_print(&client->source, source));
+    format_add_number(object, "failures", failures_of(client));
+    format_add_time(object, "last", client->last_ms);
+    format_add_bool(object, "banned", ban_of(why, &client->source) != NULL);
     return object;
 }
 
 /* Whole, and shortened as names are that were not known to be a user's: under the latter others may
  * hide, which has to be said. */
 static int
-find_clients(const struct why *why, const char *name, struct story_clients *clients, bool *is_short)
+find_clients(const struct why *why, const char *name, struct history_clients *clients,
+             bool *is_short)
 {
     char whole[EVIDENCE_USER_SIZE], shortened[EVIDENCE_USER_SIZE];
     int found, more = 0;
 
     evidence_user(EVIDENCE_FULL, false, name, strlen(name), whole);
     evidence_user(EVIDENCE_REDACTED, false, name, strlen(name), shortened);
-    found = story_add_clients(why->table, why->ledger, whole, clients);
+    found = history_add_clients(why->table, why->ledger, whole, clients);
     if (found >= 0 && strcmp(whole, shortened) != 0)
-        more = story_add_clients(why->table, why->ledger, shortened, clients);
+        more = history_add_clients(why->table, why->ledger, shortened, clients);
     *is_short = more > 0;
-    story_sort_clients(clients);
+    history_sort_clients(clients);
     return found < 0 ? found : more < 0 ? more : 0;
 }
 
@@ -444,7 +447,7 @@ print_user(const char *name, unsigned count, bool is_short)
 
     printf(count ? "%s: failures as this user came from\n"
                  : "%s: no failure as this user is known\n",
-           words_clean(name, clean, sizeof(clean)));
+           format_clean(name, clean, sizeof(clean)));
     if (!strchr(name, '@'))
         printf("  (a mailbox is known by its whole name only: banmailctl why %s@DOMAIN)\n", clean);
     if (is_short)
@@ -457,7 +460,7 @@ print_user(const char *name, unsigned count, bool is_short)
 static int
 explain_user(struct why *why, const char *name)
 {
-    struct story_clients clients = {0};
+    struct history_clients clients = {0};
     bool is_short;
 
     if (find_clients(why, name, &clients, &is_short) < 0) {
@@ -503,7 +506,7 @@ explain_host(struct why *why, const char *name)
     if (error)
         return banmailctl_fail(why->invocation, EXIT_USAGE,
                                "%s: no address, no mailbox, and as a host name: %s",
-                               words_clean(name, clean, sizeof(clean)), gai_strerror(error));
+                               format_clean(name, clean, sizeof(clean)), gai_strerror(error));
     for (const struct addrinfo *at = addresses; at; at = at->ai_next)
         if (source_of_address(at->ai_addr, &source))
             explain_source(why, &source);
@@ -519,7 +522,7 @@ explain(struct why *why, const char *word)
     char reason[512];
     struct source source;
 
-    if (words_parse_source(word, &source, reason, sizeof(reason)) == 0)
+    if (format_parse_source(word, &source, reason, sizeof(reason)) == 0)
         explain_source(why, &source);
     else if (strchr(word, '@') || !strchr(word, '.'))
         return explain_user(why, word);
@@ -536,12 +539,12 @@ print_json(struct why *why, const char *word)
     struct fjson_object *object = fjson_object_new_object();
     char clean[1024];
 
-    words_add_string(object, "query", words_clean(word, clean, sizeof(clean)));
-    words_add_bool(object, "banned", why->any_banned);
-    words_add_bool(object, "known", why->any_known);
-    words_add_bool(object, "paused", why->is_paused);
+    format_add_string(object, "query", format_clean(word, clean, sizeof(clean)));
+    format_add_bool(object, "banned", why->any_banned);
+    format_add_bool(object, "known", why->any_known);
+    format_add_bool(object, "paused", why->is_paused);
     fjson_object_object_add(object, "found", why->json);
-    words_print_json(object);
+    format_print_json(object);
 }
 
 int
@@ -559,7 +562,7 @@ why_main(const struct invocation *invocation)
         return status;
     table_read_health(why.table, why.now_ms, &health);
     why.is_paused = health.paused_until_ms > why.now_ms;
-    why.ledger = story_ledger(why.table, &why.ledger_reason);
+    why.ledger = history_ledger(why.table, &why.ledger_reason);
     if (bans_read(why.table, why.now_ms, &why.bans) < 0)
         status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     why.json = invocation->json ? fjson_object_new_array() : NULL;

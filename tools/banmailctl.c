@@ -14,9 +14,9 @@
 #include <libfastjson/json.h>
 
 #include "rules/jail.h"
-#include "banmailctl-place.h"
+#include "banmailctl-location.h"
 #include "banmailctl-test.h"
-#include "banmailctl-words.h"
+#include "banmailctl-format.h"
 
 static int version_main(const struct invocation *invocation);
 static int help_main(const struct invocation *invocation);
@@ -153,7 +153,7 @@ static const char help_help[] = "Usage: banmailctl help [COMMAND]\n";
 static const struct command {
     const char *name;
     int (*main)(const struct invocation *invocation); /* NULL: test, which reads its own words */
-    int words_max;
+    int format_max;
     const char *summary;
     const char *help;
 } commands[] = {
@@ -193,7 +193,7 @@ int
 banmailctl_fail(const struct invocation *invocation, int status, const char *format, ...)
 {
     struct fjson_object *object;
-    char text[PLACE_REASON_SIZE];
+    char text[LOCATION_REASON_SIZE];
     va_list arguments;
 
     va_start(arguments, format);
@@ -204,20 +204,20 @@ banmailctl_fail(const struct invocation *invocation, int status, const char *for
         return status;
     }
     object = fjson_object_new_object();
-    words_add_string(object, "error", text);
-    words_add_number(object, "exit", (uint64_t)status);
-    words_print_json(object);
+    format_add_string(object, "error", text);
+    format_add_number(object, "exit", (uint64_t)status);
+    format_print_json(object);
     return status;
 }
 
 int
-banmailctl_read(const struct invocation *invocation, struct place *place, struct table **table)
+banmailctl_read(const struct invocation *invocation, struct location *place, struct table **table)
 {
-    char reason[PLACE_REASON_SIZE];
-    int status = place_find(invocation->table, place, reason);
+    char reason[LOCATION_REASON_SIZE];
+    int status = location_find(invocation->table, place, reason);
 
     if (status == 0)
-        status = place_read(place, table, reason);
+        status = location_read(place, table, reason);
     if (status == 0)
         return EXIT_FINE;
     return banmailctl_fail(invocation, status == -EACCES ? EXIT_PERMISSION : EXIT_UNREACHABLE, "%s",
@@ -245,8 +245,8 @@ version_main(const struct invocation *invocation)
         return EXIT_FINE;
     }
     object = fjson_object_new_object();
-    words_add_string(object, "version", PACKAGE_VERSION);
-    words_print_json(object);
+    format_add_string(object, "version", PACKAGE_VERSION);
+    format_print_json(object);
     return EXIT_FINE;
 }
 
@@ -298,14 +298,14 @@ unknown_command(const struct invocation *invocation, const char *name)
     unsigned least = 3; /* two slips of the finger at most */
 
     for (size_t i = 0; i < COMMANDS; i++) {
-        unsigned distance = words_distance(name, commands[i].name);
+        unsigned distance = format_distance(name, commands[i].name);
 
         if (distance < least && distance < strlen(commands[i].name)) {
             least = distance;
             nearest = commands[i].name;
         }
     }
-    words_clean(name, clean, sizeof(clean));
+    format_clean(name, clean, sizeof(clean));
     if (nearest)
         return banmailctl_fail(invocation, EXIT_USAGE,
                                "there is no command '%s'; did you mean 'banmailctl %s'?", clean,
@@ -374,7 +374,7 @@ parse_for(struct invocation *invocation, const struct command *command, const ch
             invocation, EXIT_USAGE,
             "--for: '%s' is not a time; allowed are 90 (seconds), 90s, 10m, 24h, "
             "7d, 1w, \"1d 12h\", or any negative number: until lifted",
-            words_clean(text, clean, sizeof(clean)));
+            format_clean(text, clean, sizeof(clean)));
     invocation->forever = invocation->for_s == JAIL_FOREVER;
     return EXIT_FINE;
 }
@@ -454,7 +454,7 @@ parse_options(int argc, char **argv, const char *shorts, const struct command *c
             break;
         default:
             return banmailctl_fail(invocation, EXIT_USAGE, "%s: %s; see banmailctl %s%s--help",
-                                   words_clean(argv[optind - 1], clean, sizeof(clean)),
+                                   format_clean(argv[optind - 1], clean, sizeof(clean)),
                                    letter == ':' ? "needs a value" : "there is no such option",
                                    command ? command->name : "", command ? " " : "");
         }
@@ -483,9 +483,10 @@ run_command(int argc, char **argv, struct invocation *invocation)
         return status;
     invocation->words = argv + optind;
     invocation->count = argc - optind;
-    if (invocation->count > command->words_max)
+    if (invocation->count > command->format_max)
         return banmailctl_fail(invocation, EXIT_USAGE, "%s takes no '%s'; see banmailctl %s --help",
-                               command->name, invocation->words[command->words_max], command->name);
+                               command->name, invocation->words[command->format_max],
+                               command->name);
     return command->main(invocation);
 }
 

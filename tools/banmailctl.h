@@ -20,7 +20,7 @@ enum {
     EXIT_REFUSED = 5, /* refused, or taken but not in force in the kernel */
 };
 
-struct place;
+struct location;
 struct table;
 
 struct invocation {
@@ -45,7 +45,8 @@ int banmailctl_fail(const struct invocation *invocation, int status, const char 
 
 /* Finds the table and maps it for reading. Returns EXIT_FINE, or the exit status after having said
  * why not. */
-int banmailctl_read(const struct invocation *invocation, struct place *place, struct table **table);
+int banmailctl_read(const struct invocation *invocation, struct location *place,
+                    struct table **table);
 
 int64_t banmailctl_now_ms(void);
 

@@ -256,7 +256,7 @@ run_unban(const struct command_context *context, const struct request *request, 
                                                 context->caller, context->now_ms));
 }
 
-/* One change that the keeper has to hear of. */
+/* One change that the enforcer has to hear of. */
 static int
 run_pause(const struct command_context *context, const struct request *request, char *answer)
 {
@@ -331,7 +331,7 @@ run_forget(const struct command_context *context, const struct request *request,
     return 0;
 }
 
-/* At least one changed, so that the keeper is woken. */
+/* At least one changed, so that the enforcer is woken. */
 static int
 run_repair(const struct command_context *context, const struct request *request, char *answer)
 {
@@ -387,7 +387,7 @@ monotonic_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Connecting waits where the queue of a busy scribe is full: that is bounded by SO_SNDTIMEO. */
+/* Connecting waits where the queue of a busy recorder is full: that is bounded by SO_SNDTIMEO. */
 static int
 connect_to(const char *socket_path, int timeout_ms)
 {

@@ -12,7 +12,7 @@
  *   → {"done":true,"bans":1}    → {"done":false,"error":"…"}
  *   → {"done":true,"bans":1,"users":7}    it is banned, but is a gateway (users 0: a network's)
  *
- * While rsyslogd runs they go over a Unix stream socket to the scribe; while it does not,
+ * While rsyslogd runs they go over a Unix stream socket to the recorder; while it does not,
  * banmailctl calls command_run itself on the table that it has locked.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
@@ -46,7 +46,7 @@ struct command_context {
 /* Runs one request (a line, newline optional) and writes the answer with newline and NUL into
  * answer[COMMAND_SIZE]. Returns the number of bans changed (1 also
  * for a pause or its end), or a negative errno (the answer then
- * says what was wrong). Whoever calls it wakes the keeper and the scribe. Any thread. */
+ * says what was wrong). Whoever calls it wakes the enforcer and the recorder. Any thread. */
 int command_run(const struct command_context *context, const char *request, size_t length,
                 char *answer);
 

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "table/bite.h"
+#include "table/effect.h"
 
 #define UNMATCHED_LEAST 10 /* lines that look like a login, in a quarter of an hour */
 #define UNMATCHED_SHARE 20 /* one of so many lines that a rule knows */
@@ -17,7 +17,7 @@ static const char *const names[CONDITIONS] = {
     [CONDITION_SILENT] = "silent",      [CONDITION_UNMATCHED] = "unmatched",
     [CONDITION_LOST] = "lost",          [CONDITION_KERNEL] = "kernel",
     [CONDITION_WAITING] = "waiting",    [CONDITION_BACKEND] = "backend",
-    [CONDITION_FULL] = "full",          [CONDITION_BITE] = "bite",
+    [CONDITION_FULL] = "full",          [CONDITION_INEFFECTIVE] = "ineffective",
 };
 
 const char *
@@ -42,10 +42,10 @@ condition_read(const struct table *table, int64_t now_ms, struct condition_facts
             (ban.state != BAN_WANTED && ban.state != BAN_ENFORCED))
             continue;
         facts->banned++;
-        if (bite_fails(&ban, now_ms) && facts->biteless++ == 0)
+        if (effect_is_missing(&ban, now_ms) && facts->ineffective++ == 0)
             facts->first = ban;
     }
-    if (facts->biteless == 0 || !table_read_jail(table, facts->first.jail, &facts->jail))
+    if (facts->ineffective == 0 || !table_read_jail(table, facts->first.jail, &facts->jail))
         facts->jail = (struct jail){.name = "?", .ports = ports_mail()};
 }
 
@@ -95,7 +95,7 @@ condition_find(const struct condition_facts *facts, int64_t silent_ms)
            bit_if(is_recent(facts, health->lost_ms), CONDITION_LOST) |
            bit_if(status->trouble[0] != '\0', CONDITION_KERNEL) |
            bit_if(facts->pending > 0, CONDITION_WAITING) |
-           bit_if(facts->biteless > 0, CONDITION_BITE) |
+           bit_if(facts->ineffective > 0, CONDITION_INEFFECTIVE) |
            bit_if(health->outage.places > 0, CONDITION_BACKEND) |
            bit_if(facts->banned >= status->max_bans, CONDITION_FULL);
 }

@@ -16,16 +16,16 @@ enum condition {
     CONDITION_NO_JAIL,
     CONDITION_VERSION, /* rsyslogd runs another one than the caller's */
     CONDITION_PAUSED,
-    CONDITION_HELD_BACK, /* maxBanRate was reached */
-    CONDITION_LEDGER,    /* cannot be written */
-    CONDITION_SILENT,    /* no line of a mail server comes */
-    CONDITION_UNMATCHED, /* lines look like logins, but no rule knows them */
-    CONDITION_LOST,      /* messages, on the way to the action */
-    CONDITION_KERNEL,    /* refuses */
-    CONDITION_WAITING,   /* bans wait for the kernel */
-    CONDITION_BITE,      /* bans do not bite: see bite.h */
-    CONDITION_BACKEND,   /* the authentication backend of a host has faults */
-    CONDITION_FULL,      /* no room for another ban */
+    CONDITION_HELD_BACK,   /* maxBanRate was reached */
+    CONDITION_LEDGER,      /* cannot be written */
+    CONDITION_SILENT,      /* no line of a mail server comes */
+    CONDITION_UNMATCHED,   /* lines look like logins, but no rule knows them */
+    CONDITION_LOST,        /* messages, on the way to the action */
+    CONDITION_KERNEL,      /* refuses */
+    CONDITION_WAITING,     /* bans wait for the kernel */
+    CONDITION_INEFFECTIVE, /* bans have no effect: see effect.h */
+    CONDITION_BACKEND,     /* the authentication backend of a host has faults */
+    CONDITION_FULL,        /* no room for another ban */
     CONDITIONS
 };
 
@@ -37,10 +37,10 @@ struct condition_facts {
     struct table_health health;
     unsigned jails; /* that are configured */
     size_t banned, pending;
-    size_t biteless;  /* bans that do not bite … */
-    struct ban first; /* … one of them, */
-    struct jail jail; /* its jail, */
-    const char *set;  /* and the administrator's set that it is in; NULL from condition_read */
+    size_t ineffective; /* bans that have no effect … */
+    struct ban first;   /* … one of them, */
+    struct jail jail;   /* its jail, */
+    const char *set;    /* and the administrator's set that it is in; NULL from condition_read */
     int64_t now_ms;
 };
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "count/brake.h"
+#include "count/breaker.h"
 #include "base/hash.h"
 #include "line/session.h"
 #include "table/table-health.h"
@@ -21,14 +21,14 @@
 #define NAMES          64 /* of hosts whose backend had faults */
 
 struct news {
-    enum brake_news what;
+    enum breaker_news what;
     char host[HOST_SIZE];
     unsigned withdrawn, lifted;
 };
 
 struct backend {
     struct table *table;
-    struct brake *brake;
+    struct breaker *breaker;
     struct session_store *sessions;
     pthread_mutex_t news_lock;
     struct news news[NEWS];
@@ -49,10 +49,10 @@ backend_new(struct table *table)
     if (backend == NULL)
         return NULL;
     backend->table = table;
-    backend->brake = brake_new();
+    backend->breaker = breaker_new();
     backend->sessions = session_new();
     pthread_mutex_init(&backend->news_lock, NULL);
-    if (backend->brake == NULL || backend->sessions == NULL) {
+    if (backend->breaker == NULL || backend->sessions == NULL) {
         backend_free(backend);
         return NULL;
     }
@@ -64,7 +64,7 @@ backend_free(struct backend *backend)
 {
     if (backend == NULL)
         return;
-    brake_free(backend->brake);
+    breaker_free(backend->breaker);
     session_free(backend->sessions);
     pthread_mutex_destroy(&backend->news_lock);
     free(backend);
@@ -74,13 +74,13 @@ backend_free(struct backend *backend)
 
 /* postfix-out/smtps/smtpd is of the instance postfix-out. Dovecot's services have no slash, and
  * what Dovecot's auth can't answer fails for all who ask it: its faults are of the whole host. */
-struct brake_place
+struct breaker_place
 backend_place(const char *host, size_t host_length, const struct offence *offence)
 {
     const char *slash = offence->service_length == 0
                             ? NULL
                             : memchr(offence->service, '/', offence->service_length);
-    struct brake_place place = {.host = hash_bytes(0, host, host_length)};
+    struct breaker_place place = {.host = hash_bytes(0, host, host_length)};
 
     if (slash != NULL)
         place.instance = hash_bytes(0, offence->service, (size_t)(slash - offence->service));
@@ -121,10 +121,10 @@ add_news(struct backend *backend, const struct news *news, uint64_t host_hash)
 static void
 note_outage(struct backend *backend, int64_t now_ms)
 {
-    struct brake_outage outage;
+    struct breaker_outage outage;
     struct table_outage noted = {0};
 
-    brake_read_outage(backend->brake, now_ms, &outage);
+    breaker_read_outage(backend->breaker, now_ms, &outage);
     noted.places = outage.places;
     noted.since_ms = outage.since_ms;
     noted.until_ms = outage.until_ms;
@@ -139,7 +139,7 @@ note_outage(struct backend *backend, int64_t now_ms)
 bool
 backend_news(struct backend *backend, int64_t now_ms, char text[BACKEND_TEXT_SIZE])
 {
-    struct news news = {.what = BRAKE_AS_BEFORE};
+    struct news news = {.what = BREAKER_AS_BEFORE};
 
     note_outage(backend, now_ms);
     pthread_mutex_lock(&backend->news_lock);
@@ -148,9 +148,9 @@ backend_news(struct backend *backend, int64_t now_ms, char text[BACKEND_TEXT_SIZ
         memmove(backend->news, backend->news + 1, --backend->news_count * sizeof news);
     }
     pthread_mutex_unlock(&backend->news_lock);
-    if (news.what == BRAKE_AS_BEFORE)
+    if (news.what == BREAKER_AS_BEFORE)
         return false;
-    if (news.what == BRAKE_ON)
+    if (news.what == BREAKER_ON)
         snprintf(text, BACKEND_TEXT_SIZE,
                  "the authentication backend of %s has faults: auth_failed does not count there "
                  "for as long as they last, at most 10 minutes in an hour; %u failure%s of the "
@@ -168,13 +168,13 @@ backend_news(struct backend *backend, int64_t now_ms, char text[BACKEND_TEXT_SIZ
 /* ---- what follows ---- */
 
 static void
-withdraw(struct backend *backend, const struct brake_place *place, int64_t now_ms,
+withdraw(struct backend *backend, const struct breaker_place *place, int64_t now_ms,
          struct news *news)
 {
-    struct brake_failure failures[TAKE];
+    struct breaker_failure failures[TAKE];
     size_t taken;
 
-    while ((taken = brake_take(backend->brake, place, failures, TAKE)) > 0) {
+    while ((taken = breaker_take(backend->breaker, place, failures, TAKE)) > 0) {
         for (size_t i = 0; i < taken; i++) {
             news->withdrawn += failures[i].counted.is_known ? 0 : failures[i].counted.attempts;
             news->lifted += table_withdraw(backend->table, &failures[i].counted, now_ms);
@@ -185,16 +185,16 @@ withdraw(struct backend *backend, const struct brake_place *place, int64_t now_m
 }
 
 static bool
-follow(struct backend *backend, enum brake_news what, const struct brake_place *place,
+follow(struct backend *backend, enum breaker_news what, const struct breaker_place *place,
        const struct backend_line *line)
 {
     struct news news = {.what = what};
 
-    if (what == BRAKE_AS_BEFORE)
+    if (what == BREAKER_AS_BEFORE)
         return false;
     for (size_t i = 0; i < line->host_length && i + 1 < sizeof news.host; i++)
         news.host[i] = line->host[i] > ' ' && line->host[i] < 127 ? line->host[i] : '?';
-    if (what == BRAKE_ON)
+    if (what == BREAKER_ON)
         withdraw(backend, place, line->now_ms, &news);
     add_news(backend, &news, place->host);
     return true;
@@ -233,8 +233,8 @@ join_session(struct backend *backend, const struct backend_line *line, uint64_t 
 bool
 backend_hear(struct backend *backend, const struct backend_line *line, struct offence *offence)
 {
-    const struct brake_place place = line->place;
-    enum brake_news what = BRAKE_AS_BEFORE;
+    const struct breaker_place place = line->place;
+    enum breaker_news what = BREAKER_AS_BEFORE;
 
     /* Of a file of his that is not there any more he is not the cause. */
     if ((offence->flags & OFFENCE_FAULT_OF_NAME) && backend_knows(backend, offence)) {
@@ -247,11 +247,11 @@ backend_hear(struct backend *backend, const struct backend_line *line, struct of
     if (offence->class == OFFENCE_AUTH_FAILED) {
         join_session(backend, line, place.host, offence);
     } else if (offence->class == OFFENCE_LOGIN_OK && offence->user_hash != 0) {
-        brake_login(backend->brake, offence->user_hash);
+        breaker_login(backend->breaker, offence->user_hash);
     } else if (offence->class == OFFENCE_SERVER_FAULT && (offence->flags & OFFENCE_AUTH_FAULT)) {
         atomic_fetch_add(&backend->faults, 1);
-        what = brake_fault(backend->brake, &place, offence->whom_hash, offence->user_hash,
-                           stamp_of(line));
+        what = breaker_fault(backend->breaker, &place, offence->whom_hash, offence->user_hash,
+                             stamp_of(line));
     }
     return follow(backend, what, &place, line);
 }
@@ -260,15 +260,15 @@ bool
 backend_holds(struct backend *backend, const struct backend_line *line,
               const struct offence *offence, bool *wake)
 {
-    struct brake_place where;
-    enum brake_news what;
+    struct breaker_place where;
+    enum breaker_news what;
     bool holds;
 
     *wake = false;
     if (offence->class != OFFENCE_AUTH_FAILED)
         return false;
-    holds = brake_holds(backend->brake, &line->place, offence->whom_hash, stamp_of(line), &what,
-                        &where);
+    holds = breaker_holds(backend->breaker, &line->place, offence->whom_hash, stamp_of(line), &what,
+                          &where);
     *wake = follow(backend, what, &where, line);
     if (holds)
         atomic_fetch_add(&backend->held, 1);
@@ -278,25 +278,25 @@ backend_holds(struct backend *backend, const struct backend_line *line,
 bool
 backend_knows(struct backend *backend, const struct offence *offence)
 {
-    return brake_has_logged_in(backend->brake, offence->user_hash);
+    return breaker_has_logged_in(backend->breaker, offence->user_hash);
 }
 
 void
-backend_counted(struct backend *backend, const struct brake_place *place,
+backend_counted(struct backend *backend, const struct breaker_place *place,
                 const struct table_counted *counted)
 {
-    const struct brake_failure failure = {.place = *place, .counted = *counted};
+    const struct breaker_failure failure = {.place = *place, .counted = *counted};
 
-    brake_counted(backend->brake, &failure);
+    breaker_counted(backend->breaker, &failure);
 }
 
 void
 backend_read_statistics(struct backend *backend, int64_t now_ms,
                         struct backend_statistics *statistics)
 {
-    struct brake_outage outage;
+    struct breaker_outage outage;
 
-    brake_read_outage(backend->brake, now_ms, &outage);
+    breaker_read_outage(backend->breaker, now_ms, &outage);
     *statistics = (struct backend_statistics){
         .faults = atomic_load(&backend->faults),
         .held = atomic_load(&backend->held),

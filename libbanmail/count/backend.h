@@ -1,7 +1,7 @@
 /* backend: what the log tells of the authentication backend, and what follows for failures.
  *
- * Joins three rooms: session (which users do not exist), brake (whether the failures of this moment
- * are the server's own), and the table, from which it takes back what counted too early.
+ * Joins three rooms: session (which users do not exist), breaker (whether the failures of this
+ * moment are the server's own), and the table, from which it takes back what counted too early.
  *
  * Any thread, unless said otherwise; no system call, no allocation but in backend_new.
  *
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "count/brake.h"
+#include "count/breaker.h"
 #include "line/offence.h"
 #include "table/table.h"
 
@@ -25,8 +25,8 @@ struct backend;
 struct backend_line {
     const char *host; /* bytes, as long as the call lasts */
     size_t host_length;
-    struct brake_place place; /* from backend_place */
-    int64_t stamp_ms;         /* more than a minute ahead of now_ms is taken for now_ms */
+    struct breaker_place place; /* from backend_place */
+    int64_t stamp_ms;           /* more than a minute ahead of now_ms is taken for now_ms */
     int64_t now_ms;
 };
 
@@ -45,12 +45,12 @@ struct backend *backend_new(struct table *table);
 void backend_free(struct backend *backend);
 
 /* Where a line of this host was written. Pure. */
-struct brake_place backend_place(const char *host, size_t host_length,
-                                 const struct offence *offence);
+struct breaker_place backend_place(const char *host, size_t host_length,
+                                   const struct offence *offence);
 
 /* Every line that has a class, before anything is made of it. Where it is a failed login of a
  * session whose user does not exist, *offence becomes auth_unknown_user; where it has no hash of
- * the secret, that of the session. Returns whether keeper and scribe are to be woken: there is
+ * the secret, that of the session. Returns whether enforcer and recorder are to be woken: there is
  * something to say, or a ban was lifted. */
 bool backend_hear(struct backend *backend, const struct backend_line *line,
                   struct offence *offence);
@@ -64,7 +64,7 @@ bool backend_holds(struct backend *backend, const struct backend_line *line,
 bool backend_knows(struct backend *backend, const struct offence *offence);
 
 /* A failure of class auth_failed has counted there. */
-void backend_counted(struct backend *backend, const struct brake_place *place,
+void backend_counted(struct backend *backend, const struct breaker_place *place,
                      const struct table_counted *counted);
 
 /* The next sentence that is to be said; false when there is none. Brings the table's status up to

@@ -16,7 +16,7 @@
 #include <strings.h>
 #include <sys/random.h>
 
-#include "table/bite.h"
+#include "table/effect.h"
 #include "line/connection.h"
 #include "count/recent.h"
 #include "base/hash.h"
@@ -380,7 +380,7 @@ passed_of(const struct taking *taking)
     if (told->stamp_ms < told->now_ms - LIVE_MS || told->stamp_ms > told->now_ms + LIVE_MS ||
         strlen(host) != told->host_length || strncasecmp(told->host, host, told->host_length) != 0)
         return 0;
-    return bite_passed_ms(taking->offence, told->stamp_ms);
+    return effect_passed_ms(taking->offence, told->stamp_ms);
 }
 
 static void
@@ -399,7 +399,7 @@ describe_failure(struct taking *taking)
         .attempts = offence->attempts,
         .stamp_ms = taking->told.stamp_ms,
         .passed_ms = passed_of(taking),
-        .services = bite_service(offence->service, offence->service_length),
+        .services = effect_service(offence->service, offence->service_length),
     };
     taking->judgement.place = taking->told.place;
 }

@@ -18,7 +18,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "count/brake.h"
+#include "count/breaker.h"
 #include "table/table.h"
 
 struct recent;
@@ -27,7 +27,7 @@ struct recent;
 struct judgement {
     struct table_failure failure; /* class: as it was told */
     unsigned attempts;            /* that it adds; 0: it counts nowhere */
-    struct brake_place place;
+    struct breaker_place place;
     uint64_t evidence; /* number of the line that was kept; 0: none was */
 };
 

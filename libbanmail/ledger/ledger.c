@@ -23,7 +23,7 @@
 #include <sqlite3.h>
 
 #define APPLICATION_ID  0x6f6d6261 /* "omba" */
-#define BUSY_MS         250        /* the scribe answers commands too: rather try again later */
+#define BUSY_MS         250        /* the recorder answers commands too: rather try again later */
 #define LEDGER_PATH_MAX 4096
 
 struct ledger {

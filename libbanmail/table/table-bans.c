@@ -250,7 +250,7 @@ enter(struct table *table, uint32_t slot, const struct ban_cell *cell)
         heap_enter(table, slot, cell->until_ms);
 }
 
-/* Queues the source of this ban for the keeper, unless it is queued already. */
+/* Queues the source of this ban for the enforcer, unless it is queued already. */
 static void
 queue_source(struct table *table, uint32_t slot, const struct ban_cell *cell)
 {
@@ -612,7 +612,7 @@ table_expire_bans(struct table *table, int64_t now_ms, int64_t *next_ms)
     return expired;
 }
 
-/* ---- the keeper's side ---- */
+/* ---- the enforcer's side ---- */
 
 void
 table_share_set(struct table *table, bool v4, bool v6)
@@ -686,7 +686,7 @@ wanted_changes(struct table *table, const struct ban_cell *of, int64_t now_ms,
 }
 
 size_t
-table_take(struct table *table, struct table_change *changes, size_t most, int64_t now_ms)
+table_dequeue(struct table *table, struct table_change *changes, size_t most, int64_t now_ms)
 {
     struct table_change of_source[TABLE_JAILS_MAX];
     struct ban_cell cell;
@@ -764,8 +764,8 @@ settle(struct table *table, const struct table_change *taken, bool done, int64_t
 }
 
 void
-table_settle(struct table *table, const struct table_change *changes, size_t count, bool done,
-             int64_t now_ms)
+table_acknowledge(struct table *table, const struct table_change *changes, size_t count, bool done,
+                  int64_t now_ms)
 {
     pthread_mutex_lock(&table->bans.lock);
     for (size_t i = 0; i < count; i++) {
@@ -811,10 +811,10 @@ table_pending(const struct table *table)
     return pending;
 }
 
-/* ---- the scribe's side ---- */
+/* ---- the recorder's side ---- */
 
 size_t
-table_take_unrecorded(struct table *table, struct ban *bans, size_t most)
+table_dequeue_unrecorded(struct table *table, struct ban *bans, size_t most)
 {
     struct ban_cell cell;
     size_t taken = 0;

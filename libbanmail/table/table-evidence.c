@@ -14,6 +14,7 @@
 
 #include <endian.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 
 #include "table/table-layout3.h"
@@ -283,8 +284,11 @@ table_share_evidence(struct table *table, uint64_t number, uint64_t jails)
     bool is_there = number != 0, is_taken = false;
     uint64_t sequence;
 
-    /* somebody else may be sharing it at this moment: that takes no time */
-    for (unsigned tries = 0; is_there && !is_taken && tries < CELL_TRIES; tries++) {
+    /* Somebody else may be sharing it at this moment: that takes no time, but where his thread has
+     * lost its core. */
+    for (unsigned tries = 0; is_there && !is_taken && tries < 16 * CELL_TRIES; tries++) {
+        if (tries >= CELL_TRIES)
+            sched_yield();
         is_there =
             atomic_load_explicit(&cell->word[WITNESS_NUMBER], memory_order_relaxed) == number;
         is_taken = is_there && take_place(cell, &sequence);

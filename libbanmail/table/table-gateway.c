@@ -82,7 +82,7 @@ table_note_gateway(struct table *table, const struct table_gateway *gateway, int
 }
 
 bool
-table_take_gateway(struct table *table, struct table_gateway *gateway)
+table_dequeue_gateway(struct table *table, struct table_gateway *gateway)
 {
     struct gateway_cell cell;
     bool found = false;

@@ -25,7 +25,7 @@ void table_note_gateway(struct table *table, const struct table_gateway *gateway
 
 /* The next one that nobody has been told of, which by this is told. Returns false when there is
  * none. One thread. */
-bool table_take_gateway(struct table *table, struct table_gateway *gateway);
+bool table_dequeue_gateway(struct table *table, struct table_gateway *gateway);
 
 /* Reads the one at `index` (0..TABLE_GATEWAYS - 1). Returns false when there is none, or none that
  * was spared within TABLE_GATEWAY_SHOWN_MS. Any thread, any process. */

@@ -67,7 +67,8 @@ void table_set_outage(struct table *table, const struct table_outage *outage);
 void table_set_ban_rate(struct table *table, unsigned most_a_minute);
 
 /* Nothing is enforced until until_ms (TABLE_FOREVER_MS: until resumed; 0: resume now); counting and
- * banning go on, and what is wanted by then is enforced at the end. Wake the keeper. Any thread. */
+ * banning go on, and what is wanted by then is enforced at the end. Wake the enforcer. Any thread.
+ */
 void table_pause(struct table *table, int64_t until_ms);
 
 /* Ends a pause whose time has come. Returns when the present one ends; TABLE_FOREVER_MS: there is

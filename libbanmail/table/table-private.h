@@ -36,16 +36,16 @@ struct attempt_bucket {
 /* What is left of clients whose record had to go: enough to know that they have failed before. A
  * crowd that fills the table consists of clients that fail once; without this nobody would be
  * counted twice while it lasts. Four for each record, in a ring for each bucket. */
-#define BUCKET_GLIMPSES 63
+#define BUCKET_GHOSTS 63
 
-struct glimpses {
+struct ghosts {
     uint32_t next;
     uint32_t used;
-    uint32_t fingerprints[BUCKET_GLIMPSES];
-    uint32_t stamps_s[BUCKET_GLIMPSES];
+    uint32_t fingerprints[BUCKET_GHOSTS];
+    uint32_t stamps_s[BUCKET_GHOSTS];
 };
 
-_Static_assert(sizeof(struct glimpses) == 512, "eight cache lines");
+_Static_assert(sizeof(struct ghosts) == 512, "eight cache lines");
 
 /* Where a hash leads. */
 struct place {
@@ -65,7 +65,7 @@ struct stripe {
     _Alignas(64) pthread_mutex_t lock;
 };
 
-#define BITELESS 16 /* bans that do not bite, found since somebody asked */
+#define INEFFECTIVE 16 /* bans that have no effect, found since somebody asked */
 
 enum ban_list { LIST_PENDING, LIST_UNRECORDED, LIST_OVER, BAN_LISTS };
 
@@ -99,8 +99,8 @@ struct bans {
     unsigned most_a_minute; /* bans that jails may make; 0: no limit */
     unsigned in_minute;
     int64_t minute;
-    _Atomic uint64_t after;   /* failures for which packets passed in spite of a ban */
-    uint32_t found[BITELESS]; /* the slots of those that nobody has been told of */
+    _Atomic uint64_t after;      /* failures for which packets passed in spite of a ban */
+    uint32_t found[INEFFECTIVE]; /* the slots of those that nobody has been told of */
     unsigned found_count;
 };
 
@@ -136,14 +136,14 @@ struct table {
     struct siphash_state hash; /* of the seed */
     /* the writer's only: */
     struct record_bucket *record_buckets;
-    struct glimpses *glimpses;
+    struct ghosts *ghosts;
     struct attempt_bucket *attempt_buckets;
     struct key_kinds kinds;
     struct stripe *stripes;
     pthread_mutex_t jails_lock;
     _Atomic int64_t findtime_s[TABLE_JAILS_MAX];
     _Atomic uint8_t same_ports[TABLE_JAILS_MAX]; /* the first jail with the same ports */
-    bool shares_v4_set, shares_v6_set;           /* the keeper's */
+    bool shares_v4_set, shares_v6_set;           /* the enforcer's */
     atomic_bool rebuild;
     struct line_chains chains;
     struct bans bans;
@@ -316,7 +316,7 @@ table_is_ban_of(const struct ban_cell *cell, const struct record_key *key)
 }
 
 /* `attempts` failures have come of a client whose latest ban is in this slot, with a packet that
- * passed at failure->passed_ms (not 0): table-bite.c says what that means. */
+ * passed at failure->passed_ms (not 0): table-effect.c says what that means. */
 void table_note_passed(struct table *table, uint32_t slot, const struct record_key *key,
                        const struct table_failure *failure, unsigned attempts, int64_t stamp_ms);
 

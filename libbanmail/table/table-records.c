@@ -117,36 +117,36 @@ rank_of(const struct table *table, uint32_t bucket_index, unsigned way, int64_t 
     return (uint64_t)left << 32 | (uint64_t)(age_s > 0 ? age_s : 0);
 }
 
-/* A glimpse of the record remains: that it has failed, and when it did last. */
+/* A ghost of the record remains: that it has failed, and when it did last. */
 static void
 give_up(struct table *table, uint32_t bucket_index, unsigned way)
 {
-    struct glimpses *glimpses = &table->glimpses[bucket_index];
+    struct ghosts *ghosts = &table->ghosts[bucket_index];
     struct record record;
 
     table_add(&table_tally(table, bucket_index)->evicted, 1);
     words_load(cell_of(table, bucket_index, way), RECORD_WORDS, &record);
     if (record.head.own == 0)
         return;
-    glimpses->fingerprints[glimpses->next] = place_of(table, &record.key).fingerprint;
-    glimpses->stamps_s[glimpses->next] = window_newest(&record);
-    glimpses->next = (glimpses->next + 1) % BUCKET_GLIMPSES;
-    if (glimpses->used < BUCKET_GLIMPSES)
-        glimpses->used++;
+    ghosts->fingerprints[ghosts->next] = place_of(table, &record.key).fingerprint;
+    ghosts->stamps_s[ghosts->next] = window_newest(&record);
+    ghosts->next = (ghosts->next + 1) % BUCKET_GHOSTS;
+    if (ghosts->used < BUCKET_GHOSTS)
+        ghosts->used++;
 }
 
 /* The stamp that a client without a record left, or 0. It is given once. */
 static uint32_t
-take_glimpse(struct table *table, struct place place)
+take_ghost(struct table *table, struct place place)
 {
-    struct glimpses *glimpses = &table->glimpses[place.bucket];
+    struct ghosts *ghosts = &table->ghosts[place.bucket];
     uint32_t stamp_s;
 
-    for (uint32_t i = 0; i < glimpses->used; i++) {
-        if (glimpses->fingerprints[i] != place.fingerprint)
+    for (uint32_t i = 0; i < ghosts->used; i++) {
+        if (ghosts->fingerprints[i] != place.fingerprint)
             continue;
-        stamp_s = glimpses->stamps_s[i];
-        glimpses->stamps_s[i] = 0;
+        stamp_s = ghosts->stamps_s[i];
+        ghosts->stamps_s[i] = 0;
         if (stamp_s != 0)
             return stamp_s;
     }
@@ -399,7 +399,7 @@ begin_record(struct counting *counting)
 {
     struct table *table = counting->table;
     struct record_bucket *bucket = &table->record_buckets[counting->place.bucket];
-    uint32_t stamp_s = take_glimpse(table, counting->place);
+    uint32_t stamp_s = take_ghost(table, counting->place);
     unsigned way = choose_way(table, counting->place.bucket, counting->now_ms);
 
     note_kind(table, &counting->key);
@@ -530,11 +530,11 @@ is_of(const struct record *record, const struct source *source)
 
 /* All of them, as they do not tell whose they are. */
 static void
-forget_glimpses(struct table *table)
+forget_ghosts(struct table *table)
 {
     for (uint32_t bucket = 0; bucket < table->record_bucket_count; bucket++) {
         pthread_mutex_lock(table_stripe(table, bucket));
-        table->glimpses[bucket].used = table->glimpses[bucket].next = 0;
+        table->ghosts[bucket].used = table->ghosts[bucket].next = 0;
         pthread_mutex_unlock(table_stripe(table, bucket));
     }
 }
@@ -549,7 +549,7 @@ forget_record(struct table *table, uint32_t bucket, unsigned way)
     table->record_buckets[bucket].tags[way] = 0;
 }
 
-/* The record of this key, and its glimpse. */
+/* The record of this key, and its ghost. */
 static void
 forget_key(struct table *table, const struct record_key *key)
 {
@@ -561,7 +561,7 @@ forget_key(struct table *table, const struct record_key *key)
     way = find_way(table, place, key, &record);
     if (way < BUCKET_WAYS)
         forget_record(table, place.bucket, way);
-    while (take_glimpse(table, place) != 0)
+    while (take_ghost(table, place) != 0)
         continue;
     pthread_mutex_unlock(table_stripe(table, place.bucket));
 }
@@ -607,7 +607,7 @@ forget_by_scan(struct table *table, const struct source *source)
 {
     struct record record;
 
-    forget_glimpses(table);
+    forget_ghosts(table);
     for (uint32_t i = 0; i < table->capacity; i++) {
         cell_word *const cell = table->records[i].word;
         uint32_t bucket = i / BUCKET_WAYS;
@@ -624,7 +624,7 @@ forget_by_scan(struct table *table, const struct source *source)
     }
 }
 
-/* A scan of 1,000,000 records takes some 40 ms, and the keeper may have to forget many addresses:
+/* A scan of 1,000,000 records takes some 40 ms, and the enforcer may have to forget many addresses:
  * one is looked up. */
 void
 table_reset_records(struct table *table, const struct source *source)
@@ -702,8 +702,8 @@ table_attach_records(struct table *table, uint64_t *jails_used, size_t *dropped)
     struct place place;
 
     table->record_buckets = zeros(table->record_bucket_count * sizeof(struct record_bucket));
-    table->glimpses = zeros(table->record_bucket_count * sizeof(struct glimpses));
-    if (!table->record_buckets || !table->glimpses)
+    table->ghosts = zeros(table->record_bucket_count * sizeof(struct ghosts));
+    if (!table->record_buckets || !table->ghosts)
         return -ENOMEM;
     for (uint32_t i = 0; i < table->capacity; i++) {
         words_load(table->records[i].word, RECORD_WORDS, &record);

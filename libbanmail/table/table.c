@@ -241,7 +241,7 @@ static void
 detach(struct table *table)
 {
     free(table->record_buckets);
-    free(table->glimpses);
+    free(table->ghosts);
     free(table->attempt_buckets);
     free(table->stripes);
     free(table->chains.heads);

@@ -1,18 +1,19 @@
 /* table: the shared memory; the counters, and the bans as they are wanted.
  *
  * One rsyslogd writes it; banmailctl maps it read-only beside a running rsyslogd, or takes the
- * exclusive lock and writes while none runs. The table says what should be: the keeper makes the
- * kernel agree with it and the scribe writes down what changed, each at its own pace, and a ban
+ * exclusive lock and writes while none runs. The table says what should be: the enforcer makes the
+ * kernel agree with it and the recorder writes down what changed, each at its own pace, and a ban
  * leaves the table only when both are done with it. So nothing is lost by a failure in between.
  *
  * A ban's life, the state as stored:
  *
- *      table_count, table_ban                table_settle            until_ms passed
+ *      table_count, table_ban              table_acknowledge          until_ms passed
  *   ─────────────────────────▶ WANTED ─────────────────────▶ ENFORCED ───────────────┐
  *                                │ ▲  refused: stays wanted     │                    │
  *                   table_unban  │ └── table_want_all ──────────┤ table_unban        ▼
  *                                └───────────▶ LIFTED ◀─────────┘                   OVER
- *                                                │ table_settle: gone from kernel    ▲
+ *                                                │ table_acknowledge:                ▲
+ *                                                │ gone from the kernel              │
  *                                                └───────────────────────────────────┘
  *   OVER and written to the ledger (table_recorded): the slot is free again.
  *
@@ -88,7 +89,7 @@ void table_set_manual_ports(struct table *table, const struct ports *ports);
  * ports change asks for it as well. Whoever does so calls table_want_all too. */
 void table_want_rebuild(struct table *table);
 
-/* Whether that was asked for since the last call. Keeper only. */
+/* Whether that was asked for since the last call. Enforcer only. */
 bool table_take_rebuild(struct table *table);
 
 /* The directory's entry; TABLE_JAIL_MANUAL is named JAIL_MANUAL. Returns false when there is none
@@ -110,7 +111,7 @@ struct table_failure {
     int64_t stamp_ms;  /* when it happened */
     int64_t passed_ms; /* a packet of the client came through this machine's kernel for it, then or
                           later; 0: that is not known */
-    uint8_t services;  /* BITE_… that it came to */
+    uint8_t services;  /* EFFECT_… that it came to */
     bool is_gateway;   /* is never banned: TABLE_SPARED instead */
 };
 
@@ -121,11 +122,12 @@ struct table_failure {
 unsigned table_attempts(struct table *table, const struct table_failure *failure);
 
 enum table_verdict {
-    TABLE_COUNTED, /* below the threshold */
-    TABLE_BANNED, /* this failure made a ban, which is now wanted: wake the keeper and the scribe */
-    TABLE_KNOWN,  /* the client is banned already */
-    TABLE_LATE,   /* would make a ban that would be over by now */
-    TABLE_FULL,   /* would make a ban, but there are max_bans: the counters stay as they are */
+    TABLE_COUNTED,   /* below the threshold */
+    TABLE_BANNED,    /* this failure made a ban, which is now wanted: wake the enforcer and the
+                        recorder */
+    TABLE_KNOWN,     /* the client is banned already */
+    TABLE_LATE,      /* would make a ban that would be over by now */
+    TABLE_FULL,      /* would make a ban, but there are max_bans: the counters stay as they are */
     TABLE_HELD_BACK, /* likewise, but jails have made as many bans this minute as they may */
     TABLE_PROLONGED, /* the threshold again, while banned: the ban ends later now: wake both */
     TABLE_SPARED,    /* would make or prolong a ban, but the client is a gateway */
@@ -154,7 +156,7 @@ struct table_counted {
 
 /* Takes it back in all these jails; failures that a ban has used up are gone already, and a client
  * without a counter is ignored. Also lifts the bans that it has made, if they are live still
- * (BAN_WITHDRAWN). Returns how many: then wake the keeper and the scribe. */
+ * (BAN_WITHDRAWN). Returns how many: then wake the enforcer and the recorder. */
 unsigned table_withdraw(struct table *table, const struct table_counted *counted, int64_t now_ms);
 
 /* ---- bans ---- */
@@ -192,10 +194,10 @@ struct ban {
     int64_t enforced_ms; /* the kernel has it without a break since then; 0: it has not */
     uint32_t table;      /* whose ban it is: 0: this table's; only a like one is the same ban */
     uint64_t change;     /* number of its latest change there, ascending */
-    /* failures for which packets passed all the same, see bite.h */
+    /* failures for which packets passed all the same, see effect.h */
     uint32_t after;         /* how many */
     uint16_t after_seconds; /* in how many different seconds */
-    uint8_t after_services; /* BITE_… that they came to */
+    uint8_t after_services; /* EFFECT_… that they came to */
     int64_t after_first_ms, after_last_ms;
 };
 
@@ -218,7 +220,7 @@ unsigned table_unban_jail(struct table *table, const struct source *source, unsi
  * (TABLE_FOREVER_MS: none will). Costs nothing while none is due. */
 unsigned table_expire(struct table *table, int64_t now_ms, int64_t *next_ms);
 
-/* ---- the keeper's side ---- */
+/* ---- the enforcer's side ---- */
 
 struct table_change {
     struct source source;
@@ -228,20 +230,21 @@ struct table_change {
     int64_t until_ms;  /* the latest of the jails that want it */
     uint8_t wanted_by; /* the jail that wants it longest, */
     uint8_t class;     /* and for what: an enum offence_class */
-    uint64_t version;  /* table_settle's proof that nothing changed meanwhile */
+    uint64_t version;  /* table_acknowledge's proof that nothing changed meanwhile */
 };
 
 /* Which lists of ports are told apart below: by default all. An administrator's set takes the bans
- * of all jails of a family, and one element of it stands for all lists. Keeper only. */
+ * of all jails of a family, and one element of it stands for all lists. Enforcer only. */
 void table_share_set(struct table *table, bool v4, bool v6);
 
 /* Takes up to `most` elements that have to change in the kernel, one for each source and list of
  * ports; `most` must have room for one source with all lists. Returns how many. */
-size_t table_take(struct table *table, struct table_change *changes, size_t most, int64_t now_ms);
+size_t table_dequeue(struct table *table, struct table_change *changes, size_t most,
+                     int64_t now_ms);
 
 /* Tells how it went: done, each is as wanted; else they will be taken again. */
-void table_settle(struct table *table, const struct table_change *changes, size_t count, bool done,
-                  int64_t now_ms);
+void table_acknowledge(struct table *table, const struct table_change *changes, size_t count,
+                       bool done, int64_t now_ms);
 
 /* The kernel has lost everything: all live bans are to be taken again. Returns how many. */
 size_t table_want_all(struct table *table);
@@ -249,10 +252,10 @@ size_t table_want_all(struct table *table);
 /* How many sources wait to be taken; for a reader, how many bans the kernel has to hear of. */
 size_t table_pending(const struct table *table);
 
-/* ---- the scribe's side ---- */
+/* ---- the recorder's side ---- */
 
 /* Takes up to `most` bans whose beginning or end is not in the ledger yet. Returns how many. */
-size_t table_take_unrecorded(struct table *table, struct ban *bans, size_t most);
+size_t table_dequeue_unrecorded(struct table *table, struct ban *bans, size_t most);
 
 /* Tells how it went: done, these rows are in the ledger; else they will be taken again. */
 void table_recorded(struct table *table, const struct ban *bans, size_t count, bool done);
@@ -279,7 +282,7 @@ struct table_status {
 
 void table_read_status(const struct table *table, struct table_status *status);
 
-/* Puts words into `trouble`; NULL or "" clears. Keeper only. */
+/* Puts words into `trouble`; NULL or "" clears. Enforcer only. */
 void table_set_trouble(struct table *table, const char *trouble);
 
 /* What a jail has in its counter of a client. */

@@ -65,10 +65,10 @@ engine_now_ms(void)
 void
 engine_wake(void)
 {
-    if (engine.keeper != NULL)
-        keeper_wake(engine.keeper);
-    if (engine.scribe != NULL)
-        scribe_wake(engine.scribe);
+    if (engine.enforcer != NULL)
+        enforcer_wake(engine.enforcer);
+    if (engine.recorder != NULL)
+        recorder_wake(engine.recorder);
 }
 
 static void
@@ -225,18 +225,18 @@ write_policy(const struct parameters *parameters, uid_t owner, gid_t group)
 }
 
 static void
-start_keeper(const struct parameters *parameters, uid_t owner, gid_t group)
+start_enforcer(const struct parameters *parameters, uid_t owner, gid_t group)
 {
-    const struct keeper_options options = {.table = engine.table,
-                                           .report = &engine_report,
-                                           .verdict = parameters->verdict,
-                                           .set4 = parameters->set4,
-                                           .set6 = parameters->set6,
-                                           .flush_at_stop = parameters->flush_on_shutdown};
+    const struct enforcer_options options = {.table = engine.table,
+                                             .report = &engine_report,
+                                             .verdict = parameters->verdict,
+                                             .set4 = parameters->set4,
+                                             .set6 = parameters->set6,
+                                             .flush_at_stop = parameters->flush_on_shutdown};
     int error;
 
     write_policy(parameters, owner, group);
-    error = keeper_start(&engine.keeper, &options);
+    error = enforcer_start(&engine.enforcer, &options);
     if (error != 0)
         LogError(-error, RS_RET_ERR, "ombanmail: nobody will be banned: thread not started");
 }
@@ -247,7 +247,7 @@ listen_for_commands(const struct parameters *parameters, uid_t owner, gid_t grou
     char path[FILE_PATH_SIZE];
 
     engine_path(path, parameters->runtime_directory, COMMAND_SOCKET_NAME);
-    engine.listen_socket = scribe_listen(path, owner, group);
+    engine.listen_socket = recorder_listen(path, owner, group);
     if (engine.listen_socket < 0)
         LogError(-engine.listen_socket, RS_RET_ERR,
                  "ombanmail: cannot listen on %s: banmailctl cannot ban or unban", path);
@@ -263,7 +263,7 @@ restore_bans(const struct parameters *parameters)
     if (!engine.table_is_new)
         return;
     engine_path(path, parameters->state_directory, LEDGER_NAME);
-    scribe_restore(engine.table, path, engine_now_ms(), &engine_report, &first_run);
+    recorder_restore(engine.table, path, engine_now_ms(), &engine_report, &first_run);
     if (first_run && engine.counter != NULL) /* stamps have whole seconds */
         counter_set_start(engine.counter, engine_now_ms() / 1000 * 1000);
 }
@@ -319,7 +319,7 @@ read_allow_list(struct allow_list *list, const char *jail)
                    "%s. Who was allow-listed by it stays so; when it is mended: systemctl kill -s "
                    "HUP rsyslog",
                    reason);
-    if (changed && engine.scribe != NULL)
+    if (changed && engine.recorder != NULL)
         report_say(&engine_report, LOG_NOTICE,
                    "the allow list of %s%s has changed: %zu entries, loopback and this host's own "
                    "included; %zu before",
@@ -328,7 +328,7 @@ read_allow_list(struct allow_list *list, const char *jail)
     return changed;
 }
 
-/* At the start, and on the scribe's thread after a HUP. */
+/* At the start, and on the recorder's thread after a HUP. */
 static void
 read_allow_lists(modConfData_t *configuration)
 {
@@ -364,12 +364,12 @@ engine_follow_hangup(void)
 }
 
 static void
-start_scribe(const struct parameters *parameters, void (*look)(void))
+start_recorder(const struct parameters *parameters, void (*look)(void))
 {
     char ledger_path[FILE_PATH_SIZE], socket_path[FILE_PATH_SIZE];
-    const struct scribe_options options = {
+    const struct recorder_options options = {
         .table = engine.table,
-        .keeper = engine.keeper,
+        .enforcer = engine.enforcer,
         .ledger_path = ledger_path,
         .socket_path = socket_path,
         .allow = allow_in_force,
@@ -383,7 +383,7 @@ start_scribe(const struct parameters *parameters, void (*look)(void))
 
     engine_path(ledger_path, parameters->state_directory, LEDGER_NAME);
     engine_path(socket_path, parameters->runtime_directory, COMMAND_SOCKET_NAME);
-    const int error = scribe_start(&engine.scribe, &options, engine.listen_socket);
+    const int error = recorder_start(&engine.recorder, &options, engine.listen_socket);
     if (error != 0)
         LogError(-error, RS_RET_ERR, "ombanmail: no ledger and no commands: thread not started");
 }
@@ -403,7 +403,7 @@ learn_host(char host[COUNTER_HOST_SIZE])
 finalize_it:
     if (iRet != RS_RET_OK)
         LogError(0, iRet,
-                 "ombanmail: bans that do not bite are not looked for: this host's name "
+                 "ombanmail: bans that have no effect are not looked for: this host's name "
                  "is not known");
 }
 
@@ -453,7 +453,7 @@ engine_prepare(modConfData_t *configuration)
     register_actions(configuration->instances);
     table_set_manual_ports(engine.table, &parameters->jail.ports);
     listen_for_commands(parameters, owner, commanders);
-    start_keeper(parameters, owner, group);
+    start_enforcer(parameters, owner, group);
 finalize_it:
     RETiRet;
 }
@@ -467,22 +467,22 @@ engine_begin(modConfData_t *configuration, void (*look)(void))
     engine.allow = configuration->parameters.allow;
     allow_list_set_own(engine.allow); /* known only now */
     read_allow_lists(configuration);
-    if (engine.keeper != NULL)
-        keeper_release(engine.keeper);
-    start_scribe(&configuration->parameters, look);
+    if (engine.enforcer != NULL)
+        enforcer_release(engine.enforcer);
+    start_recorder(&configuration->parameters, look);
 }
 
 void
 engine_end(void)
 {
-    scribe_stop(engine.scribe); /* first: it wakes the keeper */
-    keeper_stop(engine.keeper);
+    recorder_stop(engine.recorder); /* first: it wakes the enforcer */
+    enforcer_stop(engine.enforcer);
     counter_free(engine.counter);
     table_close(engine.table);
     msgPropDescrDestruct(&engine.received_field);
     engine.counter = NULL;
-    engine.keeper = NULL;
-    engine.scribe = NULL;
+    engine.enforcer = NULL;
+    engine.recorder = NULL;
     engine.table = NULL;
     engine.allow = NULL;
     engine.configuration = NULL;

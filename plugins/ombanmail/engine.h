@@ -9,11 +9,11 @@
 #include <stdatomic.h>
 
 #include "count/counter.h"
-#include "kernel/keeper.h"
+#include "kernel/enforcer.h"
 #include "parameters.h"
 #include "base/readers.h"
 #include "base/report.h"
-#include "control/scribe.h"
+#include "control/recorder.h"
 #include "table/table.h"
 
 /* rsyslog's headers are included by the .c files: they must come first there. */
@@ -41,8 +41,8 @@ struct modConfData_s {
 /* All NULL until engine_prepare, and again from engine_end on; written while no worker runs. */
 struct engine {
     struct table *table;
-    struct keeper *keeper;
-    struct scribe *scribe;
+    struct enforcer *enforcer;
+    struct recorder *recorder;
     struct counter *counter;
     struct allow_list *allow;      /* the module's: for every action, and for banmailctl */
     msgPropDescr_t received_field; /* when rsyslogd took the message in */
@@ -50,7 +50,7 @@ struct engine {
     uint64_t evicted; /* clients, before the table was opened */
     int listen_socket;
     struct readers readers; /* every worker, from its beginning on */
-    /* The scribe reads the lists of all actions anew; actions go away before it ends. */
+    /* The recorder reads the lists of all actions anew; actions go away before it ends. */
     struct modConfData_s *configuration;
     pthread_mutex_t instances_lock;
     atomic_bool hangup;
@@ -64,23 +64,24 @@ extern const struct report engine_report;
 /* Milliseconds since 1970. Any thread. */
 int64_t engine_now_ms(void);
 
-/* Wakes keeper and scribe, if they are there. Any thread; never blocks. */
+/* Wakes enforcer and recorder, if they are there. Any thread; never blocks. */
 void engine_wake(void);
 
-/* While the process is still root: directories, table, jails, command socket, keeper's thread.
+/* While the process is still root: directories, table, jails, command socket, enforcer's thread.
  * Whatever fails is said; with RS_RET_OK, or when configuration->active is set, engine_end is owed.
  * Main thread. */
 rsRetVal engine_prepare(struct modConfData_s *configuration);
 
-/* rsyslogd got a HUP, and tells each action: has the scribe read again, once, what stands in files,
- * and this host's addresses. Main thread; does not wait for it. */
+/* rsyslogd got a HUP, and tells each action: has the recorder read again, once, what stands in
+ * files, and this host's addresses. Main thread; does not wait for it. */
 void engine_hangup(const instanceData *instance);
 
-/* Reads what engine_hangup asked for, if it did. The scribe's thread. */
+/* Reads what engine_hangup asked for, if it did. The recorder's thread. */
 void engine_follow_hangup(void);
 
 /* As the user that it runs as, before any queue runs: brings back the bans of an earlier table,
- * releases the keeper, starts the scribe, which calls `look` about once a second. Main thread. */
+ * releases the enforcer, starts the recorder, which calls `look` about once a second. Main thread.
+ */
 void engine_begin(struct modConfData_s *configuration, void (*look)(void));
 
 /* Ends the threads and closes the table; no worker runs any more. Main thread. */

@@ -224,9 +224,7 @@ void
 message_take(smsg_t *message, instanceData *instance, struct reader *worker)
 {
     struct incoming incoming = {
-        .line = {.reading = instance->reading},
-        .message = message,
-        .instance = instance};
+        .line = {.reading = instance->reading}, .message = message, .instance = instance};
     bool matched;
 
     if (engine.counter == NULL || instance->action < 0)

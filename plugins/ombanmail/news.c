@@ -11,12 +11,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "table/bite.h"
+#include "table/effect.h"
 #include "control/condition.h"
 #include "engine.h"
 #include "news.h"
 #include "statistics.h"
-#include "table/table-bite.h"
+#include "table/table-effect.h"
 #include "table/table-gateway.h"
 #include "table/table-health.h"
 
@@ -32,8 +32,9 @@ struct kind {
     unsigned said;
 };
 
-static struct kind biteless = {.others = "the bans of more clients do not bite; they are not told "
-                                         "one by one this hour: banmailctl status"};
+static struct kind ineffective = {.others =
+                                      "the bans of more clients have no effect; they are not told "
+                                      "one by one this hour: banmailctl status"};
 static struct kind gateways = {.others = "more clients are not banned because they look like "
                                          "gateways; they are not told one by one this hour: "
                                          "banmailctl status"};
@@ -45,8 +46,8 @@ news_begin(const struct parameters *parameters)
 {
     snprintf(sets[0], SET_SIZE, "%s", parameters->set4 != NULL ? parameters->set4 : "");
     snprintf(sets[1], SET_SIZE, "%s", parameters->set6 != NULL ? parameters->set6 : "");
-    biteless.said = gateways.said = 0;
-    biteless.begun_ms = gateways.begun_ms = 0;
+    ineffective.said = gateways.said = 0;
+    ineffective.begun_ms = gateways.begun_ms = 0;
     networks_ms = 0;
 }
 
@@ -65,18 +66,18 @@ may_tell(struct kind *kind, int64_t now_ms)
 }
 
 static void
-tell_biteless(const struct ban *ban)
+tell_ineffective(const struct ban *ban)
 {
-    char source[SOURCE_TEXT_SIZE], why[BITE_TEXT_SIZE];
+    char source[SOURCE_TEXT_SIZE], why[EFFECT_TEXT_SIZE];
     const bool is_v4 = source_is_v4(&ban->source);
     struct jail jail = {.name = "?"};
     const bool has_jail = table_read_jail(engine.table, ban->jail, &jail);
 
     report_say(&engine_report, LOG_WARNING,
-               "the ban of %s by jail %s does not bite: it is in force, but %" PRIu32
+               "the ban of %s by jail %s has no effect: it is in force, but %" PRIu32
                " failures of it came after that; %s",
                source_print(&ban->source, source), jail.name, ban->after,
-               bite_explain(ban, has_jail ? &jail : NULL, sets[is_v4 ? 0 : 1], why));
+               effect_explain(ban, has_jail ? &jail : NULL, sets[is_v4 ? 0 : 1], why));
 }
 
 static void
@@ -92,10 +93,10 @@ say_warnings(void)
         networks_ms = now_ms;
         gateway_look(counter_gateways(engine.counter));
     }
-    while (table_take_biteless(engine.table, &ban))
-        if (may_tell(&biteless, now_ms))
-            tell_biteless(&ban);
-    while (table_take_gateway(engine.table, &gateway))
+    while (table_dequeue_ineffective(engine.table, &ban))
+        if (may_tell(&ineffective, now_ms))
+            tell_ineffective(&ban);
+    while (table_dequeue_gateway(engine.table, &gateway))
         if (may_tell(&gateways, now_ms))
             report_say(&engine_report, LOG_WARNING, "%s", gateway_explain(&gateway, text));
 }
@@ -118,7 +119,7 @@ count_conditions(const struct condition_facts *facts)
         [CONDITION_WAITING] = STATISTIC_TROUBLE_WAITING,
         [CONDITION_BACKEND] = STATISTIC_TROUBLE_BACKEND,
         [CONDITION_FULL] = STATISTIC_TROUBLE_FULL,
-        [CONDITION_BITE] = STATISTIC_TROUBLE_BITE,
+        [CONDITION_INEFFECTIVE] = STATISTIC_TROUBLE_INEFFECTIVE,
     };
     const uint32_t found = condition_find(facts, CONDITION_SILENT_MS);
 
@@ -180,7 +181,7 @@ look_at_conditions(void)
     condition_read(engine.table, now_ms, &facts);
     note_losses(&facts);
     note_evictions(&facts.status);
-    statistics_set(STATISTIC_NOT_BITING, facts.biteless);
+    statistics_set(STATISTIC_INEFFECTIVE, facts.ineffective);
     const size_t pending_now = facts.pending;
     if (pending < pending_now)
         facts.pending = pending;

@@ -6,12 +6,12 @@
  * When what happens (rsyslog's order):
  *
  *   modInit, newActInst, …     also under -N1, before the fork: read parameters, touch nothing
- *   activateCnfPrePrivDrop     still root: directories, table, keeper thread, command socket
+ *   activateCnfPrePrivDrop     still root: directories, table, enforcer thread, command socket
  *   activateCnf                as the drop user, before any queue runs: bans of an earlier table
- *                              come back from the ledger, the keeper is released, the scribe starts
- *   doAction                   on the workers: count; never waits, never fails
- *   doHUP                      beside it: the scribe reads again what stands in files
- *   freeCnf                    the queues are gone: keeper and scribe end, the table is closed
+ *                              come back from the ledger, the enforcer is released, the recorder
+ * starts doAction                   on the workers: count; never waits, never fails doHUP beside
+ * it: the recorder reads again what stands in files freeCnf                    the queues are gone:
+ * enforcer and recorder end, the table is closed
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
@@ -34,7 +34,7 @@
 #include "message.h"
 #include "news.h"
 #include "statistics.h"
-#include "table/table-bite.h"
+#include "table/table-effect.h"
 #include "version.h"
 
 MODULE_TYPE_OUTPUT
@@ -260,23 +260,23 @@ read_counter_statistics(void)
 static void
 read_engine_statistics(void)
 {
-    struct keeper_statistics keeper = {0};
-    struct scribe_statistics scribe = {0};
+    struct enforcer_statistics enforcer = {0};
+    struct recorder_statistics recorder = {0};
 
     if (engine.counter != NULL)
         read_counter_statistics();
-    if (engine.keeper != NULL)
-        keeper_read_statistics(engine.keeper, &keeper);
-    if (engine.scribe != NULL)
-        scribe_read_statistics(engine.scribe, &scribe);
+    if (engine.enforcer != NULL)
+        enforcer_read_statistics(engine.enforcer, &enforcer);
+    if (engine.recorder != NULL)
+        recorder_read_statistics(engine.recorder, &recorder);
     if (engine.table != NULL)
         statistics_set(STATISTIC_AFTER_BAN, table_after_bans(engine.table));
-    statistics_set(STATISTIC_ENFORCED, keeper.enforced);
-    statistics_set(STATISTIC_REMOVED, keeper.removed);
-    statistics_set(STATISTIC_REFUSED, keeper.refused);
-    statistics_set(STATISTIC_PENDING, keeper.pending);
-    statistics_set(STATISTIC_LEDGER_WRITTEN, scribe.written);
-    statistics_set(STATISTIC_LEDGER_ERRORS, scribe.errors);
+    statistics_set(STATISTIC_ENFORCED, enforcer.enforced);
+    statistics_set(STATISTIC_REMOVED, enforcer.removed);
+    statistics_set(STATISTIC_REFUSED, enforcer.refused);
+    statistics_set(STATISTIC_PENDING, enforcer.pending);
+    statistics_set(STATISTIC_LEDGER_WRITTEN, recorder.written);
+    statistics_set(STATISTIC_LEDGER_ERRORS, recorder.errors);
 }
 
 static rsRetVal

@@ -36,7 +36,7 @@ static const char *const names[STATISTICS] = {
     [STATISTIC_EVICTED] = "evicted",
     [STATISTIC_GATEWAYS_SPARED] = "gateways.spared",
     [STATISTIC_AFTER_BAN] = "after.ban",
-    [STATISTIC_NOT_BITING] = "not.biting",
+    [STATISTIC_INEFFECTIVE] = "ineffective",
     [STATISTIC_ENFORCED] = "enforced",
     [STATISTIC_REMOVED] = "removed",
     [STATISTIC_REFUSED] = "refused",
@@ -64,7 +64,7 @@ static const char *const names[STATISTICS] = {
     [STATISTIC_TROUBLE_WAITING] = "trouble.waiting",
     [STATISTIC_TROUBLE_BACKEND] = "trouble.backend",
     [STATISTIC_TROUBLE_FULL] = "trouble.full",
-    [STATISTIC_TROUBLE_BITE] = "trouble.bite",
+    [STATISTIC_TROUBLE_INEFFECTIVE] = "trouble.ineffective",
 };
 
 DEFobjStaticHelpers DEFobjCurrIf(statsobj) DEFobjCurrIf(glbl)

@@ -91,9 +91,9 @@ use(struct table *table)
             table_count(table, (unsigned)index, &jail, &failure, table_attempts(table, &failure),
                         NOON_MS + i * 1000);
     }
-    count = table_take(table, changes, 16, NOON_MS);
-    table_settle(table, changes, count, count % 2 == 0, NOON_MS);
-    count = table_take_unrecorded(table, bans, 16);
+    count = table_dequeue(table, changes, 16, NOON_MS);
+    table_acknowledge(table, changes, count, count % 2 == 0, NOON_MS);
+    count = table_dequeue_unrecorded(table, bans, 16);
     table_recorded(table, bans, count, true);
     table_unban(table, &(struct source){.prefix = 100}, 0, NOON_MS);
     table_expire(table, NOON_MS + HOUR_MS / 2, &next_ms);

@@ -62,8 +62,8 @@ enforce(struct table *table)
     static struct table_change changes[64];
     size_t count;
 
-    while ((count = table_take(table, changes, 64, now_ms)) > 0)
-        table_settle(table, changes, count, true, now_ms);
+    while ((count = table_dequeue(table, changes, 64, now_ms)) > 0)
+        table_acknowledge(table, changes, count, true, now_ms);
 }
 
 static void

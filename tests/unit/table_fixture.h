@@ -225,28 +225,28 @@ ban_by_hand(const char *source, int64_t since_ms, int64_t until_ms)
     };
 }
 
-/* What a keeper does whose kernel never refuses. Returns how many changes there were. */
+/* What a enforcer does whose kernel never refuses. Returns how many changes there were. */
 static inline size_t
 keep(struct table *table, int64_t now_ms)
 {
     struct table_change changes[64];
     size_t taken, all = 0;
 
-    while ((taken = table_take(table, changes, 64, now_ms)) > 0) {
-        table_settle(table, changes, taken, true, now_ms);
+    while ((taken = table_dequeue(table, changes, 64, now_ms)) > 0) {
+        table_acknowledge(table, changes, taken, true, now_ms);
         all += taken;
     }
     return all;
 }
 
-/* What a scribe does whose disk never fails. Returns how many rows there were. */
+/* What a recorder does whose disk never fails. Returns how many rows there were. */
 static inline size_t
 write_down(struct table *table)
 {
     struct ban bans[64];
     size_t taken, all = 0;
 
-    while ((taken = table_take_unrecorded(table, bans, 64)) > 0) {
+    while ((taken = table_dequeue_unrecorded(table, bans, 64)) > 0) {
         table_recorded(table, bans, taken, true);
         all += taken;
     }

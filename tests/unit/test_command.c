@@ -234,13 +234,13 @@ a_pause_is_begun_and_ended(void **state)
     assert_int_equal(run("{\"command\":\"pause\",\"seconds\":60}"), 1);
     table_read_health(table, NOW_MS, &health);
     assert_int_equal(health.paused_until_ms, NOW_MS + 60000);
-    assert_int_equal(table_take(table, changes, 8, NOW_MS), 1);
+    assert_int_equal(table_dequeue(table, changes, 8, NOW_MS), 1);
     assert_false(changes[0].wanted);
-    table_settle(table, changes, 1, true, NOW_MS);
+    table_acknowledge(table, changes, 1, true, NOW_MS);
     assert_int_equal(table_end_pause(table, NOW_MS + 59999), NOW_MS + 60000);
-    assert_int_equal(table_take(table, changes, 8, NOW_MS), 0);
+    assert_int_equal(table_dequeue(table, changes, 8, NOW_MS), 0);
     assert_int_equal(table_end_pause(table, NOW_MS + 60000), TABLE_FOREVER_MS);
-    assert_int_equal(table_take(table, changes, 8, NOW_MS), 1);
+    assert_int_equal(table_dequeue(table, changes, 8, NOW_MS), 1);
     assert_true(changes[0].wanted);
     assert_int_equal(run("{\"command\":\"resume\"}"), 0);
     assert_int_equal(run("{\"command\":\"pause\"}"), 1);

@@ -101,7 +101,7 @@ networks_of_this_machine_are(void **state)
     const struct source stranger = source_of("198.18.0.1");
     unsigned users;
 
-    (void)state; /* which there are here is not known: bite.test makes some */
+    (void)state; /* which there are here is not known: effect.test makes some */
     gateway_look(gateways);
     assert_int_equal(gateway_find(gateways, &stranger, NOON_MS, &users), GATEWAY_NONE);
 }
@@ -161,23 +161,23 @@ they_are_listed_and_told_once(void **state)
 
     (void)state;
     fixture_begin(&fixture, 1024, 64);
-    assert_false(table_take_gateway(fixture.table, &gateway));
+    assert_false(table_dequeue_gateway(fixture.table, &gateway));
     note(&fixture, "203.0.113.9", 7, NOON_MS);
     note(&fixture, "203.0.113.9", 8, NOON_MS + 1000);
-    assert_true(table_take_gateway(fixture.table, &gateway));
+    assert_true(table_dequeue_gateway(fixture.table, &gateway));
     assert_int_equal(gateway.users, 8);
     assert_int_equal(gateway.spared, 2);
     assert_int_equal(gateway.first_ms, NOON_MS);
-    assert_false(table_take_gateway(fixture.table, &gateway));
+    assert_false(table_dequeue_gateway(fixture.table, &gateway));
     note(&fixture, "203.0.113.9", 8, NOON_MS + 2000);
-    assert_false(table_take_gateway(fixture.table, &gateway));
+    assert_false(table_dequeue_gateway(fixture.table, &gateway));
     fixture_reopen(&fixture);
     assert_true(listed(&fixture, "203.0.113.9", NOON_MS, &gateway));
     assert_int_equal(gateway.spared, 3);
     fixture.options.capacity = 4096;
     fixture_reopen(&fixture);
     assert_true(listed(&fixture, "203.0.113.9", NOON_MS, &gateway));
-    assert_false(table_take_gateway(fixture.table, &gateway));
+    assert_false(table_dequeue_gateway(fixture.table, &gateway));
     for (unsigned i = 0; i < TABLE_GATEWAYS - 1; i++) {
         char text[32];
 

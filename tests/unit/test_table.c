@@ -648,21 +648,21 @@ the_life_of_a_ban(void **state)
     fixture_begin(&f, 1024, 64);
     assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
     assert_int_equal(table_pending(f.table), 1);
-    assert_int_equal(table_take(f.table, change, 2, NOON_MS), 1);
+    assert_int_equal(table_dequeue(f.table, change, 2, NOON_MS), 1);
     assert_true(change[0].wanted);
     assert_int_equal(change[0].until_ms, NOON_MS + HOUR_MS);
-    table_settle(f.table, change, 1, false, NOON_MS); /* refused: stays wanted */
-    assert_int_equal(table_take(f.table, change, 2, NOON_MS), 1);
-    table_settle(f.table, change, 1, true, NOON_MS);
+    table_acknowledge(f.table, change, 1, false, NOON_MS); /* refused: stays wanted */
+    assert_int_equal(table_dequeue(f.table, change, 2, NOON_MS), 1);
+    table_acknowledge(f.table, change, 1, true, NOON_MS);
     assert_true(find_ban(f.table, "192.0.2.1", &ban));
     assert_int_equal(ban.state, BAN_ENFORCED);
     assert_int_equal(table_pending(f.table), 0);
 
-    assert_int_equal(table_take_unrecorded(f.table, row, 2), 1);
+    assert_int_equal(table_dequeue_unrecorded(f.table, row, 2), 1);
     table_recorded(f.table, row, 1, false);
-    assert_int_equal(table_take_unrecorded(f.table, row, 2), 1);
+    assert_int_equal(table_dequeue_unrecorded(f.table, row, 2), 1);
     table_recorded(f.table, row, 1, true);
-    assert_int_equal(table_take_unrecorded(f.table, row, 2), 0);
+    assert_int_equal(table_dequeue_unrecorded(f.table, row, 2), 0);
 
     assert_int_equal(table_want_all(f.table), 1);
     assert_int_equal(keep(f.table, NOON_MS), 1);
@@ -671,7 +671,7 @@ the_life_of_a_ban(void **state)
     assert_int_equal(table_expire(f.table, NOON_MS + HOUR_MS, &next_ms), 1);
     assert_true(next_ms == TABLE_FOREVER_MS);
     assert_int_equal(table_pending(f.table), 0); /* the kernel drops it by itself */
-    assert_int_equal(table_take_unrecorded(f.table, row, 2), 1);
+    assert_int_equal(table_dequeue_unrecorded(f.table, row, 2), 1);
     assert_int_equal(row[0].state, BAN_OVER);
     assert_int_equal(row[0].end, BAN_EXPIRED);
     assert_int_equal(row[0].ended_ms, NOON_MS + HOUR_MS);
@@ -692,16 +692,16 @@ what_changes_while_it_is_taken_is_taken_again(void **state)
     (void)state;
     fixture_begin(&f, 1024, 64);
     table_ban(f.table, &ban, NOON_MS);
-    assert_int_equal(table_take(f.table, &change, 1, NOON_MS), 1);
-    assert_int_equal(table_take_unrecorded(f.table, &row, 1), 1);
+    assert_int_equal(table_dequeue(f.table, &change, 1, NOON_MS), 1);
+    assert_int_equal(table_dequeue_unrecorded(f.table, &row, 1), 1);
     assert_int_equal(table_unban(f.table, &source, 1000, NOON_MS + 5), 1);
-    table_settle(f.table, &change, 1, true,
-                 NOON_MS); /* it is in the kernel, but no longer wanted */
+    table_acknowledge(f.table, &change, 1, true,
+                      NOON_MS); /* it is in the kernel, but no longer wanted */
     table_recorded(f.table, &row, 1, true);
-    assert_int_equal(table_take(f.table, &change, 1, NOON_MS), 1);
+    assert_int_equal(table_dequeue(f.table, &change, 1, NOON_MS), 1);
     assert_false(change.wanted);
-    table_settle(f.table, &change, 1, true, NOON_MS);
-    assert_int_equal(table_take_unrecorded(f.table, &row, 1), 1);
+    table_acknowledge(f.table, &change, 1, true, NOON_MS);
+    assert_int_equal(table_dequeue_unrecorded(f.table, &row, 1), 1);
     assert_int_equal(row.end, BAN_LIFTED_BY_HAND);
     assert_int_equal(row.ended_ms, NOON_MS + 5);
     assert_int_equal(row.lifted_by, 1000);
@@ -724,12 +724,12 @@ the_kernel_gets_the_latest_end_of_all_jails(void **state)
     second.jail = (uint8_t)f.jail_index;
     table_ban(f.table, &first, NOON_MS);
     table_ban(f.table, &second, NOON_MS);
-    assert_int_equal(table_take(f.table, change, 2, NOON_MS), 1);
+    assert_int_equal(table_dequeue(f.table, change, 2, NOON_MS), 1);
     assert_int_equal(change[0].until_ms, NOON_MS + 2 * HOUR_MS);
-    table_settle(f.table, change, 1, true, NOON_MS);
+    table_acknowledge(f.table, change, 1, true, NOON_MS);
     assert_int_equal(table_expire(f.table, NOON_MS + HOUR_MS, &next_ms), 1);
     assert_int_equal(next_ms, NOON_MS + 2 * HOUR_MS);
-    assert_int_equal(table_take(f.table, change, 2, NOON_MS + HOUR_MS), 0);
+    assert_int_equal(table_dequeue(f.table, change, 2, NOON_MS + HOUR_MS), 0);
     fixture_end(&f);
 }
 
@@ -981,7 +981,7 @@ static void
 model_keep(struct model *model, struct table *table, bool interrupted)
 {
     struct table_change changes[4];
-    size_t taken = table_take(table, changes, 4, model->now_ms);
+    size_t taken = table_dequeue(table, changes, 4, model->now_ms);
     bool done = random() % 3 > 0;
     struct ban ban;
 
@@ -996,7 +996,7 @@ model_keep(struct model *model, struct table *table, bool interrupted)
     for (size_t i = 0; i < taken && done; i++)
         model->kernel_ms[changes[i].source.address[15]] =
             changes[i].wanted ? changes[i].until_ms : 0;
-    table_settle(table, changes, taken, done, model->now_ms);
+    table_acknowledge(table, changes, taken, done, model->now_ms);
 }
 
 static void
@@ -1004,7 +1004,7 @@ model_write(struct model *model, struct table *table)
 {
     bool done = random() % 3 > 0;
     struct ban bans[5];
-    size_t taken = table_take_unrecorded(table, bans, 5);
+    size_t taken = table_dequeue_unrecorded(table, bans, 5);
 
     for (size_t i = 0; i < taken && done; i++) {
         assert_in_range(bans[i].id, 1, 19999);
@@ -1069,11 +1069,11 @@ model_check(struct model *model, struct table *table)
     struct table_status status;
     size_t taken;
 
-    while ((taken = table_take(table, changes, 64, model->now_ms)) > 0) {
+    while ((taken = table_dequeue(table, changes, 64, model->now_ms)) > 0) {
         for (size_t i = 0; i < taken; i++)
             model->kernel_ms[changes[i].source.address[15]] =
                 changes[i].wanted ? changes[i].until_ms : 0;
-        table_settle(table, changes, taken, true, model->now_ms);
+        table_acknowledge(table, changes, taken, true, model->now_ms);
     }
     assert_int_equal(table_pending(table), 0);
     for (unsigned i = 0; i < MODEL_SOURCES; i++) {
@@ -1159,7 +1159,7 @@ memory_is_flat_and_the_stubborn_are_banned(void **state)
 }
 
 /* Two and a half times as many new clients as there are records come between two failures of each
- * stubborn one: no order of eviction can save its first record, only the glimpse that is left. */
+ * stubborn one: no order of eviction can save its first record, only the ghost that is left. */
 static void
 a_flood_does_not_hide_the_stubborn(void **state)
 {

@@ -145,7 +145,7 @@ jails_keep_their_index(void **state)
     fixture_close(&f);
     assert_int_equal(table_open(&f.options, &f.table, &f.is_new), 0);
     assert_false(table_read_jail(f.table, (unsigned)second, &read)); /* nothing refers to it */
-    assert_int_equal(table_take(f.table, &change, 1, NOON_MS), 1);
+    assert_int_equal(table_dequeue(f.table, &change, 1, NOON_MS), 1);
     assert_int_equal(change.jail, third); /* nor stands it for others of the same ports */
     assert_true(table_read_jail(f.table, (unsigned)third, &read));
     assert_string_equal(read.name, "third");

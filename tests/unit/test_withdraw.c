@@ -70,15 +70,15 @@ the_ban_that_they_completed_is_lifted(void **state)
 
     (void)state;
     assert_int_equal(fail_at("2001:db8::9", 5, NOON_MS), TABLE_BANNED);
-    assert_int_equal(table_take(fixture.table, &change, 1, NOON_MS), 1);
-    table_settle(fixture.table, &change, 1, true, NOON_MS);
+    assert_int_equal(table_dequeue(fixture.table, &change, 1, NOON_MS), 1);
+    table_acknowledge(fixture.table, &change, 1, true, NOON_MS);
     assert_false(withdraw("2001:db8::9", 1, NOON_MS, false));
     assert_int_equal(withdraw("2001:db8::9", 1, NOON_MS, true), 1);
     assert_false(withdraw("2001:db8::9", 1, NOON_MS, true));
-    assert_int_equal(table_take_unrecorded(fixture.table, &ban, 1), 1);
+    assert_int_equal(table_dequeue_unrecorded(fixture.table, &ban, 1), 1);
     assert_int_equal(ban.end, BAN_WITHDRAWN);
     assert_int_equal(ban.ended_ms, NOON_MS);
-    assert_int_equal(table_take(fixture.table, &change, 1, NOON_MS), 1);
+    assert_int_equal(table_dequeue(fixture.table, &change, 1, NOON_MS), 1);
     assert_false(change.wanted);
     fixture_reopen(&fixture);
     assert_int_equal(fixture.said, 0);
@@ -100,7 +100,7 @@ another_ban_stays(void **state)
     assert_int_equal(table_ban(fixture.table, &by_hand, NOON_MS), 0);
     fail_at("203.0.113.9", 4, NOON_MS);
     assert_false(withdraw("203.0.113.9", 4, NOON_MS, true));
-    assert_int_equal(table_take(fixture.table, &change, 1, NOON_MS), 1);
+    assert_int_equal(table_dequeue(fixture.table, &change, 1, NOON_MS), 1);
     assert_true(change.wanted);
 }
 

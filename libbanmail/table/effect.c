@@ -1,7 +1,7 @@
-/* bite: see bite.h.
+/* effect: see effect.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include "table/bite.h"
+#include "table/effect.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -31,15 +31,15 @@ static const struct {
     uint16_t ports[2];
 } services[] = {
     /* of two of which one begins with the other, the longer comes first */
-    {WORD("submissions"), BITE_SUBMISSIONS, {465}},
-    {WORD("submission"), BITE_SUBMISSION, {587}},
-    {WORD("smtps"), BITE_SUBMISSIONS, {465}},
-    {WORD("smtp"), BITE_SMTP, {25}},
-    {WORD("postscreen"), BITE_SMTP, {25}},
-    {WORD("imap"), BITE_IMAP, {143, 993}},
-    {WORD("pop3"), BITE_POP3, {110, 995}},
-    {WORD("managesieve"), BITE_SIEVE, {4190}},
-    {WORD("sieve"), BITE_SIEVE, {4190}},
+    {WORD("submissions"), EFFECT_SUBMISSIONS, {465}},
+    {WORD("submission"), EFFECT_SUBMISSION, {587}},
+    {WORD("smtps"), EFFECT_SUBMISSIONS, {465}},
+    {WORD("smtp"), EFFECT_SMTP, {25}},
+    {WORD("postscreen"), EFFECT_SMTP, {25}},
+    {WORD("imap"), EFFECT_IMAP, {143, 993}},
+    {WORD("pop3"), EFFECT_POP3, {110, 995}},
+    {WORD("managesieve"), EFFECT_SIEVE, {4190}},
+    {WORD("sieve"), EFFECT_SIEVE, {4190}},
 };
 
 #define SERVICES (sizeof services / sizeof *services)
@@ -55,7 +55,7 @@ service_of_part(const char *part, size_t length)
 }
 
 uint8_t
-bite_service(const char *service, size_t length)
+effect_service(const char *service, size_t length)
 {
     const char *const end = service + length;
     uint8_t found = 0;
@@ -81,7 +81,7 @@ is_answered(const struct offence *offence)
 }
 
 int64_t
-bite_passed_ms(const struct offence *offence, int64_t stamp_ms)
+effect_passed_ms(const struct offence *offence, int64_t stamp_ms)
 {
     const int64_t began_ms = offence_session_ms(offence, stamp_ms);
 
@@ -91,10 +91,10 @@ bite_passed_ms(const struct offence *offence, int64_t stamp_ms)
 }
 
 bool
-bite_fails(const struct ban *ban, int64_t now_ms)
+effect_is_missing(const struct ban *ban, int64_t now_ms)
 {
     return (ban->state == BAN_WANTED || ban->state == BAN_ENFORCED) && ban->enforced_ms != 0 &&
-           ban->after_seconds >= BITE_SECONDS && now_ms - ban->after_last_ms <= BITE_QUIET_MS;
+           ban->after_seconds >= EFFECT_SECONDS && now_ms - ban->after_last_ms <= EFFECT_QUIET_MS;
 }
 
 /* ---- why ---- */
@@ -125,11 +125,11 @@ open_ports(const struct ban *ban, const struct jail *jail)
 }
 
 static const char *
-explain_ports(const struct ports *open, const struct jail *jail, char text[BITE_TEXT_SIZE])
+explain_ports(const struct ports *open, const struct jail *jail, char text[EFFECT_TEXT_SIZE])
 {
     char open_text[PORTS_TEXT_SIZE], closed_text[PORTS_TEXT_SIZE];
 
-    snprintf(text, BITE_TEXT_SIZE,
+    snprintf(text, EFFECT_TEXT_SIZE,
              "other ports: they came to %s, but jail %.31s closes %s: add what is missing to its "
              "ports=",
              ports_print(open, " or ", open_text), jail->name,
@@ -138,8 +138,8 @@ explain_ports(const struct ports *open, const struct jail *jail, char text[BITE_
 }
 
 const char *
-bite_explain(const struct ban *ban, const struct jail *jail, const char *set,
-             char text[BITE_TEXT_SIZE])
+effect_explain(const struct ban *ban, const struct jail *jail, const char *set,
+               char text[EFFECT_TEXT_SIZE])
 {
     const bool is_foreign = set != NULL && set[0] != '\0';
     char source[SOURCE_TEXT_SIZE], rules[256];
@@ -159,7 +159,7 @@ bite_explain(const struct ban *ban, const struct jail *jail, const char *set,
         snprintf(rules, sizeof rules,
                  "rules lead its packets around the ban: notrack, or a flowtable "
                  "(nft list ruleset | grep -E 'notrack|flow add')");
-    snprintf(text, BITE_TEXT_SIZE,
+    snprintf(text, EFFECT_TEXT_SIZE,
              "likeliest first: 1. a proxy or container gateway in front: the log has the client's "
              "address, the packets the proxy's (does ss -tn show connections of %s? if not, ban "
              "where the proxy runs); 2. %s; 3. other ports: the service listens to one that the "

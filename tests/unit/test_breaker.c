@@ -1,45 +1,45 @@
-/* The brake: what suspends the counting, for how long, and what an attacker can't make of it. It
+/* The breaker: what suspends the counting, for how long, and what an attacker can't make of it. It
  * fails when one client is enough, when any hour has more than ten minutes, when what was counted
  * just before is not given back, or when one host's fault stops another.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include "count/brake.h"
+#include "count/breaker.h"
 #include "table_fixture.h"
 
 enum { MX1 = 11, MX2 = 12, POSTFIX = 21, OTHER = 22, ALICE = 31, BOB = 32 };
 
-static const struct brake_place mx1 = {MX1, 0}, mx1_postfix = {MX1, POSTFIX},
-                                mx1_other = {MX1, OTHER}, mx2_postfix = {MX2, POSTFIX};
+static const struct breaker_place mx1 = {MX1, 0}, mx1_postfix = {MX1, POSTFIX},
+                                  mx1_other = {MX1, OTHER}, mx2_postfix = {MX2, POSTFIX};
 
 static int
 begin(void **state)
 {
-    *state = brake_new();
+    *state = breaker_new();
     return *state == NULL;
 }
 
 static int
 end(void **state)
 {
-    brake_free(*state);
+    breaker_free(*state);
     return 0;
 }
 
 static bool
-holds(struct brake *brake, const struct brake_place *place, uint64_t client, int64_t stamp_ms)
+holds(struct breaker *breaker, const struct breaker_place *place, uint64_t client, int64_t stamp_ms)
 {
-    enum brake_news news;
-    struct brake_place where;
+    enum breaker_news news;
+    struct breaker_place where;
 
-    return brake_holds(brake, place, client, stamp_ms, &news, &where);
+    return breaker_holds(breaker, place, client, stamp_ms, &news, &where);
 }
 
 static unsigned
-suspended(struct brake *brake, int64_t now_ms)
+suspended(struct breaker *breaker, int64_t now_ms)
 {
-    struct brake_outage outage;
+    struct breaker_outage outage;
 
-    brake_read_outage(brake, now_ms, &outage);
+    breaker_read_outage(breaker, now_ms, &outage);
     assert_true(outage.suspended == 0 ? outage.until_ms == 0 : outage.until_ms > now_ms);
     return outage.suspended;
 }
@@ -54,8 +54,8 @@ static void
 one_client_is_not_enough(void **state)
 {
     for (int i = 0; i < 1000; i++)
-        assert_int_equal(brake_fault(*state, &mx1, 1, 1000 + (uint64_t)i, at(i / 10)),
-                         BRAKE_AS_BEFORE);
+        assert_int_equal(breaker_fault(*state, &mx1, 1, 1000 + (uint64_t)i, at(i / 10)),
+                         BREAKER_AS_BEFORE);
     assert_false(holds(*state, &mx1_postfix, 1, at(100)));
     assert_false(holds(*state, &mx1_postfix, 2, at(100)));
 }
@@ -63,11 +63,11 @@ one_client_is_not_enough(void **state)
 static void
 two_clients_within_a_minute_are(void **state)
 {
-    assert_int_equal(brake_fault(*state, &mx1, 1, 0, at(0)), BRAKE_AS_BEFORE);
-    assert_int_equal(brake_fault(*state, &mx1, 2, 0, at(61)), BRAKE_AS_BEFORE);
+    assert_int_equal(breaker_fault(*state, &mx1, 1, 0, at(0)), BREAKER_AS_BEFORE);
+    assert_int_equal(breaker_fault(*state, &mx1, 2, 0, at(61)), BREAKER_AS_BEFORE);
     assert_false(holds(*state, &mx1_postfix, 2, at(61)));
-    assert_int_equal(brake_fault(*state, &mx1, 1, 0, at(100)), BRAKE_ON);
-    assert_int_equal(brake_fault(*state, &mx1, 3, 0, at(101)), BRAKE_AS_BEFORE); /* said once */
+    assert_int_equal(breaker_fault(*state, &mx1, 1, 0, at(100)), BREAKER_ON);
+    assert_int_equal(breaker_fault(*state, &mx1, 3, 0, at(101)), BREAKER_AS_BEFORE); /* said once */
     assert_true(holds(*state, &mx1_postfix, 9, at(101)));
     assert_int_equal(suspended(*state, at(101)), 1);
     assert_true(holds(*state, &mx1_postfix, 9, at(130)));  /* 29 s after the latest fault */
@@ -79,24 +79,24 @@ two_clients_within_a_minute_are(void **state)
 static void
 users_count_when_they_have_logged_in(void **state)
 {
-    brake_login(*state, ALICE);
-    brake_fault(*state, &mx1, 1, ALICE, at(0));
-    assert_int_equal(brake_fault(*state, &mx1, 1, BOB, at(1)), BRAKE_AS_BEFORE);
-    brake_login(*state, BOB);
-    assert_int_equal(brake_fault(*state, &mx1, 1, BOB, at(2)), BRAKE_ON);
+    breaker_login(*state, ALICE);
+    breaker_fault(*state, &mx1, 1, ALICE, at(0));
+    assert_int_equal(breaker_fault(*state, &mx1, 1, BOB, at(1)), BREAKER_AS_BEFORE);
+    breaker_login(*state, BOB);
+    assert_int_equal(breaker_fault(*state, &mx1, 1, BOB, at(2)), BREAKER_ON);
 }
 
 static void
 a_fault_that_names_nobody_hits_who_fails(void **state)
 {
-    enum brake_news news;
-    struct brake_place where;
+    enum breaker_news news;
+    struct breaker_place where;
 
-    brake_fault(*state, &mx1_postfix, 0, 0, at(0));
+    breaker_fault(*state, &mx1_postfix, 0, 0, at(0));
     assert_false(holds(*state, &mx1_postfix, 1, at(1)));
     assert_false(holds(*state, &mx1_postfix, 1, at(2)));
-    assert_true(brake_holds(*state, &mx1_postfix, 2, at(3), &news, &where));
-    assert_int_equal(news, BRAKE_ON);
+    assert_true(breaker_holds(*state, &mx1_postfix, 2, at(3), &news, &where));
+    assert_int_equal(news, BREAKER_ON);
     assert_int_equal(where.host, MX1);
     assert_int_equal(where.instance, POSTFIX);
 }
@@ -104,13 +104,13 @@ a_fault_that_names_nobody_hits_who_fails(void **state)
 static void
 only_that_host_and_instance(void **state)
 {
-    brake_fault(*state, &mx1_postfix, 1, 0, at(0));
-    brake_fault(*state, &mx1_postfix, 2, 0, at(1));
+    breaker_fault(*state, &mx1_postfix, 1, 0, at(0));
+    breaker_fault(*state, &mx1_postfix, 2, 0, at(1));
     assert_true(holds(*state, &mx1_postfix, 3, at(2)));
     assert_false(holds(*state, &mx1_other, 3, at(2)));
     assert_false(holds(*state, &mx2_postfix, 3, at(2)));
-    brake_fault(*state, &mx1, 1, 0, at(3)); /* Dovecot's: whoever asks it */
-    brake_fault(*state, &mx1, 2, 0, at(4));
+    breaker_fault(*state, &mx1, 1, 0, at(3)); /* Dovecot's: whoever asks it */
+    breaker_fault(*state, &mx1, 2, 0, at(4));
     assert_true(holds(*state, &mx1_other, 3, at(5)));
     assert_false(holds(*state, &mx2_postfix, 3, at(5)));
 }
@@ -124,24 +124,24 @@ never_more_than_ten_minutes_in_an_hour(void **state)
     int worst = 0, sum = 0;
 
     for (unsigned pause = 1; pause < 200; pause += 33) {
-        struct brake *brake = brake_new();
+        struct breaker *breaker = breaker_new();
 
         memset(held, 0, sizeof held);
         sum = 0;
         for (int s = 0; s < SECONDS; s++) {
             if (s % (int)pause == 0) {
-                brake_fault(brake, &mx1, (uint64_t)s % 7 + 1, 0, at(s));
-                brake_fault(brake, &mx1, (uint64_t)s % 5 + 10, 0, at(s));
+                breaker_fault(breaker, &mx1, (uint64_t)s % 7 + 1, 0, at(s));
+                breaker_fault(breaker, &mx1, (uint64_t)s % 5 + 10, 0, at(s));
             }
             for (int back = 0; back <= 70 && back <= s; back++) /* late lines, too */
-                held[s - back] |= holds(brake, &mx1_postfix, 99, at(s - back));
+                held[s - back] |= holds(breaker, &mx1_postfix, 99, at(s - back));
         }
         for (int s = 0; s < SECONDS; s++) {
             sum += held[s];
             sum -= s >= 3600 && held[s - 3600];
             worst = sum > worst ? sum : worst;
         }
-        brake_free(brake);
+        breaker_free(breaker);
     }
     assert_in_range(worst, 500, 600);
     (void)state;
@@ -150,33 +150,33 @@ never_more_than_ten_minutes_in_an_hour(void **state)
 static void
 what_was_counted_before_is_given_back_once(void **state)
 {
-    struct brake_failure got[8], failure = {.place = mx1_postfix, .counted = {.jails = 2}};
+    struct breaker_failure got[8], failure = {.place = mx1_postfix, .counted = {.jails = 2}};
 
     for (int i = 0; i < 40; i += 5) {
         failure.counted.stamp_ms = at(i);
         failure.counted.attempts = (uint32_t)i;
-        brake_counted(*state, &failure);
+        breaker_counted(*state, &failure);
     }
     failure.place = mx2_postfix;
-    brake_counted(*state, &failure);
-    assert_int_equal(brake_take(*state, &mx1, got, 8), 0);
-    brake_fault(*state, &mx1, 1, 0, at(22));
-    assert_int_equal(brake_fault(*state, &mx1, 2, 0, at(40)), BRAKE_ON);
-    assert_int_equal(brake_take(*state, &mx1, got, 2), 2);
+    breaker_counted(*state, &failure);
+    assert_int_equal(breaker_take(*state, &mx1, got, 8), 0);
+    breaker_fault(*state, &mx1, 1, 0, at(22));
+    assert_int_equal(breaker_fault(*state, &mx1, 2, 0, at(40)), BREAKER_ON);
+    assert_int_equal(breaker_take(*state, &mx1, got, 2), 2);
     assert_int_equal(got[0].counted.attempts, 20); /* two seconds before the first fault */
-    assert_int_equal(brake_take(*state, &mx1, got, 8), 2);
+    assert_int_equal(breaker_take(*state, &mx1, got, 8), 2);
     assert_int_equal(got[1].counted.attempts, 35);
-    assert_int_equal(brake_take(*state, &mx1, got, 8), 0);
+    assert_int_equal(breaker_take(*state, &mx1, got, 8), 0);
 }
 
 static void
 many_places_displace_each_other(void **state)
 {
     for (uint64_t host = 100; host < 100000; host++) {
-        const struct brake_place place = {host, 0};
+        const struct breaker_place place = {host, 0};
 
-        brake_fault(*state, &place, 1, 0, at((int64_t)host / 1000));
-        assert_int_equal(brake_fault(*state, &place, 2, 0, at((int64_t)host / 1000)), BRAKE_ON);
+        breaker_fault(*state, &place, 1, 0, at((int64_t)host / 1000));
+        assert_int_equal(breaker_fault(*state, &place, 2, 0, at((int64_t)host / 1000)), BREAKER_ON);
     }
     assert_in_range(suspended(*state, at(99)), 1, 256);
 }

@@ -1,12 +1,12 @@
-/* test_scribe: what happens to a ban is in the ledger soon, whatever the disk does; and the command
- * socket serves whom it may, whatever the others send.
+/* test_recorder: what happens to a ban is in the ledger soon, whatever the disk does; and the
+ * command socket serves whom it may, whatever the others send.
  *
  * Proves, with the real table, real files and real sockets: bans and their ends are written, after
  * a wake and without one; a ledger that is missing, locked, removed or damaged is said once and
  * catches up, with all live bans; a disk that hangs holds up neither the end nor a ban; bans come
  * back into a new table with their names and times; other users, garbage, half and endless lines,
  * silent clients and fifty at once change nothing for the next command.
- * Fails when a row is missing, a cause is said twice, scribe_stop waits for the disk, a thread
+ * Fails when a row is missing, a cause is said twice, recorder_stop waits for the disk, a thread
  * keeps a capability, or a descriptor would outlive exec.
  *
  * fdatasync(2) is replaced by a stand-in of the same name, which can hang, clock_gettime(2) by one
@@ -41,7 +41,7 @@
 
 #include "control/command.h"
 #include "ledger/ledger.h"
-#include "control/scribe.h"
+#include "control/recorder.h"
 
 #define MAX_BANS 2048
 #define LIMIT_MS 8000 /* what has not come to pass by then never will */
@@ -109,11 +109,11 @@ times_said(const char *words)
     return count;
 }
 
-/* ---- a table, a directory, a scribe ---- */
+/* ---- a table, a directory, a recorder ---- */
 
 static char directory[64], ledger_path[256], table_path[128], socket_path[128];
 static struct table *table;
-static struct scribe *scribe;
+static struct recorder *recorder;
 static unsigned mail_jail;
 
 static int64_t
@@ -151,7 +151,7 @@ static int
 set_up(void **state)
 {
     (void)state;
-    strcpy(directory, "/tmp/test_scribe.XXXXXX");
+    strcpy(directory, "/tmp/test_recorder.XXXXXX");
     if (mkdtemp(directory) == NULL)
         return -1;
     snprintf(ledger_path, sizeof(ledger_path), "%s/ledger.db", directory);
@@ -175,8 +175,8 @@ static int
 tear_down(void **state)
 {
     (void)state;
-    scribe_stop(scribe);
-    scribe = NULL;
+    recorder_stop(recorder);
+    recorder = NULL;
     table_close(table);
     return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
@@ -184,22 +184,22 @@ tear_down(void **state)
 static void
 start(void)
 {
-    const struct scribe_options options = {
+    const struct recorder_options options = {
         .table = table,
         .ledger_path = ledger_path,
         .socket_path = socket_path,
         .report = &report,
     };
-    int fd = scribe_listen(socket_path, (uid_t)-1, (gid_t)-1);
+    int fd = recorder_listen(socket_path, (uid_t)-1, (gid_t)-1);
     assert_true(fd >= 0);
-    assert_int_equal(scribe_start(&scribe, &options, fd), 0);
+    assert_int_equal(recorder_start(&recorder, &options, fd), 0);
 }
 
 static void
 stop(void)
 {
-    scribe_stop(scribe);
-    scribe = NULL;
+    recorder_stop(recorder);
+    recorder = NULL;
 }
 
 static void
@@ -265,18 +265,18 @@ count_rows(const char *condition)
 static void
 bans_and_their_ends_are_written(void **state)
 {
-    struct scribe_statistics statistics;
+    struct recorder_statistics statistics;
     struct source source = source_of("203.0.0.1");
     (void)state;
     start();
     ban(1);
-    scribe_wake(scribe);
+    recorder_wake(recorder);
     WAIT_FOR(count_rows("jail = 'mail' AND source = '203.0.0.1' AND ended_ms IS NULL") == 1);
     assert_int_equal(table_unban(table, &source, 1000, now_ms()), 1);
     int64_t took_ms = WAIT_FOR(count_rows("end_reason = 'lifted' AND lifted_by = 1000") == 1);
     print_message("# without a wake: %d ms\n", (int)took_ms);
     assert_true(took_ms < 2000);
-    scribe_read_statistics(scribe, &statistics);
+    recorder_read_statistics(recorder, &statistics);
     assert_true(statistics.written >= 2);
     assert_int_equal(statistics.errors, 0);
     assert_string_equal(said, "");
@@ -292,8 +292,8 @@ each_wake_is_heard(void **state)
     start();
     for (int i = 1; i <= 5; i++) {
         ban((unsigned)i);
-        scribe_wake(scribe);
-        scribe_wake(scribe);
+        recorder_wake(recorder);
+        recorder_wake(recorder);
         took_ms += WAIT_FOR(count_rows("1") == i);
     }
     print_message("# five wakes: %d ms\n", (int)took_ms);
@@ -323,9 +323,9 @@ a_pass_without_the_thread(void **state)
     for (unsigned i = 0; i < 1000; i++)
         ban(i);
     assert_int_equal(ledger_open(ledger_path, false, &report, &ledger, NULL), 0);
-    assert_int_equal(scribe_pass(ledger, table), 0);
+    assert_int_equal(recorder_pass(ledger, table), 0);
     assert_int_equal(count_rows("1"), 1000);
-    assert_int_equal(scribe_pass(ledger, table), 0);
+    assert_int_equal(recorder_pass(ledger, table), 0);
     ledger_close(ledger);
 }
 
@@ -339,8 +339,8 @@ a_missing_directory_is_said_once(void **state)
     ban(1);
     start();
     WAIT_FOR(times_said("cannot be written") == 1);
-    struct scribe_statistics statistics;
-    WAIT_FOR((scribe_read_statistics(scribe, &statistics), statistics.errors >= 2));
+    struct recorder_statistics statistics;
+    WAIT_FOR((recorder_read_statistics(recorder, &statistics), statistics.errors >= 2));
     assert_int_equal(times_said("cannot be written"), 1);
     assert_int_equal(mkdir(missing, 0755), 0);
     atomic_fetch_add(&put_forward_s, 2);
@@ -359,10 +359,10 @@ a_lock_of_somebody_else_is_waited_out(void **state)
     sqlite3_open_v2(ledger_path, &sqlite, SQLITE_OPEN_READWRITE, NULL);
     assert_int_equal(sqlite3_exec(sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
     ban(2);
-    scribe_wake(scribe);
+    recorder_wake(recorder);
     WAIT_FOR(times_said("keeps it locked") == 1);
     ban(3);
-    scribe_wake(scribe);
+    recorder_wake(recorder);
     sqlite3_exec(sqlite, "COMMIT", NULL, NULL, NULL);
     sqlite3_close(sqlite);
     WAIT_FOR(count_rows("1") == 3);
@@ -380,7 +380,7 @@ a_removed_ledger_is_begun_anew_whole(void **state)
     WAIT_FOR(count_rows("1") == 700);
     unlink(ledger_path);
     ban(700);
-    scribe_wake(scribe);
+    recorder_wake(recorder);
     WAIT_FOR(count_rows("ended_ms IS NULL") == 701);
     assert_int_equal(times_said("removed or replaced"), 1);
 }
@@ -406,7 +406,7 @@ a_damaged_ledger_is_begun_anew_whole(void **state)
     close(fd);
     start();
     ban(700);
-    scribe_wake(scribe);
+    recorder_wake(recorder);
     WAIT_FOR(count_rows("ended_ms IS NULL") == 701);
     assert_int_equal(times_said("moved aside"), 1);
 }
@@ -433,11 +433,11 @@ a_disk_that_hangs_holds_up_nothing(void **state)
     sem_init(&may_return, 0, 0);
     atomic_store(&hang, true);
     ban(1);
-    scribe_wake(scribe);
+    recorder_wake(recorder);
     sem_wait(&hangs);
     for (unsigned i = 2; i < 1000; i++) { /* nobody waits for it */
         ban(i);
-        scribe_wake(scribe);
+        recorder_wake(recorder);
     }
     int64_t began_ms = now_ms();
     stop();
@@ -509,7 +509,7 @@ bans_come_back_into_a_new_table(void **state)
     (void)state;
     write_rows();
     int64_t now = now_ms();
-    assert_int_equal(scribe_restore(table, ledger_path, now, &report, &first_run), 3);
+    assert_int_equal(recorder_restore(table, ledger_path, now, &report, &first_run), 3);
     assert_false(first_run);
     assert_int_equal(times_said("3 bans came back"), 1);
 
@@ -542,11 +542,11 @@ nothing_to_restore(void **state)
 {
     bool first_run = false;
     (void)state;
-    assert_int_equal(scribe_restore(table, ledger_path, now_ms(), &report, &first_run), 0);
+    assert_int_equal(recorder_restore(table, ledger_path, now_ms(), &report, &first_run), 0);
     assert_true(first_run);
     assert_string_equal(said, "");
-    assert_int_equal(scribe_restore(table, "/nonexistent/ledger.db", now_ms(), &report, &first_run),
-                     -ENOENT);
+    assert_int_equal(
+        recorder_restore(table, "/nonexistent/ledger.db", now_ms(), &report, &first_run), -ENOENT);
     assert_int_equal(times_said("cannot be read"), 1);
 }
 
@@ -556,7 +556,7 @@ static void
 a_command_over_the_socket(void **state)
 {
     char answer[COMMAND_SIZE];
-    struct scribe_statistics statistics;
+    struct recorder_statistics statistics;
     (void)state;
     start();
     assert_int_equal(command_send(socket_path, "{\"command\":\"ban\",\"source\":\"203.0.113.9\"}",
@@ -566,7 +566,7 @@ a_command_over_the_socket(void **state)
     struct ban ban;
     assert_true(find_ban("203.0.113.9", &ban));
     WAIT_FOR(count_rows("jail = 'manual' AND origin = 'hand' AND class IS NULL") == 1);
-    scribe_read_statistics(scribe, &statistics);
+    recorder_read_statistics(recorder, &statistics);
     assert_int_equal(statistics.commands, 1);
 }
 
@@ -737,7 +737,7 @@ the_socket_is_as_asked_for(void **state)
     umask(before);
     assert_int_equal(lstat(socket_path, &status), 0);
     assert_int_equal(status.st_mode & 07777, 0660);
-    int second = scribe_listen(socket_path, (uid_t)-1, 64001); /* a stale one is replaced */
+    int second = recorder_listen(socket_path, (uid_t)-1, 64001); /* a stale one is replaced */
     assert_true(second >= 0 || geteuid() != 0);
     if (second >= 0) {
         assert_int_equal(lstat(socket_path, &status), 0);
@@ -746,12 +746,12 @@ the_socket_is_as_asked_for(void **state)
     }
     unlink(socket_path);
     assert_int_equal(close(open(socket_path, O_CREAT, 0600)), 0);
-    assert_int_equal(scribe_listen(socket_path, (uid_t)-1, (gid_t)-1), -EADDRINUSE);
+    assert_int_equal(recorder_listen(socket_path, (uid_t)-1, (gid_t)-1), -EADDRINUSE);
 }
 
-/* The line of the scribe's /proc status that begins with `name`, read as a hexadecimal number. */
+/* The line of the recorder's /proc status that begins with `name`, read as a hexadecimal number. */
 static unsigned long long
-status_of_the_scribe(const char *name)
+status_of_the_recorder(const char *name)
 {
     unsigned long long value = 0;
     bool found = false;
@@ -761,7 +761,7 @@ status_of_the_scribe(const char *name)
         snprintf(path, sizeof(path), "/proc/self/task/%s/status", task->d_name);
         FILE *file = task->d_name[0] == '.' ? NULL : fopen(path, "r");
         while (file != NULL && fgets(line, sizeof(line), file) != NULL) {
-            if (strcmp(line, "Name:\tbanmail-scribe\n") == 0)
+            if (strcmp(line, "Name:\tbanmail-record\n") == 0)
                 found = true;
             if (found && strncmp(line, name, strlen(name)) == 0)
                 sscanf(line + strlen(name), "%llx", &value);
@@ -779,9 +779,9 @@ its_thread_has_no_signals_and_no_capabilities(void **state)
     int status;
     (void)state;
     start();
-    WAIT_FOR(status_of_the_scribe("SigBlk:") != ~0ULL);
+    WAIT_FOR(status_of_the_recorder("SigBlk:") != ~0ULL);
     /* all but SIGKILL, SIGSTOP and the two that libc keeps for itself */
-    assert_int_equal(status_of_the_scribe("SigBlk:") | 0x180040100ULL, 0xffffffffffffffffULL);
+    assert_int_equal(status_of_the_recorder("SigBlk:") | 0x180040100ULL, 0xffffffffffffffffULL);
     stop();
     if (geteuid() != 0)
         skip();
@@ -791,8 +791,8 @@ its_thread_has_no_signals_and_no_capabilities(void **state)
         if (setgroups(0, NULL) != 0 || setgid(64001) != 0 || setuid(64001) != 0)
             _exit(2);
         start();
-        WAIT_FOR(status_of_the_scribe("CapPrm:") != ~0ULL);
-        _exit(status_of_the_scribe("CapPrm:") == 0 ? 0 : 1);
+        WAIT_FOR(status_of_the_recorder("CapPrm:") != ~0ULL);
+        _exit(status_of_the_recorder("CapPrm:") == 0 ? 0 : 1);
     }
     waitpid(child, &status, 0);
     assert_true(WIFEXITED(status));
@@ -800,7 +800,7 @@ its_thread_has_no_signals_and_no_capabilities(void **state)
 }
 
 static void
-no_descriptor_outlives_exec_or_the_scribe(void **state)
+no_descriptor_outlives_exec_or_the_recorder(void **state)
 {
     bool inherited[64];
     int first = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -848,7 +848,7 @@ main(void)
         TEST(other_users_are_refused),
         TEST(the_socket_is_as_asked_for),
         TEST(its_thread_has_no_signals_and_no_capabilities),
-        TEST(no_descriptor_outlives_exec_or_the_scribe),
+        TEST(no_descriptor_outlives_exec_or_the_recorder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Bans that do not bite. Failures whose packets came after a ban was in force make it known, in
+/* Bans that have no effect. Failures whose packets came after a ban was in force make it known, in
  * three different seconds; those in flight, those of connections that the ban cut off, those that
  * came elsewhere, during a pause, after the kernel had lost the ban, and rare ones do not. Nothing
  * is forgotten by a prolongation or a restart, and the cause names the open port.
@@ -9,8 +9,8 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table_fixture.h"
 
-#include "table/bite.h"
-#include "table/table-bite.h"
+#include "table/effect.h"
+#include "table/table-effect.h"
 #include "table/table-health.h"
 
 #define CLIENT "203.0.113.9"
@@ -48,7 +48,7 @@ fail_at(int64_t stamp_ms, int64_t passed_ms)
     struct table_failure failure = failure_of(source_of(CLIENT), stamp_ms);
 
     failure.passed_ms = passed_ms;
-    failure.services = BITE_SUBMISSION;
+    failure.services = EFFECT_SUBMISSION;
     return table_count(fixture.table, fixture.jail_index, &fixture.jail, &failure, 1, stamp_ms);
 }
 
@@ -66,7 +66,7 @@ fails(int64_t now_ms)
 {
     struct ban ban = ban_now();
 
-    return bite_fails(&ban, now_ms);
+    return effect_is_missing(&ban, now_ms);
 }
 
 static void
@@ -79,17 +79,17 @@ three_seconds_make_it_known(void **state)
     assert_int_equal(ban_now().enforced_ms, NOON_MS);
     for (int64_t s = 10; s < 13; s++) {
         assert_false(fails(NOON_MS + s * 1000));
-        assert_false(table_take_biteless(fixture.table, &ban));
+        assert_false(table_dequeue_ineffective(fixture.table, &ban));
         fail_at(NOON_MS + s * 1000, NOON_MS + s * 1000);
     }
     assert_true(fails(NOON_MS + 13000));
-    assert_true(table_take_biteless(fixture.table, &ban));
+    assert_true(table_dequeue_ineffective(fixture.table, &ban));
     assert_int_equal(ban.after, 3);
     assert_int_equal(ban.after_first_ms, NOON_MS + 10000);
-    assert_false(table_take_biteless(fixture.table, &ban));
+    assert_false(table_dequeue_ineffective(fixture.table, &ban));
     for (int64_t s = 13; s < 60; s++)
         fail_at(NOON_MS + s * 1000, NOON_MS + s * 1000);
-    assert_false(table_take_biteless(fixture.table, &ban)); /* once */
+    assert_false(table_dequeue_ineffective(fixture.table, &ban)); /* once */
     assert_int_equal(ban_now().after, 50);
     assert_int_equal(table_after_bans(fixture.table), 50);
 }
@@ -171,14 +171,14 @@ it_is_over_after_ten_minutes(void **state)
     make_ban(NOON_MS);
     for (int64_t s = 10; s < 13; s++)
         fail_at(NOON_MS + s * 1000, NOON_MS + s * 1000);
-    assert_true(table_take_biteless(fixture.table, &ban));
-    assert_true(fails(NOON_MS + 12000 + BITE_QUIET_MS));
-    assert_false(fails(NOON_MS + 12000 + BITE_QUIET_MS + 1));
+    assert_true(table_dequeue_ineffective(fixture.table, &ban));
+    assert_true(fails(NOON_MS + 12000 + EFFECT_QUIET_MS));
+    assert_false(fails(NOON_MS + 12000 + EFFECT_QUIET_MS + 1));
     for (int64_t s = 1000; s < 1002; s++) /* two are not enough to begin anew */
         fail_at(NOON_MS + s * 1000, NOON_MS + s * 1000);
     assert_false(fails(NOON_MS + 1002000));
     fail_at(NOON_MS + 1002000, NOON_MS + 1002000);
-    assert_true(table_take_biteless(fixture.table, &ban));
+    assert_true(table_dequeue_ineffective(fixture.table, &ban));
     assert_int_equal(ban.after, 3);
 }
 
@@ -200,9 +200,9 @@ hostile_times_do_no_harm(void **state)
     struct ban ban = {.state = BAN_ENFORCED, .enforced_ms = 1, .after_seconds = 9};
 
     (void)state;
-    assert_false(bite_fails(&ban, NOON_MS));
+    assert_false(effect_is_missing(&ban, NOON_MS));
     ban.after_last_ms = INT64_MAX;
-    assert_true(bite_fails(&ban, NOON_MS));
+    assert_true(effect_is_missing(&ban, NOON_MS));
 }
 
 /* ---- from a line to its packets ---- */
@@ -218,7 +218,7 @@ passed(enum offence_class class, const char *service, const char *session)
         .session_length = strlen(session),
     };
 
-    return bite_passed_ms(&offence, NOON_MS) - NOON_MS;
+    return effect_passed_ms(&offence, NOON_MS) - NOON_MS;
 }
 
 static void
@@ -254,7 +254,7 @@ dovecot_tells_when_a_session_began(void **state)
 
         assert_true(llabs(began_ms - sessions[i].stamp_ms) <= 1000);
         assert_int_equal(began_ms, offence_session_ms(&offence, NOON_MS + 300 * HOUR_MS));
-        assert_int_equal(bite_passed_ms(&offence, began_ms + 170000), began_ms);
+        assert_int_equal(effect_passed_ms(&offence, began_ms + 170000), began_ms);
     }
     assert_int_equal(offence_session_ms(&(struct offence){.session = ""}, NOON_MS), 0);
 }
@@ -268,50 +268,50 @@ services_are_known(void **state)
         const char *name;
         uint8_t service;
     } names[] = {
-        {"postfix/smtpd", BITE_SMTP},
-        {"postfix/postscreen", BITE_SMTP},
-        {"postfix/submission/smtpd", BITE_SUBMISSION},
-        {"postfix/submissions/smtpd", BITE_SUBMISSIONS},
-        {"postfix/smtps/smtpd", BITE_SUBMISSIONS},
-        {"postfix-out/smtpd", BITE_SMTP},
-        {"imap-login", BITE_IMAP},
-        {"dovecot/pop3-login", BITE_POP3},
-        {"managesieve-login", BITE_SIEVE},
-        {"submission-login", BITE_SUBMISSION},
+        {"postfix/smtpd", EFFECT_SMTP},
+        {"postfix/postscreen", EFFECT_SMTP},
+        {"postfix/submission/smtpd", EFFECT_SUBMISSION},
+        {"postfix/submissions/smtpd", EFFECT_SUBMISSIONS},
+        {"postfix/smtps/smtpd", EFFECT_SUBMISSIONS},
+        {"postfix-out/smtpd", EFFECT_SMTP},
+        {"imap-login", EFFECT_IMAP},
+        {"dovecot/pop3-login", EFFECT_POP3},
+        {"managesieve-login", EFFECT_SIEVE},
+        {"submission-login", EFFECT_SUBMISSION},
         {"sshd", 0},
         {"", 0},
     };
 
     (void)state;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        assert_int_equal(bite_service(names[i].name, strlen(names[i].name)), names[i].service);
+        assert_int_equal(effect_service(names[i].name, strlen(names[i].name)), names[i].service);
 }
 
 static void
 the_cause_is_named(void **state)
 {
-    struct ban ban = {.source = source_of(CLIENT), .after_services = BITE_SUBMISSION};
-    char text[BITE_TEXT_SIZE];
+    struct ban ban = {.source = source_of(CLIENT), .after_services = EFFECT_SUBMISSION};
+    char text[EFFECT_TEXT_SIZE];
     struct jail jail;
 
     (void)state;
     jail_defaults(&jail);
-    bite_explain(&ban, &jail, NULL, text);
+    effect_explain(&ban, &jail, NULL, text);
     assert_non_null(strstr(text, "1. a proxy or container gateway in front"));
     assert_non_null(strstr(text, "notrack"));
-    bite_explain(&ban, &jail, "inet blocklist bad4", text);
+    effect_explain(&ban, &jail, "inet blocklist bad4", text);
     assert_non_null(strstr(text, "no rule drops what is in set inet blocklist bad4"));
     jail.ports = (struct ports){.count = 1, .number = {25}};
-    bite_explain(&ban, &jail, NULL, text);
+    effect_explain(&ban, &jail, NULL, text);
     assert_non_null(strstr(text, "they came to 587, but jail mail closes 25"));
-    ban.after_services = BITE_SMTP;
-    bite_explain(&ban, &jail, NULL, text);
+    ban.after_services = EFFECT_SMTP;
+    effect_explain(&ban, &jail, NULL, text);
     assert_non_null(strstr(text, "1. a proxy"));
     jail.ports = (struct ports){.count = 1, .number = {0}};
     ban.after_services = 0xff;
-    bite_explain(&ban, &jail, NULL, text);
+    effect_explain(&ban, &jail, NULL, text);
     assert_non_null(strstr(text, "1. a proxy"));
-    bite_explain(&ban, NULL, NULL, text);
+    effect_explain(&ban, NULL, NULL, text);
 }
 
 int

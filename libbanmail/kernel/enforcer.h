@@ -1,4 +1,4 @@
-/* keeper: the thread that makes the kernel agree with the table.
+/* enforcer: the thread that makes the kernel agree with the table.
  *
  * It owns the kernel and nothing else. It sleeps on an eventfd; woken, it takes what has gathered
  * in the table (≤ FIREWALL_BATCH elements a command; more where commands are slow), applies it, and
@@ -12,8 +12,8 @@
  * that is left.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#ifndef BANMAIL_KEEPER_H
-#define BANMAIL_KEEPER_H
+#ifndef BANMAIL_ENFORCER_H
+#define BANMAIL_ENFORCER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,16 +23,16 @@
 #include "base/report.h"
 #include "table/table.h"
 
-struct keeper;
+struct enforcer;
 
-struct keeper_statistics {
+struct enforcer_statistics {
     uint64_t enforced; /* elements added */
     uint64_t removed;  /* elements removed */
     uint64_t refused;  /* elements in batches that the kernel refused */
     uint64_t pending;  /* sources that wait now */
 };
 
-struct keeper_options {
+struct enforcer_options {
     struct table *table;
     const struct report *report;
     enum firewall_verdict verdict;
@@ -42,38 +42,40 @@ struct keeper_options {
 
 /* Starts the thread while the process still has its privileges. The thread keeps its permitted
  * capabilities over a later setuid(2) of the process (PR_SET_KEEPCAPS, which is its own), opens
- * the firewall, and waits for keeper_release. Returns 0 or a negative errno. table and report must
- * outlive the keeper. A firewall that cannot be opened is no error here: it is said, and tried
- * again. Main thread only. */
-int keeper_start(struct keeper **keeper, const struct keeper_options *options);
+ * the firewall, and waits for enforcer_release. Returns 0 or a negative errno. table and report
+ * must outlive the enforcer. A firewall that cannot be opened is no error here: it is said, and
+ * tried again. Main thread only. */
+int enforcer_start(struct enforcer **enforcer, const struct enforcer_options *options);
 
 /* The process has dropped its privileges, or never will: the thread reduces itself to exactly
  * CAP_NET_ADMIN and begins its work; at first it wants all live bans again. Main thread only. */
-void keeper_release(struct keeper *keeper);
+void enforcer_release(struct enforcer *enforcer);
 
 /* Wakes it: one write to an eventfd, and none while it is awake. Any thread; never blocks; no
  * cancellation point. Call it after the table was changed. */
-void keeper_wake(struct keeper *keeper);
+void enforcer_wake(struct enforcer *enforcer);
 
 /* Any thread. */
-void keeper_read_statistics(const struct keeper *keeper, struct keeper_statistics *statistics);
+void enforcer_read_statistics(const struct enforcer *enforcer,
+                              struct enforcer_statistics *statistics);
 
 /* Lets a running command end, applies once more what has gathered (or, with flush_at_stop, takes
  * all that is ours out of the kernel; the bans stay wanted in the table, for the next start), ends
- * the thread and frees the keeper. A command that does not return within 5 s is left behind
+ * the thread and frees the enforcer. A command that does not return within 5 s is left behind
  * with its thread, and that is said: the table and the report may be closed all the same. Main
  * thread only. NULL is fine. */
-void keeper_stop(struct keeper *keeper);
+void enforcer_stop(struct enforcer *enforcer);
 
 /* Fills in what of the policy comes from the table's jails; verdict and sets stay. Of several jails
  * with the same ports the first stands for all, as in a table_change. Any thread or process. */
-void keeper_policy(const struct table *table, struct firewall_policy *policy);
+void enforcer_policy(const struct table *table, struct firewall_policy *policy);
 
 /* What the thread does, done once by the caller instead, for a process without the thread
  * (banmailctl while no rsyslogd runs): applies all that is pending, with the verdict and sets of
  * `fixed`. Returns 0, or a negative errno
  * with the reason. */
-int keeper_pass(struct firewall *firewall, struct table *table, const struct firewall_policy *fixed,
-                int64_t now_ms, char *reason, size_t reason_size);
+int enforcer_pass(struct firewall *firewall, struct table *table,
+                  const struct firewall_policy *fixed, int64_t now_ms, char *reason,
+                  size_t reason_size);
 
 #endif

@@ -1,4 +1,4 @@
-/* brake: see brake.h.
+/* breaker: see breaker.h.
  *
  * Places lie in sets of four by their hash; only a fault makes one, so that failures, which are
  * many, look at eight entries and no more. Counted failures lie in a ring.
@@ -8,7 +8,7 @@
  * latest, and what it misses of the former it may have of the latter: twenty slices in sum.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include "count/brake.h"
+#include "count/breaker.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #define HITS  4    /* distinct ones that are kept: the latest */
 #define USERS 4096 /* who have logged in */
 
-_Static_assert(HITS >= BRAKE_CLIENTS, "enough to tell several from one");
+_Static_assert(HITS >= BREAKER_CLIENTS, "enough to tell several from one");
 
 struct hits {
     uint64_t who[HITS]; /* 0: free */
@@ -26,43 +26,43 @@ struct hits {
 };
 
 struct stretch { /* of one place */
-    struct brake_place place;
+    struct breaker_place place;
     struct hits clients;
     struct hits users;
     int64_t latest_ms; /* fault; 0: this entry is free */
     int64_t nobody_ms; /* the latest fault that names nobody; 0: none */
     int64_t from_ms;   /* what is suspended: from here */
     int64_t until_ms;  /* to here */
-    int64_t slices_ms[BRAKE_SLICES];
+    int64_t slices_ms[BREAKER_SLICES];
     unsigned next; /* the slice that began longest ago */
     bool is_spent; /* and that was told */
 };
 
-struct brake {
+struct breaker {
     pthread_mutex_t lock;
     struct stretch stretches[SETS][WAYS];
-    struct brake_failure failures[BRAKE_FAILURES]; /* stamp 0: free */
+    struct breaker_failure failures[BREAKER_FAILURES]; /* stamp 0: free */
     unsigned next;
     uint64_t users[USERS];
 };
 
-struct brake *
-brake_new(void)
+struct breaker *
+breaker_new(void)
 {
-    struct brake *brake = calloc(1, sizeof *brake);
+    struct breaker *breaker = calloc(1, sizeof *breaker);
 
-    if (brake != NULL)
-        pthread_mutex_init(&brake->lock, NULL);
-    return brake;
+    if (breaker != NULL)
+        pthread_mutex_init(&breaker->lock, NULL);
+    return breaker;
 }
 
 void
-brake_free(struct brake *brake)
+breaker_free(struct breaker *breaker)
 {
-    if (brake == NULL)
+    if (breaker == NULL)
         return;
-    pthread_mutex_destroy(&brake->lock);
-    free(brake);
+    pthread_mutex_destroy(&breaker->lock);
+    free(breaker);
 }
 
 /* ---- who is hit ---- */
@@ -100,13 +100,13 @@ are_several(const struct hits *hits, int64_t stamp_ms, int64_t *first_ms)
     unsigned count = 0;
 
     for (unsigned i = 0; i < HITS; i++) {
-        if (hits->who[i] == 0 || !near(hits->stamp_ms[i], stamp_ms, BRAKE_WINDOW_MS))
+        if (hits->who[i] == 0 || !near(hits->stamp_ms[i], stamp_ms, BREAKER_WINDOW_MS))
             continue;
         count++;
         if (hits->stamp_ms[i] < first)
             first = hits->stamp_ms[i];
     }
-    if (count < BRAKE_CLIENTS)
+    if (count < BREAKER_CLIENTS)
         return false;
     if (first < *first_ms)
         *first_ms = first;
@@ -114,25 +114,25 @@ are_several(const struct hits *hits, int64_t stamp_ms, int64_t *first_ms)
 }
 
 static bool
-has_logged_in(const struct brake *brake, uint64_t user)
+has_logged_in(const struct breaker *breaker, uint64_t user)
 {
-    return user != 0 && brake->users[user % USERS] == user;
+    return user != 0 && breaker->users[user % USERS] == user;
 }
 
 /* ---- places ---- */
 
 static struct stretch *
-set_of(struct brake *brake, const struct brake_place *place)
+set_of(struct breaker *breaker, const struct breaker_place *place)
 {
     const uint64_t hash = (place->host ^ place->instance * 3) * UINT64_C(0x9e3779b97f4a7c15);
 
-    return brake->stretches[(hash >> 32) % SETS];
+    return breaker->stretches[(hash >> 32) % SETS];
 }
 
 static struct stretch *
-find(struct brake *brake, const struct brake_place *place)
+find(struct breaker *breaker, const struct breaker_place *place)
 {
-    struct stretch *set = set_of(brake, place);
+    struct stretch *set = set_of(breaker, place);
 
     for (unsigned way = 0; way < WAYS; way++)
         if (set[way].latest_ms != 0 && set[way].place.host == place->host &&
@@ -142,9 +142,9 @@ find(struct brake *brake, const struct brake_place *place)
 }
 
 static struct stretch *
-find_or_begin(struct brake *brake, const struct brake_place *place)
+find_or_begin(struct breaker *breaker, const struct breaker_place *place)
 {
-    struct stretch *set = set_of(brake, place), *found = find(brake, place);
+    struct stretch *set = set_of(breaker, place), *found = find(breaker, place);
 
     if (found != NULL)
         return found;
@@ -163,9 +163,9 @@ static bool
 has_room(const struct stretch *stretch, int64_t start_ms, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        const int64_t before_ms = stretch->slices_ms[(stretch->next + i) % BRAKE_SLICES];
+        const int64_t before_ms = stretch->slices_ms[(stretch->next + i) % BREAKER_SLICES];
 
-        if (before_ms != 0 && start_ms + i * BRAKE_HOLD_MS - before_ms < BRAKE_HOUR_MS)
+        if (before_ms != 0 && start_ms + i * BREAKER_HOLD_MS - before_ms < BREAKER_HOUR_MS)
             return false;
     }
     return true;
@@ -175,53 +175,53 @@ static void
 open_slices(struct stretch *stretch, int64_t start_ms, unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
-        stretch->slices_ms[stretch->next] = start_ms + i * BRAKE_HOLD_MS;
-        stretch->next = (stretch->next + 1) % BRAKE_SLICES;
+        stretch->slices_ms[stretch->next] = start_ms + i * BREAKER_HOLD_MS;
+        stretch->next = (stretch->next + 1) % BREAKER_SLICES;
     }
-    stretch->until_ms = start_ms + count * BRAKE_HOLD_MS;
+    stretch->until_ms = start_ms + count * BREAKER_HOLD_MS;
 }
 
 /* Suspends from stamp_ms on, and what lies before it: since the end of the latest slice where that
  * is near, else since shortly before first_ms. All of it is paid for in slices. */
-static enum brake_news
+static enum breaker_news
 suspend(struct stretch *stretch, int64_t first_ms, int64_t stamp_ms)
 {
     const bool was_spent = stretch->is_spent;
     const bool goes_on =
-        !was_spent && stretch->until_ms != 0 && stamp_ms <= stretch->until_ms + BRAKE_HOLD_MS;
-    int64_t start_ms = goes_on ? stretch->until_ms : first_ms - BRAKE_LEAD_MS;
+        !was_spent && stretch->until_ms != 0 && stamp_ms <= stretch->until_ms + BREAKER_HOLD_MS;
+    int64_t start_ms = goes_on ? stretch->until_ms : first_ms - BREAKER_LEAD_MS;
     unsigned count;
 
     if (was_spent) /* what has counted meanwhile stays counted */
         start_ms = stamp_ms;
     if (start_ms < stretch->until_ms)
         start_ms = stretch->until_ms;
-    count = 1 + (unsigned)((stamp_ms - start_ms) / BRAKE_HOLD_MS);
+    count = 1 + (unsigned)((stamp_ms - start_ms) / BREAKER_HOLD_MS);
     if (!has_room(stretch, start_ms, count)) {
         start_ms = stamp_ms;
         count = 1;
     }
     stretch->is_spent = !has_room(stretch, start_ms, count);
     if (stretch->is_spent)
-        return was_spent ? BRAKE_AS_BEFORE : BRAKE_SPENT;
+        return was_spent ? BREAKER_AS_BEFORE : BREAKER_SPENT;
     if (!goes_on)
         stretch->from_ms = start_ms;
     open_slices(stretch, start_ms, count);
-    return goes_on ? BRAKE_AS_BEFORE : BRAKE_ON;
+    return goes_on ? BREAKER_AS_BEFORE : BREAKER_ON;
 }
 
 /* A line of this stamp has come: opens the next slice when it is due. */
-static enum brake_news
+static enum breaker_news
 advance(struct stretch *stretch, int64_t stamp_ms)
 {
     int64_t first_ms = stamp_ms;
     bool several;
 
-    if (stamp_ms < stretch->until_ms || stamp_ms > stretch->latest_ms + BRAKE_HOLD_MS)
-        return BRAKE_AS_BEFORE;
+    if (stamp_ms < stretch->until_ms || stamp_ms > stretch->latest_ms + BREAKER_HOLD_MS)
+        return BREAKER_AS_BEFORE;
     several = are_several(&stretch->clients, stamp_ms, &first_ms);
     several |= are_several(&stretch->users, stamp_ms, &first_ms);
-    return several ? suspend(stretch, first_ms, stamp_ms) : BRAKE_AS_BEFORE;
+    return several ? suspend(stretch, first_ms, stamp_ms) : BREAKER_AS_BEFORE;
 }
 
 static bool
@@ -233,120 +233,120 @@ covers(const struct stretch *stretch, int64_t stamp_ms)
 /* ---- what comes in ---- */
 
 void
-brake_login(struct brake *brake, uint64_t user)
+breaker_login(struct breaker *breaker, uint64_t user)
 {
-    pthread_mutex_lock(&brake->lock);
-    brake->users[user % USERS] = user;
-    pthread_mutex_unlock(&brake->lock);
+    pthread_mutex_lock(&breaker->lock);
+    breaker->users[user % USERS] = user;
+    pthread_mutex_unlock(&breaker->lock);
 }
 
 bool
-brake_has_logged_in(struct brake *brake, uint64_t user)
+breaker_has_logged_in(struct breaker *breaker, uint64_t user)
 {
     bool has;
 
-    pthread_mutex_lock(&brake->lock);
-    has = has_logged_in(brake, user);
-    pthread_mutex_unlock(&brake->lock);
+    pthread_mutex_lock(&breaker->lock);
+    has = has_logged_in(breaker, user);
+    pthread_mutex_unlock(&breaker->lock);
     return has;
 }
 
-enum brake_news
-brake_fault(struct brake *brake, const struct brake_place *place, uint64_t client, uint64_t user,
-            int64_t stamp_ms)
+enum breaker_news
+breaker_fault(struct breaker *breaker, const struct breaker_place *place, uint64_t client,
+              uint64_t user, int64_t stamp_ms)
 {
     struct stretch *stretch;
-    enum brake_news news;
+    enum breaker_news news;
 
-    pthread_mutex_lock(&brake->lock);
-    stretch = find_or_begin(brake, place);
+    pthread_mutex_lock(&breaker->lock);
+    stretch = find_or_begin(breaker, place);
     if (stamp_ms > stretch->latest_ms)
         stretch->latest_ms = stamp_ms;
     if (client == 0 && user == 0 && stamp_ms > stretch->nobody_ms)
         stretch->nobody_ms = stamp_ms;
     hit(&stretch->clients, client, stamp_ms);
-    if (has_logged_in(brake, user))
+    if (has_logged_in(breaker, user))
         hit(&stretch->users, user, stamp_ms);
     news = advance(stretch, stamp_ms);
-    pthread_mutex_unlock(&brake->lock);
+    pthread_mutex_unlock(&breaker->lock);
     return news;
 }
 
 bool
-brake_holds(struct brake *brake, const struct brake_place *place, uint64_t client, int64_t stamp_ms,
-            enum brake_news *news, struct brake_place *where)
+breaker_holds(struct breaker *breaker, const struct breaker_place *place, uint64_t client,
+              int64_t stamp_ms, enum breaker_news *news, struct breaker_place *where)
 {
-    const struct brake_place places[] = {{place->host, 0}, *place};
+    const struct breaker_place places[] = {{place->host, 0}, *place};
     bool holds = false;
 
-    *news = BRAKE_AS_BEFORE;
-    pthread_mutex_lock(&brake->lock);
+    *news = BREAKER_AS_BEFORE;
+    pthread_mutex_lock(&breaker->lock);
     for (unsigned i = 0; i < 2 && !holds; i++) {
-        struct stretch *stretch = find(brake, &places[i]);
+        struct stretch *stretch = find(breaker, &places[i]);
 
         if (stretch == NULL)
             continue;
-        if (stretch->nobody_ms != 0 && near(stamp_ms, stretch->nobody_ms, BRAKE_HOLD_MS))
+        if (stretch->nobody_ms != 0 && near(stamp_ms, stretch->nobody_ms, BREAKER_HOLD_MS))
             hit(&stretch->clients, client, stamp_ms);
         *news = advance(stretch, stamp_ms);
         *where = places[i];
         holds = covers(stretch, stamp_ms);
-        if (*news != BRAKE_AS_BEFORE)
+        if (*news != BREAKER_AS_BEFORE)
             break;
     }
-    pthread_mutex_unlock(&brake->lock);
+    pthread_mutex_unlock(&breaker->lock);
     return holds;
 }
 
 /* ---- what was counted ---- */
 
 void
-brake_counted(struct brake *brake, const struct brake_failure *failure)
+breaker_counted(struct breaker *breaker, const struct breaker_failure *failure)
 {
-    pthread_mutex_lock(&brake->lock);
-    brake->failures[brake->next] = *failure;
-    brake->next = (brake->next + 1) % BRAKE_FAILURES;
-    pthread_mutex_unlock(&brake->lock);
+    pthread_mutex_lock(&breaker->lock);
+    breaker->failures[breaker->next] = *failure;
+    breaker->next = (breaker->next + 1) % BREAKER_FAILURES;
+    pthread_mutex_unlock(&breaker->lock);
 }
 
 static bool
-is_at(const struct brake_failure *failure, const struct brake_place *place)
+is_at(const struct breaker_failure *failure, const struct breaker_place *place)
 {
     return failure->counted.stamp_ms != 0 && failure->place.host == place->host &&
            (place->instance == 0 || failure->place.instance == place->instance);
 }
 
 size_t
-brake_take(struct brake *brake, const struct brake_place *place, struct brake_failure *failures,
-           size_t most)
+breaker_take(struct breaker *breaker, const struct breaker_place *place,
+             struct breaker_failure *failures, size_t most)
 {
     const struct stretch *stretch;
     size_t taken = 0;
 
-    pthread_mutex_lock(&brake->lock);
-    stretch = find(brake, place);
-    for (unsigned i = 0; stretch != NULL && i < BRAKE_FAILURES && taken < most; i++) {
-        struct brake_failure *failure = &brake->failures[i];
+    pthread_mutex_lock(&breaker->lock);
+    stretch = find(breaker, place);
+    for (unsigned i = 0; stretch != NULL && i < BREAKER_FAILURES && taken < most; i++) {
+        struct breaker_failure *failure = &breaker->failures[i];
 
         if (!is_at(failure, place) || !covers(stretch, failure->counted.stamp_ms))
             continue;
         failures[taken++] = *failure;
         failure->counted.stamp_ms = 0;
     }
-    pthread_mutex_unlock(&brake->lock);
+    pthread_mutex_unlock(&breaker->lock);
     return taken;
 }
 
 void
-brake_read_outage(struct brake *brake, int64_t now_ms, struct brake_outage *outage)
+breaker_read_outage(struct breaker *breaker, int64_t now_ms, struct breaker_outage *outage)
 {
-    *outage = (struct brake_outage){0};
-    pthread_mutex_lock(&brake->lock);
+    *outage = (struct breaker_outage){0};
+    pthread_mutex_lock(&breaker->lock);
     for (unsigned i = 0; i < SETS * WAYS; i++) {
-        const struct stretch *stretch = &brake->stretches[i / WAYS][i % WAYS];
+        const struct stretch *stretch = &breaker->stretches[i / WAYS][i % WAYS];
         const bool is_suspended = covers(stretch, now_ms);
 
-        if (!is_suspended && !(stretch->is_spent && now_ms < stretch->latest_ms + BRAKE_HOLD_MS))
+        if (!is_suspended && !(stretch->is_spent && now_ms < stretch->latest_ms + BREAKER_HOLD_MS))
             continue;
         outage->suspended += is_suspended;
         if (outage->places++ == 0 || stretch->from_ms < outage->since_ms) {
@@ -355,5 +355,5 @@ brake_read_outage(struct brake *brake, int64_t now_ms, struct brake_outage *outa
             outage->until_ms = is_suspended ? stretch->until_ms : 0;
         }
     }
-    pthread_mutex_unlock(&brake->lock);
+    pthread_mutex_unlock(&breaker->lock);
 }

@@ -1,11 +1,11 @@
-/* others: nft's JSON is walked twice: for sets, maps and rules that hold the address, and for the
+/* blockers: nft's JSON is walked twice: for sets, maps and rules that hold the address, and for the
  * rules that use the sets which were found, because only those say what becomes of the packet.
  *
  * nft prints what stands in a match as an address, a prefix, a range, or a list, set or
  * concatenation of those: one recursive function answers for all of them.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include "banmailctl-others.h"
+#include "banmailctl-blockers.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@
 #include "kernel/firewall.h"
 #include "banmailctl-iptables.h"
 #include "banmailctl-program.h"
-#include "banmailctl-words.h"
+#include "banmailctl-format.h"
 
 #define DEPTH_MOST  16
 #define OWN_COMMENT "ombanmail " /* begins that of every element of ours */
@@ -36,15 +36,16 @@ prefix_holds(struct fjson_object *prefix, const struct source *source)
         return false;
     snprintf(text, sizeof(text), "%s/%d", fjson_object_get_string(address),
              fjson_object_get_int(length));
-    return other_text_holds(text, source);
+    return blocker_text_holds(text, source);
 }
 
 static bool
 range_holds(struct fjson_object *range, const struct source *source)
 {
     return fjson_object_array_length(range) == 2 &&
-           other_range_holds(fjson_object_get_string(fjson_object_array_get_idx(range, 0)),
-                             fjson_object_get_string(fjson_object_array_get_idx(range, 1)), source);
+           blocker_range_holds(fjson_object_get_string(fjson_object_array_get_idx(range, 0)),
+                               fjson_object_get_string(fjson_object_array_get_idx(range, 1)),
+                               source);
 }
 
 static bool
@@ -57,7 +58,7 @@ holds(struct fjson_object *value, const struct source *source, int depth)
         return false;
     switch (fjson_object_get_type(value)) {
     case fjson_type_string:
-        return other_text_holds(fjson_object_get_string(value), source);
+        return blocker_text_holds(fjson_object_get_string(value), source);
     case fjson_type_array:
         for (int i = 0; i < fjson_object_array_length(value); i++)
             if (holds(fjson_object_array_get_idx(value, i), source, depth + 1))
@@ -82,7 +83,7 @@ holds(struct fjson_object *value, const struct source *source, int depth)
 struct look {
     const struct source *source;
     const char *given; /* the administrator's set that ours are in, or "" */
-    struct others *others;
+    struct blockers *others;
     struct fjson_object *all; /* nft's list */
 };
 
@@ -176,7 +177,7 @@ look_at_rule(struct look *look, struct fjson_object *rule)
         return;
     for (int i = 0; i < fjson_object_array_length(expressions); i++) {
         bool is_negated, is_set;
-        struct other *other;
+        struct blocker *other;
 
         right = compared_with(fjson_object_array_get_idx(expressions, i), &is_negated);
         if (!right)
@@ -185,17 +186,17 @@ look_at_rule(struct look *look, struct fjson_object *rule)
                  fjson_object_get_string(right)[0] == '@';
         if (is_set || holds(right, look->source, 0) == is_negated)
             continue;
-        other = other_add(look->others);
+        other = blocker_add(look->others);
         if (!other)
             return;
-        other_print(other->place, "chain %s %s %s", member_text(rule, "family"),
-                    member_text(rule, "table"), member_text(rule, "chain"));
-        other_print(other->detail, "a rule: %s%s", verdict_of(expressions),
-                    is_negated ? " all but others" : "");
+        blocker_print(other->place, "chain %s %s %s", member_text(rule, "family"),
+                      member_text(rule, "table"), member_text(rule, "chain"));
+        blocker_print(other->detail, "a rule: %s%s", verdict_of(expressions),
+                      is_negated ? " all but others" : "");
         if (is_negated || strcmp(verdict_of(expressions), "accept") != 0)
-            other_print(other->remedy, "nft delete rule %s %s %s handle %s",
-                        member_text(rule, "family"), member_text(rule, "table"),
-                        member_text(rule, "chain"), member_text(rule, "handle"));
+            blocker_print(other->remedy, "nft delete rule %s %s %s handle %s",
+                          member_text(rule, "family"), member_text(rule, "table"),
+                          member_text(rule, "chain"), member_text(rule, "handle"));
     }
 }
 
@@ -216,24 +217,25 @@ rule_uses(struct fjson_object *expressions, const char *name)
 
 /* What becomes of packets from the set: the rules that use it. */
 static void
-tell_use(struct look *look, struct fjson_object *set, char detail[OTHERS_TEXT_SIZE])
+tell_use(struct look *look, struct fjson_object *set, char detail[BLOCKERS_TEXT_SIZE])
 {
     size_t used = 0;
     struct fjson_object *rule, *expressions;
 
-    for (int i = 0; i < fjson_object_array_length(look->all) && used < OTHERS_TEXT_SIZE - 80; i++) {
+    for (int i = 0; i < fjson_object_array_length(look->all) && used < BLOCKERS_TEXT_SIZE - 80;
+         i++) {
         if (!fjson_object_object_get_ex(fjson_object_array_get_idx(look->all, i), "rule", &rule) ||
             strcmp(member_text(rule, "table"), member_text(set, "table")) != 0 ||
             strcmp(member_text(rule, "family"), member_text(set, "family")) != 0 ||
             !fjson_object_object_get_ex(rule, "expr", &expressions) ||
             !rule_uses(expressions, member_text(set, "name")))
             continue;
-        other_print(detail + used, "%sused by chain %.40s: %s", used ? "; " : "",
-                    member_text(rule, "chain"), verdict_of(expressions));
+        blocker_print(detail + used, "%sused by chain %.40s: %s", used ? "; " : "",
+                      member_text(rule, "chain"), verdict_of(expressions));
         used = strlen(detail);
     }
     if (used == 0)
-        other_print(detail, "no rule uses it");
+        blocker_print(detail, "no rule uses it");
 }
 
 /* As nft prints an element and takes it: an address, a number, a prefix, a range, or these joined
@@ -311,18 +313,18 @@ is_let_in(const char *detail)
 static void
 tell_set(struct look *look, struct fjson_object *set, const char *kind, const char *elements)
 {
-    struct other *other = other_add(look->others);
+    struct blocker *other = blocker_add(look->others);
 
     if (!other)
         return;
-    other_print(other->place, "%s %s %s %s", kind, member_text(set, "family"),
-                member_text(set, "table"), member_text(set, "name"));
+    blocker_print(other->place, "%s %s %s %s", kind, member_text(set, "family"),
+                  member_text(set, "table"), member_text(set, "name"));
     tell_use(look, set, other->detail);
     /* a command that is cut would lift something else */
-    if (!is_let_in(other->detail) && strlen(elements) < OTHERS_TEXT_SIZE / 2)
-        other_print(other->remedy, "nft delete element %s %s %s '{ %s }'",
-                    member_text(set, "family"), member_text(set, "table"), member_text(set, "name"),
-                    elements);
+    if (!is_let_in(other->detail) && strlen(elements) < BLOCKERS_TEXT_SIZE / 2)
+        blocker_print(other->remedy, "nft delete element %s %s %s '{ %s }'",
+                      member_text(set, "family"), member_text(set, "table"),
+                      member_text(set, "name"), elements);
 }
 
 static void
@@ -383,7 +385,8 @@ look_at_all(struct look *look)
 }
 
 static void
-ask_nft(const struct source *source, const char *given, int64_t deadline_ms, struct others *others)
+ask_nft(const struct source *source, const char *given, int64_t deadline_ms,
+        struct blockers *others)
 {
     char nft[] = "nft", json[] = "-j", list[] = "list", ruleset[] = "ruleset", *text = NULL;
     char *const argv[] = {nft, json, list, ruleset, NULL};
@@ -411,11 +414,12 @@ ask_nft(const struct source *source, const char *given, int64_t deadline_ms, str
 }
 
 void
-others_ask(const struct source *source, const char *given, int timeout_ms, struct others *others)
+blockers_ask(const struct source *source, const char *given, int timeout_ms,
+             struct blockers *others)
 {
     int64_t deadline_ms = program_now_ms() + timeout_ms;
 
-    *others = (struct others){0};
+    *others = (struct blockers){0};
     ask_nft(source, given, deadline_ms, others);
     iptables_ask(source, deadline_ms, others);
 }

@@ -1,4 +1,4 @@
-/* brake: while the authentication backend is broken, its users' failures are not their fault.
+/* breaker: while the authentication backend is broken, its users' failures are not their fault.
  *
  * When a password database is down, Postfix writes the very line of a wrong password. So lines that
  * tell of a fault of the backend (offence.flags & OFFENCE_AUTH_FAULT) suspend the counting of
@@ -18,11 +18,11 @@
  *     2 s │◀─┘   withdrawn      │         suspended, slice by slice      │ counts again
  *
  * Pure but for its lock: time is that of the stamps given, in Unix milliseconds, which the caller
- * has bounded to the present. Any thread; no system call, no allocation but in brake_new.
+ * has bounded to the present. Any thread; no system call, no allocation but in breaker_new.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#ifndef BANMAIL_BRAKE_H
-#define BANMAIL_BRAKE_H
+#ifndef BANMAIL_BREAKER_H
+#define BANMAIL_BREAKER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,64 +30,64 @@
 
 #include "table/table.h"
 
-#define BRAKE_CLIENTS   2       /* so many clients or users must be hit */
-#define BRAKE_WINDOW_MS 60000   /* within this time */
-#define BRAKE_LEAD_MS   2000    /* failures so long before the first fault are withdrawn too */
-#define BRAKE_HOLD_MS   30000   /* so long a fault is recent; also the length of a slice */
-#define BRAKE_SLICES    20      /* so many slices ... */
-#define BRAKE_HOUR_MS   3600000 /* ... in any such time */
-#define BRAKE_FAILURES  2048    /* counted failures that are remembered */
+#define BREAKER_CLIENTS   2       /* so many clients or users must be hit */
+#define BREAKER_WINDOW_MS 60000   /* within this time */
+#define BREAKER_LEAD_MS   2000    /* failures so long before the first fault are withdrawn too */
+#define BREAKER_HOLD_MS   30000   /* so long a fault is recent; also the length of a slice */
+#define BREAKER_SLICES    20      /* so many slices ... */
+#define BREAKER_HOUR_MS   3600000 /* ... in any such time */
+#define BREAKER_FAILURES  2048    /* counted failures that are remembered */
 
-struct brake;
+struct breaker;
 
 /* Where a line was written. */
-struct brake_place {
+struct breaker_place {
     uint64_t host;     /* hash of the host's name */
     uint64_t instance; /* hash of the service's instance; 0, of a fault: all of that host */
 };
 
-enum brake_news {
-    BRAKE_AS_BEFORE,
-    BRAKE_ON,    /* suspended from this line on: say so, and withdraw what brake_take gives */
-    BRAKE_SPENT, /* would be suspended, but the ten minutes are spent: say so; told once */
+enum breaker_news {
+    BREAKER_AS_BEFORE,
+    BREAKER_ON,    /* suspended from this line on: say so, and withdraw what breaker_take gives */
+    BREAKER_SPENT, /* would be suspended, but the ten minutes are spent: say so; told once */
 };
 
 /* A failure that was counted. */
-struct brake_failure {
-    struct brake_place place;
+struct breaker_failure {
+    struct breaker_place place;
     struct table_counted counted;
 };
 
-/* Returns NULL when out of memory. Free with brake_free; NULL is fine. */
-struct brake *brake_new(void);
-void brake_free(struct brake *brake);
+/* Returns NULL when out of memory. Free with breaker_free; NULL is fine. */
+struct breaker *breaker_new(void);
+void breaker_free(struct breaker *breaker);
 
 /* A user has logged in: from now on a fault that names him counts. user 0 is ignored. */
-void brake_login(struct brake *brake, uint64_t user);
+void breaker_login(struct breaker *breaker, uint64_t user);
 
 /* Whether he has, as far as the memory for some thousand users goes. */
-bool brake_has_logged_in(struct brake *brake, uint64_t user);
+bool breaker_has_logged_in(struct breaker *breaker, uint64_t user);
 
 /* A line tells of a fault at `place`. `client` and `user` are hashes of whom it names, 0: nobody.
  */
-enum brake_news brake_fault(struct brake *brake, const struct brake_place *place, uint64_t client,
-                            uint64_t user, int64_t stamp_ms);
+enum breaker_news breaker_fault(struct breaker *breaker, const struct breaker_place *place,
+                                uint64_t client, uint64_t user, int64_t stamp_ms);
 
 /* Whether a failure of `client` (a hash, the same that a fault has) at `place` shall not count.
- * Because it may be the second client that is hit, *news tells what brake_fault would return, for
+ * Because it may be the second client that is hit, *news tells what breaker_fault would return, for
  * the place *where. */
-bool brake_holds(struct brake *brake, const struct brake_place *place, uint64_t client,
-                 int64_t stamp_ms, enum brake_news *news, struct brake_place *where);
+bool breaker_holds(struct breaker *breaker, const struct breaker_place *place, uint64_t client,
+                   int64_t stamp_ms, enum breaker_news *news, struct breaker_place *where);
 
 /* A failure was counted; it may have to be withdrawn. */
-void brake_counted(struct brake *brake, const struct brake_failure *failure);
+void breaker_counted(struct breaker *breaker, const struct breaker_failure *failure);
 
-/* Takes up to `most` failures out of what brake_counted has remembered, that lie in the time for
+/* Takes up to `most` failures out of what breaker_counted has remembered, that lie in the time for
  * which `place` is suspended. Returns how many; call it until it returns 0. */
-size_t brake_take(struct brake *brake, const struct brake_place *place,
-                  struct brake_failure *failures, size_t most);
+size_t breaker_take(struct breaker *breaker, const struct breaker_place *place,
+                    struct breaker_failure *failures, size_t most);
 
-struct brake_outage {
+struct breaker_outage {
     unsigned places;    /* that have faults now; 0: nothing of the rest is set */
     unsigned suspended; /* how many of them: the others have spent their ten minutes */
     uint64_t host;      /* of the one that has lasted longest */
@@ -96,6 +96,6 @@ struct brake_outage {
 };
 
 /* What is out of order at now_ms. */
-void brake_read_outage(struct brake *brake, int64_t now_ms, struct brake_outage *outage);
+void breaker_read_outage(struct breaker *breaker, int64_t now_ms, struct breaker_outage *outage);
 
 #endif

@@ -1,12 +1,12 @@
-/* test_keeper: what the table wants is what the kernel gets, in time, whatever stands in between.
+/* test_enforcer: what the table wants is what the kernel gets, in time, whatever stands in between.
  *
  * Proves, with the real table and the real kernel in a network namespace of its own: bans and
  * unbans land at once and none is forgotten by the sleeping protocol; thousands go in batches; the
  * thread alone keeps CAP_NET_ADMIN over a privilege drop; refusals (sandbox, foreign owner, one bad
  * element) leave bans wanted, are said once, and end when their cause does; a flushed ruleset is
  * restored; a command that does not return holds up neither workers nor the end.
- * Fails when a wake is lost (the keeper then sleeps for a minute), a capability leaks, a refusal is
- * repeated in words, or keeper_stop waits for ever.
+ * Fails when a wake is lost (the enforcer then sleeps for a minute), a capability leaks, a refusal
+ * is repeated in words, or enforcer_stop waits for ever.
  *
  * libnftables' nft_run_cmd_from_buffer is replaced by a stand-in of the same name, which passes on
  * to the real one, counts, and can hang or refuse. Needs root; skipped aloud otherwise.
@@ -40,7 +40,7 @@
 #include <nftables/libnftables.h>
 
 #include "kernel/firewall.h"
-#include "kernel/keeper.h"
+#include "kernel/enforcer.h"
 
 #define HOUR_MS (3600 * INT64_C(1000))
 
@@ -65,7 +65,7 @@ nft_run_cmd_from_buffer(struct nft_ctx *nft, const char *buffer)
     atomic_fetch_add(&commands, 1);
     if (atomic_load_explicit(&hang, memory_order_relaxed)) {
         sem_post(&hangs);
-        /* relaxed: no command returns in step with keeper_stop, and TSan shall know it */
+        /* relaxed: no command returns in step with enforcer_stop, and TSan shall know it */
         while (atomic_load_explicit(&hang, memory_order_relaxed))
             usleep(1000);
     }
@@ -80,7 +80,7 @@ nft_run_cmd_from_buffer(struct nft_ctx *nft, const char *buffer)
 
 struct world {
     struct table *table;
-    struct keeper *keeper;
+    struct enforcer *enforcer;
     struct report report;
     char directory[32];
     atomic_uint errors_said;
@@ -157,7 +157,7 @@ setup_table(void **state)
     refused_word = NULL;
     world->report = (struct report){record, world};
     pthread_mutex_init(&world->lock, NULL);
-    strcpy(world->directory, "/dev/shm/keeper.XXXXXX");
+    strcpy(world->directory, "/dev/shm/enforcer.XXXXXX");
     if (mkdtemp(world->directory) == NULL)
         return -1;
     snprintf(path, sizeof(path), "%s/table", world->directory);
@@ -168,9 +168,9 @@ setup_table(void **state)
 static int
 start(struct world *world)
 {
-    struct keeper_options options = {.table = world->table, .report = &world->report};
+    struct enforcer_options options = {.table = world->table, .report = &world->report};
 
-    return keeper_start(&world->keeper, &options);
+    return enforcer_start(&world->enforcer, &options);
 }
 
 static int
@@ -183,7 +183,7 @@ setup(void **state)
     world = *state;
     if (start(world) != 0)
         return -1;
-    keeper_release(world->keeper);
+    enforcer_release(world->enforcer);
     return 0;
 }
 
@@ -194,7 +194,7 @@ teardown(void **state)
     char command[64];
 
     is_old = false;
-    keeper_stop(world->keeper);
+    enforcer_stop(world->enforcer);
     table_close(world->table);
     snprintf(command, sizeof(command), "rm -r %s", world->directory);
     run_shell(command);
@@ -258,7 +258,7 @@ static void
 ban_wake(struct world *world, const char *text)
 {
     ban(world, text, now_ms() + HOUR_MS);
-    keeper_wake(world->keeper);
+    enforcer_wake(world->enforcer);
 }
 
 /* How many bans the kernel does not have yet as they are wanted. */
@@ -342,21 +342,21 @@ static void
 test_bans_land(void **state)
 {
     struct world *world = *state;
-    struct keeper_statistics statistics;
+    struct enforcer_statistics statistics;
 
     ban(world, "203.0.113.9", now_ms() + HOUR_MS);
     ban(world, "2001:db8:1:2::/64", TABLE_FOREVER_MS);
-    keeper_wake(world->keeper);
+    enforcer_wake(world->enforcer);
     assert_true(settled(world));
     assert_true(in_kernel("v4", "203.0.113.9"));
     assert_true(in_kernel("v6_64", "2001:db8:1:2::"));
     unban(world, "203.0.113.9");
-    keeper_wake(world->keeper);
+    enforcer_wake(world->enforcer);
     assert_true(settled(world));
     assert_false(in_kernel("v4", "203.0.113.9"));
     assert_true(in_kernel("v6_64", "2001:db8:1:2::"));
     do { /* counted a moment after it is settled */
-        keeper_read_statistics(world->keeper, &statistics);
+        enforcer_read_statistics(world->enforcer, &statistics);
     } while (statistics.removed == 0);
     assert_int_equal(statistics.enforced, 2);
     assert_int_equal(statistics.removed, 1);
@@ -373,12 +373,12 @@ test_nothing_before_release(void **state)
     ban_wake(world, "203.0.113.9");
     usleep(50000); /* the time in which it might err */
     assert_int_equal(atomic_load(&commands), 0);
-    keeper_release(world->keeper);
+    enforcer_release(world->enforcer);
     assert_true(settled(world));
     assert_true(in_kernel("v4", "203.0.113.9"));
 }
 
-/* One ban at a time, each while the keeper is just about to sleep. */
+/* One ban at a time, each while the enforcer is just about to sleep. */
 static void
 test_no_wake_is_lost(void **state)
 {
@@ -405,7 +405,7 @@ test_many_go_in_batches(void **state)
         snprintf(text, sizeof(text), "10.1.%d.%d", i / 250, i % 250);
         ban(world, text, now_ms() + HOUR_MS);
     }
-    keeper_wake(world->keeper);
+    enforcer_wake(world->enforcer);
     assert_true(settled(world));
     assert_int_equal(count_in_kernel(), 10000);
     assert_in_range(atomic_load(&commands), 10, 25);
@@ -417,8 +417,8 @@ test_stop_applies_what_waits(void **state)
     struct world *world = *state;
 
     ban(world, "203.0.113.9", now_ms() + HOUR_MS); /* and no wake */
-    keeper_stop(world->keeper);
-    world->keeper = NULL;
+    enforcer_stop(world->enforcer);
+    world->enforcer = NULL;
     assert_true(in_kernel("v4", "203.0.113.9"));
 }
 
@@ -429,10 +429,10 @@ test_next_life_wants_all(void **state)
 
     ban_wake(world, "203.0.113.9");
     assert_true(settled(world));
-    keeper_stop(world->keeper);
+    enforcer_stop(world->enforcer);
     run_shell("nft flush ruleset"); /* a reboot */
     assert_int_equal(start(world), 0);
-    keeper_release(world->keeper);
+    enforcer_release(world->enforcer);
     assert_true(soon_in_kernel("v4", "203.0.113.9"));
 }
 
@@ -446,15 +446,15 @@ test_pass_without_thread(void **state)
     ban(world, "203.0.113.9", now_ms() + HOUR_MS);
     ban(world, "203.0.113.10", now_ms() + 10);
     assert_int_equal(firewall_open(&firewall, reason), 0);
-    assert_int_equal(keeper_pass(firewall, world->table, &(struct firewall_policy){0},
-                                 now_ms() + 100, reason, sizeof(reason)),
+    assert_int_equal(enforcer_pass(firewall, world->table, &(struct firewall_policy){0},
+                                   now_ms() + 100, reason, sizeof(reason)),
                      0);
     assert_true(in_kernel("v4", "203.0.113.9"));
     assert_false(in_kernel("v4", "203.0.113.10"));
     refused_word = "203.0.113.11";
     ban(world, "203.0.113.11", now_ms() + HOUR_MS);
-    assert_int_equal(keeper_pass(firewall, world->table, &(struct firewall_policy){0}, now_ms(),
-                                 reason, sizeof(reason)),
+    assert_int_equal(enforcer_pass(firewall, world->table, &(struct firewall_policy){0}, now_ms(),
+                                   reason, sizeof(reason)),
                      -EIO);
     assert_non_null(strstr(reason, "syntax error"));
     firewall_close(firewall);
@@ -498,11 +498,11 @@ static void
 settles_within(struct world *world, const char *what, unsigned count, double limit)
 {
     double begin = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
-    struct keeper_statistics statistics;
+    struct enforcer_statistics statistics;
 
     do {
         usleep(10000);
-        keeper_read_statistics(world->keeper, &statistics);
+        enforcer_read_statistics(world->enforcer, &statistics);
     } while ((statistics.enforced < count || statistics.pending > 0) &&
              seconds(CLOCK_MONOTONIC) < begin + 60);
     begin = seconds(CLOCK_MONOTONIC) - begin;
@@ -522,7 +522,7 @@ test_volume(void **state)
     print_message("# %u bans:\n", max_bans);
     ban_many(world, 0, max_bans);
     assert_int_equal(start(world), 0);
-    keeper_release(world->keeper);
+    enforcer_release(world->enforcer);
     settles_within(world, "enforced", max_bans, 2);
     run_shell("nft flush ruleset");
     settles_within(world, "restored", 2 * max_bans, 3);
@@ -545,10 +545,10 @@ test_beside_interval_set(void **state)
     fprintf(nft, " }\n");
     assert_int_equal(pclose(nft), 0);
     assert_int_equal(start(world), 0);
-    keeper_release(world->keeper);
+    enforcer_release(world->enforcer);
     for (unsigned i = 0; i < 2000; i += 10) { /* as workers would: not all at once */
         ban_many(world, i, 10);
-        keeper_wake(world->keeper);
+        enforcer_wake(world->enforcer);
     }
     print_message("# beside %u prefixes:\n", networks);
     settles_within(world, "2,000 bans", 2000, 2);
@@ -563,7 +563,7 @@ expect_restored(struct world *world, const char *damage)
     ban(world, "203.0.113.9", now_ms() + HOUR_MS);
     ban(world, "203.0.113.10", now_ms() + HOUR_MS);
     ban(world, "2001:db8:1:2::/64", now_ms() + HOUR_MS);
-    keeper_wake(world->keeper);
+    enforcer_wake(world->enforcer);
     assert_true(settled(world));
     run_shell(damage);
     assert_true(soon_said(world, "by process nft; restoring 3 bans"));
@@ -623,14 +623,14 @@ test_element_deleted_by_hand(void **state)
 
     ban(world, "203.0.113.9", now_ms() + HOUR_MS);
     ban(world, "2001:db8:1:2::/64", now_ms() + HOUR_MS);
-    keeper_wake(world->keeper);
+    enforcer_wake(world->enforcer);
     assert_true(settled(world));
     run_shell("nft delete element inet ombanmail v6_64 '{ 2001:db8:1:2:: }'");
     assert_true(soon_said(world, "2001:db8:1:2::/64 was deleted"));
     assert_true(settled(world));
-    keeper_stop(world->keeper); /* it must not come back in the next life either */
+    enforcer_stop(world->enforcer); /* it must not come back in the next life either */
     assert_int_equal(start(world), 0);
-    keeper_release(world->keeper);
+    enforcer_release(world->enforcer);
     ban_wake(world, "203.0.113.10");
     assert_true(soon_in_kernel("v4", "203.0.113.10"));
     assert_false(in_kernel("v6_64", "2001:db8:1:2::"));
@@ -645,7 +645,7 @@ test_element_times_out(void **state)
 
     ban(world, "203.0.113.9", now_ms() + HOUR_MS);
     ban(world, "203.0.113.10", now_ms() + 300);
-    keeper_wake(world->keeper);
+    enforcer_wake(world->enforcer);
     assert_true(settled(world));
     for (int i = 0; i < 500 && count_in_kernel() > 1; i++)
         usleep(10000);
@@ -661,11 +661,11 @@ static void
 test_foreign_owner(void **state)
 {
     struct world *world = *state;
-    struct keeper_statistics statistics;
+    struct enforcer_statistics statistics;
     FILE *owner = popen("nft -i >/dev/null", "w");
 
     assert_non_null(owner);
-    /* in one transaction: the keeper lays its own as soon as there is none */
+    /* in one transaction: the enforcer lays its own as soon as there is none */
     fprintf(owner, "add table inet ombanmail; delete table inet ombanmail;"
                    "add table inet ombanmail { flags owner; }\n");
     fflush(owner);
@@ -673,7 +673,7 @@ test_foreign_owner(void **state)
         usleep(10000);
     ban_wake(world, "203.0.113.9");
     do {
-        keeper_read_statistics(world->keeper, &statistics);
+        enforcer_read_statistics(world->enforcer, &statistics);
         usleep(1000);
     } while (statistics.refused < 3);                      /* tried again and again … */
     assert_int_equal(atomic_load(&world->errors_said), 1); /* … said once */
@@ -700,7 +700,7 @@ test_one_bad_element(void **state)
         snprintf(text, sizeof(text), "10.2.%d.%d", i / 250, i % 250);
         ban(world, text, now_ms() + HOUR_MS);
     }
-    keeper_wake(world->keeper);
+    enforcer_wake(world->enforcer);
     assert_true(settled_but(world, 1));
     assert_int_equal(count_open(world), 1);
     assert_int_equal(count_in_kernel(), 999);
@@ -734,8 +734,8 @@ test_hanging_command(void **state)
     }
     clock_gettime(CLOCK_MONOTONIC, &end);
     assert_true(end.tv_sec - begin.tv_sec <= 1);
-    keeper_stop(world->keeper);
-    world->keeper = NULL;
+    enforcer_stop(world->enforcer);
+    world->enforcer = NULL;
     clock_gettime(CLOCK_MONOTONIC, &end);
     assert_in_range(end.tv_sec - begin.tv_sec, 4, 8);
     assert_true(soon_said(world, "not returned"));
@@ -750,10 +750,10 @@ test_hanging_command(void **state)
 /* ---- cancelled wakers ---- */
 
 static void *
-wake_for_ever(void *keeper)
+wake_for_ever(void *enforcer)
 {
     for (;;) {
-        keeper_wake(keeper);
+        enforcer_wake(enforcer);
         pthread_testcancel();
     }
     return NULL;
@@ -767,7 +767,7 @@ test_cancelled_waker(void **state)
     for (int i = 0; i < 500; i++) {
         pthread_t thread;
 
-        assert_int_equal(pthread_create(&thread, NULL, wake_for_ever, world->keeper), 0);
+        assert_int_equal(pthread_create(&thread, NULL, wake_for_ever, world->enforcer), 0);
         usleep(i % 100);
         pthread_cancel(thread);
         pthread_join(thread, NULL);
@@ -838,13 +838,13 @@ act_after_drop(struct world *world)
     if (start(world) != 0 || setresgid(65534, 65534, 65534) != 0 ||
         setresuid(65534, 65534, 65534) != 0)
         return 1;
-    keeper_release(world->keeper);
+    enforcer_release(world->enforcer);
     ban_wake(world, "203.0.113.9");
     if (!settled(world))
         return 2;
     if (count_privileged(&others) != 1 || others != 0)
         return 3;
-    keeper_stop(world->keeper);
+    enforcer_stop(world->enforcer);
     return count_privileged(&others) == 0 && others == 0 ? 42 : 4;
 }
 
@@ -863,13 +863,13 @@ act_without_capability(struct world *world)
 
     if (syscall(SYS_capset, &header, none) != 0 || start(world) != 0)
         return 1;
-    keeper_release(world->keeper);
+    enforcer_release(world->enforcer);
     ban_wake(world, "203.0.113.9");
     for (int i = 0; i < 500 && !is_in_trouble(world, "CAP_NET_ADMIN"); i++)
         usleep(10000);
     if (!is_in_trouble(world, "CAP_NET_ADMIN") || count_open(world) != 1)
         return 2;
-    keeper_stop(world->keeper);
+    enforcer_stop(world->enforcer);
     return atomic_load(&world->errors_said) == 1 ? 42 : 3;
 }
 
@@ -902,12 +902,12 @@ act_in_sandbox(struct world *world)
 {
     if (!forbid_netlink() || start(world) != 0)
         return 1;
-    keeper_release(world->keeper);
+    enforcer_release(world->enforcer);
     ban_wake(world, "203.0.113.9");
     usleep(400000); /* several tries */
     if (!is_in_trouble(world, "RestrictAddressFamilies=") || count_open(world) != 1)
         return 2;
-    keeper_stop(world->keeper);
+    enforcer_stop(world->enforcer);
     return atomic_load(&world->errors_said) == 1 ? 42 : 3;
 }
 
@@ -917,11 +917,11 @@ test_in_sandbox(void **state)
     expect_child(*state, act_in_sandbox);
 }
 
-/* The children have a keeper of their own. */
+/* The children have a enforcer of their own. */
 static int
 teardown_table(void **state)
 {
-    ((struct world *)*state)->keeper = NULL;
+    ((struct world *)*state)->enforcer = NULL;
     return teardown(state);
 }
 

@@ -1,4 +1,4 @@
-/* scribe: the thread for all that is slow; the ledger and the command socket.
+/* recorder: the thread for all that is slow; the ledger and the command socket.
  *
  * It makes no worker and no ban wait. The table itself is its queue: what could not be written to
  * the ledger stays unrecorded there, and is tried again after 1 s, doubling to 60 s; a cause is
@@ -12,8 +12,8 @@
  * Everybody else whom the socket's mode lets connect gets a refusal.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#ifndef BANMAIL_SCRIBE_H
-#define BANMAIL_SCRIBE_H
+#ifndef BANMAIL_RECORDER_H
+#define BANMAIL_RECORDER_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,15 +21,15 @@
 
 #include "rules/allow.h"
 #include "count/gateway.h"
-#include "kernel/keeper.h"
+#include "kernel/enforcer.h"
 #include "base/report.h"
 #include "table/table.h"
 
-struct scribe;
+struct recorder;
 
-struct scribe_options {
+struct recorder_options {
     struct table *table;
-    struct keeper *keeper; /* woken after a command that changed something; may be NULL */
+    struct enforcer *enforcer; /* woken after a command that changed something; may be NULL */
     const char *ledger_path;
     const char *socket_path;            /* removed at the end; NULL when there is no socket */
     const struct allow *(*allow)(void); /* the list in force; may be NULL, and may return it */
@@ -43,46 +43,49 @@ struct scribe_options {
     uint64_t ledger_size; /* bytes; likewise what is oldest in a larger one; 0: no limit */
 };
 
-struct scribe_statistics {
+struct recorder_statistics {
     uint64_t written; /* rows */
     uint64_t errors;  /* attempts to write that failed */
     uint64_t commands;
 };
 
 /* When the table is new: opens the ledger and brings the live bans back into it, before the first
- * message is counted. Main thread, before keeper_release, and after table_jail for every jail: a
+ * message is counted. Main thread, before enforcer_release, and after table_jail for every jail: a
  * ban whose jail is configured no longer comes back under its old name all the same, in a jail in
  * which nothing counts, as it would have stayed in a table that was not new. *first_run tells
  * whether there was no ledger. Returns how many came back, or a negative errno (said; nothing is
  * lost by it but the old bans). */
-int scribe_restore(struct table *table, const char *ledger_path, int64_t now_ms,
-                   const struct report *report, bool *first_run);
+int recorder_restore(struct table *table, const char *ledger_path, int64_t now_ms,
+                     const struct report *report, bool *first_run);
 
 /* Binds the command socket (mode 0660; a stale socket there is replaced). While still privileged,
  * where there is a drop; owner and group as chown(2) takes them. Returns the descriptor, which
- * scribe_start takes over, or a negative errno. */
-int scribe_listen(const char *socket_path, uid_t owner, gid_t group);
+ * recorder_start takes over, or a negative errno. */
+int recorder_listen(const char *socket_path, uid_t owner, gid_t group);
 
 /* Starts the thread, after the process has dropped its privileges (the socket is bound by then).
- * options and paths are copied, what else they point to must outlive the scribe. listen_socket: -1
- * for none; closed also when this fails. Returns 0 or a negative errno. Main thread only. */
-int scribe_start(struct scribe **scribe, const struct scribe_options *options, int listen_socket);
+ * options and paths are copied, what else they point to must outlive the recorder. listen_socket:
+ * -1 for none; closed also when this fails. Returns 0 or a negative errno. Main thread only. */
+int recorder_start(struct recorder **recorder, const struct recorder_options *options,
+                   int listen_socket);
 
 /* Wakes it: one write to an eventfd, and none while a wake is on its way already. Any thread;
  * never blocks; cancellation waits until it is done. */
-void scribe_wake(struct scribe *scribe);
+void recorder_wake(struct recorder *recorder);
 
-void scribe_read_statistics(const struct scribe *scribe, struct scribe_statistics *statistics);
+void recorder_read_statistics(const struct recorder *recorder,
+                              struct recorder_statistics *statistics);
 
 /* Writes what is unrecorded, ends the thread, removes the socket, frees. When the disk does not
  * answer for 2 s the thread is left behind, and said: it touches nothing of the above any more.
- * NULL is fine. Main thread only; before keeper_stop, which a command would wake, and table_close.
+ * NULL is fine. Main thread only; before enforcer_stop, which a command would wake, and
+ * table_close.
  */
-void scribe_stop(struct scribe *scribe);
+void recorder_stop(struct recorder *recorder);
 
 /* Writes all that is unrecorded now, by the caller, for a process without the thread. Returns 0 or
  * a negative errno (see ledger_error). */
 struct ledger;
-int scribe_pass(struct ledger *ledger, struct table *table);
+int recorder_pass(struct ledger *ledger, struct table *table);
 
 #endif

@@ -1,26 +1,26 @@
-/* bite: see banmailctl-bite.h. The decision and the words are the engine's, so that the log and the
- * command say the same.
+/* effect: see banmailctl-effect.h. The decision and the words are the engine's, so that the log and
+ * the command say the same.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include "banmailctl-bite.h"
+#include "banmailctl-effect.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 #include <libfastjson/json.h>
 
-#include "banmailctl-words.h"
-#include "table/bite.h"
+#include "banmailctl-format.h"
+#include "table/effect.h"
 #include "count/gateway.h"
 #include "kernel/policy.h"
 
 #define LIST_MOST 100 /* in JSON */
 
-/* ---- bans that do not bite ---- */
+/* ---- bans that have no effect ---- */
 
 static const char *
-explain(const struct place *place, const struct table *table, const struct ban *ban,
-        char text[BITE_TEXT_SIZE])
+explain(const struct location *place, const struct table *table, const struct ban *ban,
+        char text[EFFECT_TEXT_SIZE])
 {
     struct firewall_policy policy;
     struct jail jail;
@@ -28,53 +28,53 @@ explain(const struct place *place, const struct table *table, const struct ban *
     const int family = source_is_v4(&ban->source) ? FIREWALL_V4 : FIREWALL_V6;
 
     policy_read(place->table, &policy);
-    return bite_explain(ban, has_jail ? &jail : NULL, policy.set[family], text);
+    return effect_explain(ban, has_jail ? &jail : NULL, policy.set[family], text);
 }
 
 void
-biteless_print(const struct place *place, const struct table *table, const struct ban *ban,
-               int64_t now_ms, const char *indent)
+ineffective_print(const struct location *place, const struct table *table, const struct ban *ban,
+                  int64_t now_ms, const char *indent)
 {
-    char first[WORDS_STAMP_SIZE], last[WORDS_STAMP_SIZE], why[BITE_TEXT_SIZE];
+    char first[FORMAT_STAMP_SIZE], last[FORMAT_STAMP_SIZE], why[EFFECT_TEXT_SIZE];
 
-    if (!bite_fails(ban, now_ms))
+    if (!effect_is_missing(ban, now_ms))
         return;
-    printf("%s%sDOES NOT BITE%s: %" PRIu32 " failures since it is in force, from %s to %s;\n"
+    printf("%s%sHAS NO EFFECT%s: %" PRIu32 " failures since it is in force, from %s to %s;\n"
            "%s  %s\n",
-           indent, words_colour(WORDS_BAD), words_colour(WORDS_PLAIN), ban->after,
-           words_stamp(ban->after_first_ms, first), words_stamp(ban->after_last_ms, last), indent,
+           indent, format_colour(FORMAT_BAD), format_colour(FORMAT_PLAIN), ban->after,
+           format_stamp(ban->after_first_ms, first), format_stamp(ban->after_last_ms, last), indent,
            explain(place, table, ban, why));
 }
 
 struct fjson_object *
-biteless_ban_json(const struct ban *ban, int64_t now_ms)
+ineffective_ban_json(const struct ban *ban, int64_t now_ms)
 {
     struct fjson_object *object;
 
-    if (!bite_fails(ban, now_ms))
+    if (!effect_is_missing(ban, now_ms))
         return NULL;
     object = fjson_object_new_object();
-    words_add_number(object, "failures", ban->after);
-    words_add_time(object, "first", ban->after_first_ms);
-    words_add_time(object, "last", ban->after_last_ms);
+    format_add_number(object, "failures", ban->after);
+    format_add_time(object, "first", ban->after_first_ms);
+    format_add_time(object, "last", ban->after_last_ms);
     return object;
 }
 
 struct fjson_object *
-biteless_json(const struct table *table, const struct bans *bans, int64_t now_ms)
+ineffective_json(const struct table *table, const struct bans *bans, int64_t now_ms)
 {
     struct fjson_object *array = fjson_object_new_array();
     char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4];
     unsigned count = 0;
 
     for (size_t i = 0; i < bans->count && count < LIST_MOST; i++) {
-        struct fjson_object *object = biteless_ban_json(&bans->ban[i], now_ms);
+        struct fjson_object *object = ineffective_ban_json(&bans->ban[i], now_ms);
 
         if (object == NULL)
             continue;
-        words_add_string(object, "source", source_print(&bans->ban[i].source, source));
-        words_add_string(object, "jail", bans_jail_name(table, &bans->ban[i], jail));
-        words_add_time(object, "since", bans->ban[i].since_ms);
+        format_add_string(object, "source", source_print(&bans->ban[i].source, source));
+        format_add_string(object, "jail", bans_jail_name(table, &bans->ban[i], jail));
+        format_add_time(object, "since", bans->ban[i].since_ms);
         fjson_object_array_add(array, object);
         count++;
     }
@@ -91,7 +91,7 @@ gateways_print(const struct table *table, int64_t now_ms)
 
     for (unsigned i = 0; i < TABLE_GATEWAYS; i++)
         if (table_read_gateway(table, i, now_ms, &gateway))
-            printf("%sgateway%s: %s\n", words_colour(WORDS_BOLD), words_colour(WORDS_PLAIN),
+            printf("%sgateway%s: %s\n", format_colour(FORMAT_BOLD), format_colour(FORMAT_PLAIN),
                    gateway_explain(&gateway, text));
 }
 
@@ -103,13 +103,13 @@ gateway_json(const struct table *table, const struct table_gateway *gateway)
     struct jail jail = {.name = "?"};
 
     table_read_jail(table, gateway->jail, &jail);
-    words_add_string(object, "source", source_print(&gateway->source, source));
-    words_add_string(object, "jail", words_clean(jail.name, name, sizeof(name)));
-    words_add_string(object, "because", gateway->users > 0 ? "users" : "network");
-    words_add_number(object, "users", gateway->users);
-    words_add_number(object, "spared", gateway->spared);
-    words_add_time(object, "first", gateway->first_ms);
-    words_add_time(object, "last", gateway->last_ms);
+    format_add_string(object, "source", source_print(&gateway->source, source));
+    format_add_string(object, "jail", format_clean(jail.name, name, sizeof(name)));
+    format_add_string(object, "because", gateway->users > 0 ? "users" : "network");
+    format_add_number(object, "users", gateway->users);
+    format_add_number(object, "spared", gateway->spared);
+    format_add_time(object, "first", gateway->first_ms);
+    format_add_time(object, "last", gateway->last_ms);
     return object;
 }
 

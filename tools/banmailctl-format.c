@@ -1,7 +1,7 @@
-/* words: see the header. Nothing here keeps state but the answer of isatty(3).
+/* format: see the header. Nothing here keeps state but the answer of isatty(3).
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include "banmailctl-words.h"
+#include "banmailctl-format.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +19,7 @@
 #define DISTANCE_MAX 32 /* letters */
 
 const char *
-words_clean(const char *text, char *clean, size_t size)
+format_clean(const char *text, char *clean, size_t size)
 {
     size_t used = 0;
 
@@ -41,27 +41,27 @@ words_clean(const char *text, char *clean, size_t size)
 }
 
 static const char *
-two_units(char text[WORDS_SPAN_SIZE], int64_t count, int64_t of_greater, const char *greater,
+two_units(char text[FORMAT_SPAN_SIZE], int64_t count, int64_t of_greater, const char *greater,
           const char *less)
 {
     if (count % of_greater)
-        snprintf(text, WORDS_SPAN_SIZE, "%" PRId64 " %s %" PRId64 " %s", count / of_greater,
+        snprintf(text, FORMAT_SPAN_SIZE, "%" PRId64 " %s %" PRId64 " %s", count / of_greater,
                  greater, count % of_greater, less);
     else
-        snprintf(text, WORDS_SPAN_SIZE, "%" PRId64 " %s", count / of_greater, greater);
+        snprintf(text, FORMAT_SPAN_SIZE, "%" PRId64 " %s", count / of_greater, greater);
     return text;
 }
 
 const char *
-words_span(int64_t ms, char text[WORDS_SPAN_SIZE])
+format_span(int64_t ms, char text[FORMAT_SPAN_SIZE])
 {
     int64_t seconds = ms > 0 ? ms / 1000 + (ms % 1000 >= 500) : 0;
     int64_t minutes = seconds / 60 + (seconds % 60 >= 30);
 
     if (seconds < 60)
-        snprintf(text, WORDS_SPAN_SIZE, "%" PRId64 " s", seconds);
+        snprintf(text, FORMAT_SPAN_SIZE, "%" PRId64 " s", seconds);
     else if (minutes < 60)
-        snprintf(text, WORDS_SPAN_SIZE, "%" PRId64 " min", minutes);
+        snprintf(text, FORMAT_SPAN_SIZE, "%" PRId64 " min", minutes);
     else if (minutes < 24 * 60)
         two_units(text, minutes, 60, "h", "min");
     else
@@ -70,7 +70,7 @@ words_span(int64_t ms, char text[WORDS_SPAN_SIZE])
 }
 
 const char *
-words_setting(int64_t seconds, char text[WORDS_SETTING_SIZE])
+format_setting(int64_t seconds, char text[FORMAT_SETTING_SIZE])
 {
     static const struct {
         int64_t seconds;
@@ -81,7 +81,7 @@ words_setting(int64_t seconds, char text[WORDS_SETTING_SIZE])
     text[0] = '\0';
     for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
         if (seconds >= units[i].seconds)
-            used += (size_t)snprintf(text + used, WORDS_SETTING_SIZE - used, "%s%" PRId64 " %s",
+            used += (size_t)snprintf(text + used, FORMAT_SETTING_SIZE - used, "%s%" PRId64 " %s",
                                      used ? " " : "", seconds / units[i].seconds, units[i].name);
         seconds %= units[i].seconds;
     }
@@ -89,15 +89,15 @@ words_setting(int64_t seconds, char text[WORDS_SETTING_SIZE])
 }
 
 const char *
-words_stamp(int64_t ms, char text[WORDS_STAMP_SIZE])
+format_stamp(int64_t ms, char text[FORMAT_STAMP_SIZE])
 {
     time_t seconds = (time_t)(ms / 1000);
     struct tm local;
     size_t length;
 
     if (!localtime_r(&seconds, &local) ||
-        (length = strftime(text, WORDS_STAMP_SIZE - 1, "%Y-%m-%dT%H:%M:%S%z", &local)) < 5) {
-        snprintf(text, WORDS_STAMP_SIZE, "?");
+        (length = strftime(text, FORMAT_STAMP_SIZE - 1, "%Y-%m-%dT%H:%M:%S%z", &local)) < 5) {
+        snprintf(text, FORMAT_STAMP_SIZE, "?");
         return text;
     }
     /* strftime writes +0100, ISO 8601's extended form is +01:00. */
@@ -107,13 +107,13 @@ words_stamp(int64_t ms, char text[WORDS_STAMP_SIZE])
 }
 
 int
-words_parse_source(const char *text, struct source *source, char *reason, size_t reason_size)
+format_parse_source(const char *text, struct source *source, char *reason, size_t reason_size)
 {
     char clean[128];
 
     if (source_parse_prefix(text, strlen(text), source) == 0)
         return 0;
-    words_clean(text, clean, sizeof(clean));
+    format_clean(text, clean, sizeof(clean));
     if (!strpbrk(text, ":%[") && strpbrk(text, "ghijklmnopqrstuvwxyzGHIJKLMNOPQRSTUVWXYZ_-"))
         snprintf(reason, reason_size,
                  "'%s' is not an address; names are not looked up, give the address itself", clean);
@@ -132,7 +132,7 @@ least(unsigned a, unsigned b)
 }
 
 unsigned
-words_distance(const char *a, const char *b)
+format_distance(const char *a, const char *b)
 {
     unsigned cost[DISTANCE_MAX + 1][DISTANCE_MAX + 1];
     unsigned m = (unsigned)strnlen(a, DISTANCE_MAX), n = (unsigned)strnlen(b, DISTANCE_MAX);
@@ -153,7 +153,7 @@ words_distance(const char *a, const char *b)
 }
 
 const char *
-words_colour(enum words_colour colour)
+format_colour(enum format_colour colour)
 {
     static const char *const sequences[] = {"\033[0m", "\033[1m", "\033[1;32m", "\033[1;31m"};
     static int wanted = -1;
@@ -168,16 +168,16 @@ words_colour(enum words_colour colour)
 }
 
 void
-words_add_string(struct fjson_object *object, const char *key, const char *text)
+format_add_string(struct fjson_object *object, const char *key, const char *text)
 {
     char clean[1024];
 
     fjson_object_object_add(object, key,
-                            fjson_object_new_string(words_clean(text, clean, sizeof(clean))));
+                            fjson_object_new_string(format_clean(text, clean, sizeof(clean))));
 }
 
 void
-words_add_time(struct fjson_object *object, const char *key, int64_t ms)
+format_add_time(struct fjson_object *object, const char *key, int64_t ms)
 {
     char stamp[EVENT_STAMP_SIZE];
 
@@ -188,19 +188,19 @@ words_add_time(struct fjson_object *object, const char *key, int64_t ms)
 }
 
 void
-words_add_number(struct fjson_object *object, const char *key, uint64_t number)
+format_add_number(struct fjson_object *object, const char *key, uint64_t number)
 {
     fjson_object_object_add(object, key, fjson_object_new_int64((int64_t)number));
 }
 
 void
-words_add_bool(struct fjson_object *object, const char *key, bool value)
+format_add_bool(struct fjson_object *object, const char *key, bool value)
 {
     fjson_object_object_add(object, key, fjson_object_new_boolean(value));
 }
 
 void
-words_print_json(struct fjson_object *object)
+format_print_json(struct fjson_object *object)
 {
     puts(fjson_object_to_json_string_ext(object, FJSON_TO_STRING_PLAIN));
     fjson_object_put(object);

@@ -1,14 +1,14 @@
-/* keeper: a loop of take, apply, settle, in a thread that may hang and must hold nobody up.
+/* enforcer: a loop of take, apply, settle, in a thread that may hang and must hold nobody up.
  *
- * Two small protocols carry it. Sleeping: the keeper raises `sleeping`, looks once more whether
+ * Two small protocols carry it. Sleeping: the enforcer raises `sleeping`, looks once more whether
  * something waits, and only then polls; a waker changes the table first and writes to the eventfd
- * only if it finds the flag raised (see keeper_wake). Commands: libnftables may loop for long, and
- * the process may want to end meanwhile; so the thread marks when it is in a command, and a caller
- * that has waited long enough takes the mark away. The thread then finds out as soon as the
+ * only if it finds the flag raised (see enforcer_wake). Commands: libnftables may loop for long,
+ * and the process may want to end meanwhile; so the thread marks when it is in a command, and a
+ * caller that has waited long enough takes the mark away. The thread then finds out as soon as the
  * command returns, and ends without touching a table that may be gone.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include "kernel/keeper.h"
+#include "kernel/enforcer.h"
 
 #include <errno.h>
 #include <linux/capability.h>
@@ -51,7 +51,7 @@ enum mark { MARK_FREE, MARK_IN_COMMAND, MARK_ABANDONED };
 struct batch {
     struct firewall *firewall;
     struct table *table;
-    struct keeper *keeper; /* NULL in a process without the thread */
+    struct enforcer *enforcer; /* NULL in a process without the thread */
     int64_t now_ms;
     unsigned commands_left;
     size_t enforced, removed, refused;
@@ -64,7 +64,7 @@ struct batch {
     struct firewall_change changes[FIREWALL_BATCH_MOST];
 };
 
-struct keeper {
+struct enforcer {
     pthread_t thread; /* among the first: TSan looks at 1 kB of what is freed */
     struct table *table;
     const struct report *report;
@@ -90,15 +90,15 @@ struct keeper {
 };
 
 static void
-free_keeper(struct keeper *keeper)
+free_enforcer(struct enforcer *enforcer)
 {
-    monitor_close(keeper->monitor);
-    firewall_close(keeper->firewall);
-    if (keeper->event >= 0)
-        close(keeper->event);
-    sem_destroy(&keeper->ready);
-    free(keeper->batch);
-    free(keeper);
+    monitor_close(enforcer->monitor);
+    firewall_close(enforcer->firewall);
+    if (enforcer->event >= 0)
+        close(enforcer->event);
+    sem_destroy(&enforcer->ready);
+    free(enforcer->batch);
+    free(enforcer);
 }
 
 static int64_t
@@ -113,7 +113,7 @@ clock_ms(clockid_t clock)
 /* ---- one batch ---- */
 
 void
-keeper_policy(const struct table *table, struct firewall_policy *policy)
+enforcer_policy(const struct table *table, struct firewall_policy *policy)
 {
     struct table_status status;
     struct jail jail;
@@ -144,7 +144,7 @@ set_policy(struct firewall *firewall, struct table *table, const struct firewall
 {
     struct firewall_policy policy = *fixed;
 
-    keeper_policy(table, &policy);
+    enforcer_policy(table, &policy);
     table_share_set(table, policy.set[FIREWALL_V4][0] != '\0', policy.set[FIREWALL_V6][0] != '\0');
     firewall_set_policy(firewall, &policy);
     if (table_take_rebuild(table))
@@ -181,21 +181,22 @@ as_element(const struct table *table, const struct table_change *change, int64_t
 }
 
 /* Before and after what may hang. Where the thread was given up meanwhile, the table may be gone,
- * and the keeper is the thread's own to free. NULL: in a process without the thread. */
+ * and the enforcer is the thread's own to free. NULL: in a process without the thread. */
 static void
-enter_command(struct keeper *keeper)
+enter_command(struct enforcer *enforcer)
 {
-    if (keeper != NULL)
-        atomic_store(&keeper->mark, MARK_IN_COMMAND);
+    if (enforcer != NULL)
+        atomic_store(&enforcer->mark, MARK_IN_COMMAND);
 }
 
 static void
-leave_command(struct keeper *keeper)
+leave_command(struct enforcer *enforcer)
 {
     int expected = MARK_IN_COMMAND;
 
-    if (keeper != NULL && !atomic_compare_exchange_strong(&keeper->mark, &expected, MARK_FREE)) {
-        free_keeper(keeper);
+    if (enforcer != NULL &&
+        !atomic_compare_exchange_strong(&enforcer->mark, &expected, MARK_FREE)) {
+        free_enforcer(enforcer);
         pthread_exit(NULL);
     }
 }
@@ -206,9 +207,9 @@ command(struct batch *batch, size_t from, size_t count)
     int64_t begin_ms = clock_ms(CLOCK_MONOTONIC);
     int result;
 
-    enter_command(batch->keeper);
+    enter_command(batch->enforcer);
     result = firewall_apply(batch->firewall, batch->changes + from, count, batch->reason);
-    leave_command(batch->keeper);
+    leave_command(batch->enforcer);
     batch->is_slow = clock_ms(CLOCK_MONOTONIC) - begin_ms > SLOW_COMMAND_MS;
     if (result == FIREWALL_WAS_LOST)
         batch->was_lost = true;
@@ -245,7 +246,8 @@ apply(struct batch *batch, size_t from, size_t count)
             batch->removed++;
     }
     /* by the clock of now: the command may have taken long */
-    table_settle(batch->table, batch->taken + from, count, result >= 0, clock_ms(CLOCK_REALTIME));
+    table_acknowledge(batch->table, batch->taken + from, count, result >= 0,
+                      clock_ms(CLOCK_REALTIME));
 }
 
 /* What no set can hold goes behind the rest and stays wanted. Returns how many the rest are. */
@@ -273,7 +275,7 @@ set_apart(struct batch *batch, size_t count)
              batch->set_reason[0] != '\0'
                  ? batch->set_reason
                  : "a prefix cannot be held by the administrator's set of single addresses");
-    table_settle(batch->table, batch->taken + held, count - held, false, batch->now_ms);
+    table_acknowledge(batch->table, batch->taken + held, count - held, false, batch->now_ms);
     return held;
 }
 
@@ -290,7 +292,7 @@ run_batch(struct batch *batch, int64_t now_ms)
     batch->enforced = batch->removed = batch->refused = 0;
     batch->was_lost = false;
     batch->error = 0;
-    count = table_take(batch->table, batch->taken, most, now_ms);
+    count = table_dequeue(batch->table, batch->taken, most, now_ms);
     for (size_t i = 0; i < count; i++)
         batch->changes[i] = as_element(batch->table, &batch->taken[i], now_ms);
     held = set_apart(batch, count);
@@ -300,8 +302,8 @@ run_batch(struct batch *batch, int64_t now_ms)
 }
 
 int
-keeper_pass(struct firewall *firewall, struct table *table, const struct firewall_policy *fixed,
-            int64_t now_ms, char *reason, size_t reason_size)
+enforcer_pass(struct firewall *firewall, struct table *table, const struct firewall_policy *fixed,
+              int64_t now_ms, char *reason, size_t reason_size)
 {
     struct batch *batch = calloc(1, sizeof(*batch));
     char warning[FIREWALL_REASON_SIZE];
@@ -338,7 +340,7 @@ done:
 /* The thread is the only one that keeps a capability, and it keeps this one alone. After a drop
  * the effective set is empty and the permitted one is still root's. */
 static void
-keep_only_net_admin(struct keeper *keeper)
+keep_only_net_admin(struct enforcer *enforcer)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
@@ -351,69 +353,69 @@ keep_only_net_admin(struct keeper *keeper)
         if (syscall(SYS_capset, &header, data) == 0)
             return;
     }
-    report_say(keeper->report, LOG_ERR, "the keeper cannot reduce its capabilities: %s",
+    report_say(enforcer->report, LOG_ERR, "the enforcer cannot reduce its capabilities: %s",
                strerror(errno));
 }
 
 static void
-say_refused(struct keeper *keeper, const char *reason)
+say_refused(struct enforcer *enforcer, const char *reason)
 {
-    if (strcmp(keeper->said, reason) == 0)
+    if (strcmp(enforcer->said, reason) == 0)
         return;
-    strncpy(keeper->said, reason, sizeof(keeper->said) - 1);
-    report_say(keeper->report, LOG_ERR,
+    strncpy(enforcer->said, reason, sizeof(enforcer->said) - 1);
+    report_say(enforcer->report, LOG_ERR,
                "bans cannot be enforced: %s. %zu wait; counting goes on, and it is"
                " tried again.",
-               reason, table_pending(keeper->table));
-    table_set_trouble(keeper->table, reason);
+               reason, table_pending(enforcer->table));
+    table_set_trouble(enforcer->table, reason);
 }
 
 static void
-say_accepted(struct keeper *keeper)
+say_accepted(struct enforcer *enforcer)
 {
-    if (keeper->said[0] == '\0')
+    if (enforcer->said[0] == '\0')
         return;
-    keeper->said[0] = '\0';
-    report_say(keeper->report, LOG_INFO, "bans are enforced again");
-    table_set_trouble(keeper->table, NULL);
+    enforcer->said[0] = '\0';
+    report_say(enforcer->report, LOG_INFO, "bans are enforced again");
+    table_set_trouble(enforcer->table, NULL);
 }
 
 static void
-back_off(struct keeper *keeper)
+back_off(struct enforcer *enforcer)
 {
-    keeper->backoff_ms = keeper->backoff_ms == 0 ? BACKOFF_FIRST_MS : keeper->backoff_ms * 2;
-    if (keeper->backoff_ms > BACKOFF_LAST_MS)
-        keeper->backoff_ms = BACKOFF_LAST_MS;
+    enforcer->backoff_ms = enforcer->backoff_ms == 0 ? BACKOFF_FIRST_MS : enforcer->backoff_ms * 2;
+    if (enforcer->backoff_ms > BACKOFF_LAST_MS)
+        enforcer->backoff_ms = BACKOFF_LAST_MS;
 }
 
 /* Once it is open and the jails are known, whichever comes later. */
 static void
-use_policy(struct keeper *keeper)
+use_policy(struct enforcer *enforcer)
 {
-    if (keeper->firewall == NULL || !keeper->knows_jails)
+    if (enforcer->firewall == NULL || !enforcer->knows_jails)
         return;
-    set_policy(keeper->firewall, keeper->table, &keeper->policy);
+    set_policy(enforcer->firewall, enforcer->table, &enforcer->policy);
 }
 
 static bool
-open_firewall(struct keeper *keeper)
+open_firewall(struct enforcer *enforcer)
 {
     char reason[FIREWALL_REASON_SIZE];
     int error;
 
-    if (keeper->firewall != NULL)
+    if (enforcer->firewall != NULL)
         return true;
-    if (firewall_open(&keeper->firewall, reason) < 0) {
-        say_refused(keeper, reason);
+    if (firewall_open(&enforcer->firewall, reason) < 0) {
+        say_refused(enforcer, reason);
         return false;
     }
-    keeper->batch->firewall = keeper->firewall;
-    use_policy(keeper);
-    error = -monitor_open(&keeper->monitor, firewall_port(keeper->firewall));
+    enforcer->batch->firewall = enforcer->firewall;
+    use_policy(enforcer);
+    error = -monitor_open(&enforcer->monitor, firewall_port(enforcer->firewall));
     for (unsigned i = 0; i < FIREWALL_FAMILIES && error == 0; i++)
-        monitor_watch(keeper->monitor, keeper->policy.set[i]);
+        monitor_watch(enforcer->monitor, enforcer->policy.set[i]);
     if (error != 0 && error != EPERM) /* without the capability more will be said soon */
-        report_say(keeper->report, LOG_WARNING,
+        report_say(enforcer->report, LOG_WARNING,
                    "no notifications from the kernel: %s. A flushed ruleset is noticed"
                    " with the next ban only.",
                    strerror(error));
@@ -423,30 +425,30 @@ open_firewall(struct keeper *keeper)
 /* ---- what others do to our sets ---- */
 
 static void
-lift_by_hand(struct keeper *keeper, const struct source *deleted, const char *process)
+lift_by_hand(struct enforcer *enforcer, const struct source *deleted, const char *process)
 {
     char text[SOURCE_TEXT_SIZE];
-    unsigned count = table_unban(keeper->table, deleted, 0, clock_ms(CLOCK_REALTIME));
+    unsigned count = table_unban(enforcer->table, deleted, 0, clock_ms(CLOCK_REALTIME));
 
     if (count > 0)
-        report_say(keeper->report, LOG_NOTICE,
+        report_say(enforcer->report, LOG_NOTICE,
                    "%s was deleted from the kernel's set by process %s: its ban is lifted",
                    source_print(deleted, text), process);
 }
 
 static void
-say_damaged(struct keeper *keeper, const char *process, size_t wanted)
+say_damaged(struct enforcer *enforcer, const char *process, size_t wanted)
 {
-    bool has_sets =
-        keeper->policy.set[FIREWALL_V4][0] != '\0' || keeper->policy.set[FIREWALL_V6][0] != '\0';
+    bool has_sets = enforcer->policy.set[FIREWALL_V4][0] != '\0' ||
+                    enforcer->policy.set[FIREWALL_V6][0] != '\0';
 
     if (process == NULL)
-        report_say(keeper->report, LOG_WARNING,
+        report_say(enforcer->report, LOG_WARNING,
                    "so much was changed in the kernel's ruleset that notifications of it were"
                    " lost; making sure of %zu bans",
                    wanted);
     else
-        report_say(keeper->report, LOG_WARNING,
+        report_say(enforcer->report, LOG_WARNING,
                    "%s was deleted or damaged by process %s; restoring %zu bans",
                    has_sets ? "a set of bans" : "table inet " FIREWALL_TABLE, process, wanted);
 }
@@ -454,65 +456,65 @@ say_damaged(struct keeper *keeper, const char *process, size_t wanted)
 /* Reads all notifications. One deleted element is an administrator's wish. All else is damage, and
  * is repaired: unless a command has found out before and has done so (`repaired`). */
 static void
-watch_ruleset(struct keeper *keeper, bool repaired)
+watch_ruleset(struct enforcer *enforcer, bool repaired)
 {
     char process[MONITOR_PROCESS_SIZE] = "?";
     struct source deleted;
     enum monitor_event event;
     bool lost = false, damaged = repaired, missed = false;
 
-    while (keeper->monitor != NULL &&
-           (event = monitor_read(keeper->monitor, &deleted, process)) != MONITOR_NOTHING) {
+    while (enforcer->monitor != NULL &&
+           (event = monitor_read(enforcer->monitor, &deleted, process)) != MONITOR_NOTHING) {
         damaged = damaged || event == MONITOR_LOST || event == MONITOR_DAMAGED;
         lost = lost || event == MONITOR_LOST;
         missed = missed || event == MONITOR_MISSED;
         if (event == MONITOR_DELETED && !damaged && !missed)
-            lift_by_hand(keeper, &deleted, process);
+            lift_by_hand(enforcer, &deleted, process);
     }
     if (!damaged && !missed)
         return;
-    if (!repaired && keeper->firewall != NULL)
-        (lost ? firewall_rebuild : firewall_restore)(keeper->firewall);
-    say_damaged(keeper, damaged ? process : NULL, table_want_all(keeper->table));
+    if (!repaired && enforcer->firewall != NULL)
+        (lost ? firewall_rebuild : firewall_restore)(enforcer->firewall);
+    say_damaged(enforcer, damaged ? process : NULL, table_want_all(enforcer->table));
 }
 
 static void
-count_batch(struct keeper *keeper)
+count_batch(struct enforcer *enforcer)
 {
-    atomic_fetch_add(&keeper->enforced, keeper->batch->enforced);
-    atomic_fetch_add(&keeper->removed, keeper->batch->removed);
-    atomic_fetch_add(&keeper->refused, keeper->batch->refused);
+    atomic_fetch_add(&enforcer->enforced, enforcer->batch->enforced);
+    atomic_fetch_add(&enforcer->removed, enforcer->batch->removed);
+    atomic_fetch_add(&enforcer->refused, enforcer->batch->refused);
 }
 
 /* Looks at the administrator's sets where there are any. Returns whether all can be used. */
 static bool
-check_sets(struct keeper *keeper)
+check_sets(struct enforcer *enforcer)
 {
-    char warning[FIREWALL_REASON_SIZE], *reason = keeper->batch->set_reason;
-    bool usable = firewall_check_sets(keeper->firewall, warning, reason) == 0;
+    char warning[FIREWALL_REASON_SIZE], *reason = enforcer->batch->set_reason;
+    bool usable = firewall_check_sets(enforcer->firewall, warning, reason) == 0;
 
     if (usable)
         reason[0] = '\0';
     else
-        say_refused(keeper, reason);
+        say_refused(enforcer, reason);
     if (warning[0] != '\0')
-        report_say(keeper->report, LOG_WARNING, "%s", warning);
+        report_say(enforcer->report, LOG_WARNING, "%s", warning);
     return usable;
 }
 
 /* Waits until another command may be given. (The generic cell rate algorithm of ITU-T I.371.) */
 static void
-pace(struct keeper *keeper)
+pace(struct enforcer *enforcer)
 {
     struct timespec now;
     int64_t now_ns, ahead_ns;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     now_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-    if (keeper->commands_ns < now_ns)
-        keeper->commands_ns = now_ns;
-    ahead_ns = keeper->commands_ns - now_ns - (COMMANDS_AT_ONCE - 1) * COMMAND_PAUSE_NS;
-    keeper->commands_ns += COMMAND_PAUSE_NS;
+    if (enforcer->commands_ns < now_ns)
+        enforcer->commands_ns = now_ns;
+    ahead_ns = enforcer->commands_ns - now_ns - (COMMANDS_AT_ONCE - 1) * COMMAND_PAUSE_NS;
+    enforcer->commands_ns += COMMAND_PAUSE_NS;
     if (ahead_ns > 0)
         nanosleep(&(struct timespec){.tv_nsec = ahead_ns}, NULL);
 }
@@ -521,189 +523,189 @@ pace(struct keeper *keeper)
  * connections, the kernel begins to track them only now, and one that it has not seen from its
  * begin may pass. Returns false when it is refused. */
 static bool
-lay(struct keeper *keeper)
+lay(struct enforcer *enforcer)
 {
-    char *reason = keeper->batch->reason;
+    char *reason = enforcer->batch->reason;
     int result;
 
-    enter_command(keeper);
-    result = firewall_lay(keeper->firewall, reason);
-    leave_command(keeper);
+    enter_command(enforcer);
+    result = firewall_lay(enforcer->firewall, reason);
+    leave_command(enforcer);
     if (result == FIREWALL_WAS_LOST)
-        watch_ruleset(keeper, true);
+        watch_ruleset(enforcer, true);
     if (result >= 0)
         return true;
-    say_refused(keeper, reason);
-    keeper->left = table_pending(keeper->table);
-    keeper->deaf = true;
-    atomic_fetch_add(&keeper->refused, keeper->left);
+    say_refused(enforcer, reason);
+    enforcer->left = table_pending(enforcer->table);
+    enforcer->deaf = true;
+    atomic_fetch_add(&enforcer->refused, enforcer->left);
     return false;
 }
 
 /* Applies all that waits. Returns false when something was refused. */
 static bool
-work(struct keeper *keeper)
+work(struct enforcer *enforcer)
 {
-    struct batch *batch = keeper->batch;
+    struct batch *batch = enforcer->batch;
     bool progress = false, usable;
 
-    keeper->left = 0;
-    keeper->deaf = !open_firewall(keeper);
-    if (keeper->deaf)
+    enforcer->left = 0;
+    enforcer->deaf = !open_firewall(enforcer);
+    if (enforcer->deaf)
         return false;
-    if (table_take_rebuild(keeper->table))
-        firewall_rebuild(keeper->firewall);
-    usable = check_sets(keeper);
-    if (!lay(keeper))
+    if (table_take_rebuild(enforcer->table))
+        firewall_rebuild(enforcer->firewall);
+    usable = check_sets(enforcer);
+    if (!lay(enforcer))
         return false;
-    while (table_pending(keeper->table) > 0) {
-        pace(keeper);
+    while (table_pending(enforcer->table) > 0) {
+        pace(enforcer);
         if (run_batch(batch, clock_ms(CLOCK_REALTIME)) == 0)
             break;
-        count_batch(keeper);
+        count_batch(enforcer);
         progress = progress || batch->refused == 0;
-        watch_ruleset(keeper, batch->was_lost);
+        watch_ruleset(enforcer, batch->was_lost);
         if (batch->refused > 0) {
-            say_refused(keeper, batch->reason);
-            keeper->left = table_pending(keeper->table);
-            keeper->deaf = !may_lie_with_one_element(batch->error);
+            say_refused(enforcer, batch->reason);
+            enforcer->left = table_pending(enforcer->table);
+            enforcer->deaf = !may_lie_with_one_element(batch->error);
             if (progress)
-                keeper->backoff_ms = 0;
+                enforcer->backoff_ms = 0;
             return false;
         }
     }
     if (!usable)
         return false;
-    say_accepted(keeper);
-    keeper->backoff_ms = 0;
+    say_accepted(enforcer);
+    enforcer->backoff_ms = 0;
     return true;
 }
 
 /* Elements time out by a clock that nobody sets, bans by the wall's. When that one is set, or the
  * machine has slept, every remaining time has changed. */
 static void
-watch_clock(struct keeper *keeper)
+watch_clock(struct enforcer *enforcer)
 {
     int64_t offset_ms = clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_MONOTONIC);
-    int64_t step_ms = offset_ms - keeper->clock_offset_ms, next_ms;
+    int64_t step_ms = offset_ms - enforcer->clock_offset_ms, next_ms;
 
     if (step_ms > -CLOCK_STEP_MS && step_ms < CLOCK_STEP_MS)
         return; /* a slow slew adds up in the offset that is kept, and is caught in the end */
-    keeper->clock_offset_ms = offset_ms;
+    enforcer->clock_offset_ms = offset_ms;
     if (step_ms < 0) /* the bans' ends first: what is applied is what they have left */
-        table_expire(keeper->table, clock_ms(CLOCK_REALTIME), &next_ms);
-    table_want_all(keeper->table);
+        table_expire(enforcer->table, clock_ms(CLOCK_REALTIME), &next_ms);
+    table_want_all(enforcer->table);
 }
 
 static void
-drain_event(struct keeper *keeper)
+drain_event(struct enforcer *enforcer)
 {
     uint64_t count;
 
-    if (read(keeper->event, &count, sizeof(count)) < 0) {
+    if (read(enforcer->event, &count, sizeof(count)) < 0) {
         /* EAGAIN: it was the time, and no wake */
     }
 }
 
 /* Until there is something to do: a wake, a ban that ends, or the time to try again. */
 static void
-sleep_until(struct keeper *keeper, int64_t next_ms)
+sleep_until(struct enforcer *enforcer, int64_t next_ms)
 {
     /* a negative descriptor is none */
     struct pollfd events[] = {
-        {.fd = keeper->event, .events = POLLIN},
-        {.fd = keeper->monitor ? monitor_descriptor(keeper->monitor) : -1, .events = POLLIN}};
+        {.fd = enforcer->event, .events = POLLIN},
+        {.fd = enforcer->monitor ? monitor_descriptor(enforcer->monitor) : -1, .events = POLLIN}};
     int64_t wait_ms = next_ms - clock_ms(CLOCK_REALTIME);
 
     if (wait_ms > SLEEP_MOST_MS)
         wait_ms = SLEEP_MOST_MS;
-    if (keeper->backoff_ms > 0 && wait_ms > keeper->backoff_ms)
-        wait_ms = keeper->backoff_ms;
+    if (enforcer->backoff_ms > 0 && wait_ms > enforcer->backoff_ms)
+        wait_ms = enforcer->backoff_ms;
     if (wait_ms < 0)
         wait_ms = 0;
-    if (!keeper->deaf) {
-        atomic_exchange(&keeper->sleeping, true);
-        if (table_pending(keeper->table) > keeper->left)
+    if (!enforcer->deaf) {
+        atomic_exchange(&enforcer->sleeping, true);
+        if (table_pending(enforcer->table) > enforcer->left)
             wait_ms = 0;
     }
     poll(events, 2, (int)wait_ms);
-    atomic_store(&keeper->sleeping, false);
-    drain_event(keeper);
+    atomic_store(&enforcer->sleeping, false);
+    drain_event(enforcer);
 }
 
 static void
-wait_for_release(struct keeper *keeper)
+wait_for_release(struct enforcer *enforcer)
 {
-    struct pollfd event = {.fd = keeper->event, .events = POLLIN};
+    struct pollfd event = {.fd = enforcer->event, .events = POLLIN};
 
-    while (!atomic_load(&keeper->released) && !atomic_load(&keeper->stopping)) {
+    while (!atomic_load(&enforcer->released) && !atomic_load(&enforcer->stopping)) {
         poll(&event, 1, -1);
-        drain_event(keeper);
+        drain_event(enforcer);
     }
 }
 
 /* What is in the table stays wanted. */
 static void
-flush(struct keeper *keeper)
+flush(struct enforcer *enforcer)
 {
     char reason[FIREWALL_REASON_SIZE];
     size_t removed;
     int error;
 
-    if (!open_firewall(keeper))
+    if (!open_firewall(enforcer))
         return;
-    enter_command(keeper);
-    error = flush_kernel(keeper->firewall, &keeper->policy, &removed, reason);
-    leave_command(keeper);
+    enter_command(enforcer);
+    error = flush_kernel(enforcer->firewall, &enforcer->policy, &removed, reason);
+    leave_command(enforcer);
     if (error < 0)
-        report_say(keeper->report, LOG_ERR, "bans are left in the kernel: %s", reason);
+        report_say(enforcer->report, LOG_ERR, "bans are left in the kernel: %s", reason);
     else
-        report_say(keeper->report, LOG_NOTICE,
+        report_say(enforcer->report, LOG_NOTICE,
                    "%zu bans are taken out of the kernel until the next start",
-                   table_want_all(keeper->table));
+                   table_want_all(enforcer->table));
 }
 
 static void
-keep(struct keeper *keeper)
+keep(struct enforcer *enforcer)
 {
     int64_t next_ms, tried_ms = 0;
 
-    keep_only_net_admin(keeper);
-    keeper->knows_jails = true;
-    use_policy(keeper);
-    keeper->clock_offset_ms = clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_MONOTONIC);
-    table_want_all(keeper->table);
-    while (!atomic_load(&keeper->stopping)) {
-        watch_clock(keeper);
-        watch_ruleset(keeper, false);
-        if (keeper->backoff_ms == 0 || !keeper->deaf ||
-            clock_ms(CLOCK_MONOTONIC) - tried_ms >= keeper->backoff_ms) {
+    keep_only_net_admin(enforcer);
+    enforcer->knows_jails = true;
+    use_policy(enforcer);
+    enforcer->clock_offset_ms = clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_MONOTONIC);
+    table_want_all(enforcer->table);
+    while (!atomic_load(&enforcer->stopping)) {
+        watch_clock(enforcer);
+        watch_ruleset(enforcer, false);
+        if (enforcer->backoff_ms == 0 || !enforcer->deaf ||
+            clock_ms(CLOCK_MONOTONIC) - tried_ms >= enforcer->backoff_ms) {
             tried_ms = clock_ms(CLOCK_MONOTONIC);
-            if (!work(keeper))
-                back_off(keeper);
+            if (!work(enforcer))
+                back_off(enforcer);
         }
-        table_expire(keeper->table, clock_ms(CLOCK_REALTIME), &next_ms);
-        sleep_until(keeper, next_ms);
+        table_expire(enforcer->table, clock_ms(CLOCK_REALTIME), &next_ms);
+        sleep_until(enforcer, next_ms);
     }
-    if (keeper->flush_at_stop)
-        flush(keeper);
+    if (enforcer->flush_at_stop)
+        flush(enforcer);
     else
-        work(keeper);
+        work(enforcer);
 }
 
 static void *
 run(void *argument)
 {
-    struct keeper *keeper = argument;
+    struct enforcer *enforcer = argument;
 
-    prctl(PR_SET_NAME, "banmail-keeper");
+    prctl(PR_SET_NAME, "banmail-enforce");
     prctl(PR_SET_KEEPCAPS, 1); /* of this thread alone */
-    table_set_trouble(keeper->table, NULL);
-    open_firewall(keeper);
-    sem_post(&keeper->ready);
-    wait_for_release(keeper);
-    if (atomic_load(&keeper->released))
-        keep(keeper);
+    table_set_trouble(enforcer->table, NULL);
+    open_firewall(enforcer);
+    sem_post(&enforcer->ready);
+    wait_for_release(enforcer);
+    if (atomic_load(&enforcer->released))
+        keep(enforcer);
     return NULL;
 }
 
@@ -711,25 +713,25 @@ run(void *argument)
 
 /* No signal of rsyslogd's is to be handled on this thread. */
 static int
-start_thread(struct keeper *keeper)
+start_thread(struct enforcer *enforcer)
 {
     sigset_t all, before;
     int error;
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&keeper->thread, NULL, run, keeper);
+    error = pthread_create(&enforcer->thread, NULL, run, enforcer);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return -error;
 }
 
 int
-keeper_start(struct keeper **keeper, const struct keeper_options *options)
+enforcer_start(struct enforcer **enforcer, const struct enforcer_options *options)
 {
-    struct keeper *made = calloc(1, sizeof(*made));
+    struct enforcer *made = calloc(1, sizeof(*made));
     int result = -ENOMEM;
 
-    *keeper = NULL;
+    *enforcer = NULL;
     if (made == NULL)
         return -ENOMEM;
     made->table = options->table;
@@ -746,63 +748,63 @@ keeper_start(struct keeper **keeper, const struct keeper_options *options)
     if (made->event < 0 || made->batch == NULL)
         goto done;
     made->batch->table = options->table;
-    made->batch->keeper = made;
+    made->batch->enforcer = made;
     result = start_thread(made);
     if (result < 0)
         goto done;
     while (sem_wait(&made->ready) != 0 && errno == EINTR) {
     }
-    *keeper = made;
+    *enforcer = made;
 done:
     if (result < 0)
-        free_keeper(made);
+        free_enforcer(made);
     return result;
 }
 
 static void
-tell(struct keeper *keeper, atomic_bool *what)
+tell(struct enforcer *enforcer, atomic_bool *what)
 {
     atomic_store(what, true);
-    eventfd_write(keeper->event, 1);
+    eventfd_write(enforcer->event, 1);
 }
 
 void
-keeper_release(struct keeper *keeper)
+enforcer_release(struct enforcer *enforcer)
 {
-    tell(keeper, &keeper->released);
+    tell(enforcer, &enforcer->released);
 }
 
 /* The table was changed before this is called, and both sides exchange the flag, which puts the two
- * exchanges in one order. This one first: the keeper's exchange, and so its second look at the
- * table, sees the change. The keeper's first: this one finds the flag raised, unless another
+ * exchanges in one order. This one first: the enforcer's exchange, and so its second look at the
+ * table, sees the change. The enforcer's first: this one finds the flag raised, unless another
  * waker took it down, which then writes. A worker that is cancelled between exchange and write
- * would leave a keeper that nobody wakes: so cancellation waits. */
+ * would leave a enforcer that nobody wakes: so cancellation waits. */
 void
-keeper_wake(struct keeper *keeper)
+enforcer_wake(struct enforcer *enforcer)
 {
     int before;
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-    if (atomic_exchange(&keeper->sleeping, false))
-        eventfd_write(keeper->event, 1);
+    if (atomic_exchange(&enforcer->sleeping, false))
+        eventfd_write(enforcer->event, 1);
     pthread_setcancelstate(before, NULL);
 }
 
 void
-keeper_read_statistics(const struct keeper *keeper, struct keeper_statistics *statistics)
+enforcer_read_statistics(const struct enforcer *enforcer, struct enforcer_statistics *statistics)
 {
-    statistics->enforced = atomic_load(&keeper->enforced);
-    statistics->removed = atomic_load(&keeper->removed);
-    statistics->refused = atomic_load(&keeper->refused);
-    statistics->pending = table_pending(keeper->table);
+    statistics->enforced = atomic_load(&enforcer->enforced);
+    statistics->removed = atomic_load(&enforcer->removed);
+    statistics->refused = atomic_load(&enforcer->refused);
+    statistics->pending = table_pending(enforcer->table);
 }
 
-/* Returns false when the thread hangs in a command: it was given up, and the keeper with it, which
- * the thread may free at once. */
+/* Returns false when the thread hangs in a command: it was given up, and the enforcer with it,
+ * which the thread may free at once. */
 static bool
-join(struct keeper *keeper)
+join(struct enforcer *enforcer)
 {
-    const pthread_t thread = keeper->thread;
+    const pthread_t thread = enforcer->thread;
     struct timespec until;
     int expected;
 
@@ -812,7 +814,7 @@ join(struct keeper *keeper)
         if (pthread_timedjoin_np(thread, NULL, &until) == 0)
             return true;
         expected = MARK_IN_COMMAND;
-        if (atomic_compare_exchange_strong(&keeper->mark, &expected, MARK_ABANDONED))
+        if (atomic_compare_exchange_strong(&enforcer->mark, &expected, MARK_ABANDONED))
             break;
     }
     pthread_detach(thread);
@@ -820,19 +822,19 @@ join(struct keeper *keeper)
 }
 
 void
-keeper_stop(struct keeper *keeper)
+enforcer_stop(struct enforcer *enforcer)
 {
     const struct report *report;
 
-    if (keeper == NULL)
+    if (enforcer == NULL)
         return;
-    report = keeper->report;
-    tell(keeper, &keeper->stopping);
-    if (join(keeper))
-        free_keeper(keeper);
+    report = enforcer->report;
+    tell(enforcer, &enforcer->stopping);
+    if (join(enforcer))
+        free_enforcer(enforcer);
     else
         report_say(report, LOG_ERR,
-                   "an nftables command has not returned for %d s; the keeper is left"
+                   "an nftables command has not returned for %d s; the enforcer is left"
                    " behind, and what was not enforced stays wanted in the table",
                    STOP_PATIENCE_S);
 }

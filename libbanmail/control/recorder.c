@@ -1,14 +1,14 @@
-/* scribe: one loop over poll(2), which serves who connects and writes what is unrecorded.
+/* recorder: one loop over poll(2), which serves who connects and writes what is unrecorded.
  *
  * The disk may hang while the process wants to end. So the thread marks when it is at the disk;
- * scribe_stop, when it has waited long enough, takes the mark away, and the thread finds that out
+ * recorder_stop, when it has waited long enough, takes the mark away, and the thread finds that out
  * when the disk returns, and ends without touching a table that may be gone.
  *
  * A ledger that is begun anew (moved aside as damaged, removed by hand, first run) gets all bans of
  * the table once, not only those that are unrecorded: else a reboot would forget the live ones.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include "control/scribe.h"
+#include "control/recorder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,8 +65,8 @@ struct batch {
     size_t line_count;
 };
 
-struct scribe {
-    struct scribe_options options;
+struct recorder {
+    struct recorder_options options;
     char *ledger_path, *socket_path; /* of the options, our own copies */
     pthread_t thread;
     int wake_event, ended_event;
@@ -104,20 +104,20 @@ hang_up(struct client *client)
 }
 
 static void
-free_scribe(struct scribe *scribe)
+free_recorder(struct recorder *recorder)
 {
     for (size_t i = 0; i < CLIENTS_MAX; i++)
-        if (scribe->clients[i].fd >= 0)
-            hang_up(&scribe->clients[i]);
-    if (scribe->wake_event >= 0)
-        close(scribe->wake_event);
-    if (scribe->ended_event >= 0)
-        close(scribe->ended_event);
-    if (scribe->listen_socket >= 0)
-        close(scribe->listen_socket);
-    free(scribe->ledger_path);
-    free(scribe->socket_path);
-    free(scribe);
+        if (recorder->clients[i].fd >= 0)
+            hang_up(&recorder->clients[i]);
+    if (recorder->wake_event >= 0)
+        close(recorder->wake_event);
+    if (recorder->ended_event >= 0)
+        close(recorder->ended_event);
+    if (recorder->listen_socket >= 0)
+        close(recorder->listen_socket);
+    free(recorder->ledger_path);
+    free(recorder->socket_path);
+    free(recorder);
 }
 
 /* ---- batches ---- */
@@ -158,7 +158,7 @@ static void
 take_unrecorded(struct table *table, struct batch *batch)
 {
     batch->is_unrecorded = true;
-    batch->count = table_take_unrecorded(table, batch->bans, BATCH);
+    batch->count = table_dequeue_unrecorded(table, batch->bans, BATCH);
     if (batch->count == 0)
         return;
     read_jails(table, batch);
@@ -180,7 +180,7 @@ take_slots(const struct table *table, struct batch *batch, uint32_t from, uint32
 }
 
 int
-scribe_pass(struct ledger *ledger, struct table *table)
+recorder_pass(struct ledger *ledger, struct table *table)
 {
     struct batch *batch = malloc(sizeof(*batch));
     int result = batch == NULL ? -ENOMEM : 0;
@@ -235,8 +235,8 @@ restore_ban(void *context, const struct ledger_row *row)
 }
 
 int
-scribe_restore(struct table *table, const char *ledger_path, int64_t now_ms,
-               const struct report *report, bool *first_run)
+recorder_restore(struct table *table, const char *ledger_path, int64_t now_ms,
+                 const struct report *report, bool *first_run)
 {
     struct restoring restoring = {.table = table, .now_ms = now_ms};
     struct ledger *ledger = NULL;
@@ -264,173 +264,173 @@ scribe_restore(struct table *table, const char *ledger_path, int64_t now_ms,
 /* ---- writing ---- */
 
 static void
-enter_disk(struct scribe *scribe)
+enter_disk(struct recorder *recorder)
 {
-    atomic_store(&scribe->mark, MARK_AT_DISK);
+    atomic_store(&recorder->mark, MARK_AT_DISK);
 }
 
 /* Left behind: the table may be gone, and what is here is nobody else's any more. */
 static void
-end_alone(struct scribe *scribe)
+end_alone(struct recorder *recorder)
 {
-    ledger_close(scribe->ledger);
-    free_scribe(scribe);
+    ledger_close(recorder->ledger);
+    free_recorder(recorder);
     pthread_exit(NULL);
 }
 
 static void
-leave_disk(struct scribe *scribe)
+leave_disk(struct recorder *recorder)
 {
     int expected = MARK_AT_DISK;
-    if (!atomic_compare_exchange_strong(&scribe->mark, &expected, MARK_FREE))
-        end_alone(scribe);
+    if (!atomic_compare_exchange_strong(&recorder->mark, &expected, MARK_FREE))
+        end_alone(recorder);
 }
 
 static void
-close_ledger(struct scribe *scribe)
+close_ledger(struct recorder *recorder)
 {
-    enter_disk(scribe);
-    ledger_close(scribe->ledger);
-    scribe->ledger = NULL;
-    leave_disk(scribe);
+    enter_disk(recorder);
+    ledger_close(recorder->ledger);
+    recorder->ledger = NULL;
+    leave_disk(recorder);
 }
 
 static int
-open_ledger(struct scribe *scribe)
+open_ledger(struct recorder *recorder)
 {
     bool is_new = false;
-    enter_disk(scribe);
-    int result = ledger_open(scribe->options.ledger_path, false, scribe->options.report,
-                             &scribe->ledger, &is_new);
-    leave_disk(scribe);
+    enter_disk(recorder);
+    int result = ledger_open(recorder->options.ledger_path, false, recorder->options.report,
+                             &recorder->ledger, &is_new);
+    leave_disk(recorder);
     if (result == 0 && is_new) {
         struct table_status status;
-        table_read_status(scribe->options.table, &status);
-        scribe->copied = 0;
-        scribe->slots = status.max_bans;
+        table_read_status(recorder->options.table, &status);
+        recorder->copied = 0;
+        recorder->slots = status.max_bans;
     }
     return result;
 }
 
 /* Returns how many rows were written (0: there was nothing), or a negative errno. */
 static int
-write_batch(struct scribe *scribe)
+write_batch(struct recorder *recorder)
 {
-    struct batch *batch = &scribe->batch;
-    struct table *table = scribe->options.table;
-    uint32_t copied = scribe->copied;
+    struct batch *batch = &recorder->batch;
+    struct table *table = recorder->options.table;
+    uint32_t copied = recorder->copied;
 
-    int result = scribe->ledger == NULL ? open_ledger(scribe) : 0;
+    int result = recorder->ledger == NULL ? open_ledger(recorder) : 0;
     if (result < 0)
         return result;
     batch->count = 0;
-    if (scribe->copied < scribe->slots)
-        copied = take_slots(table, batch, scribe->copied, scribe->slots);
+    if (recorder->copied < recorder->slots)
+        copied = take_slots(table, batch, recorder->copied, recorder->slots);
     if (batch->count == 0)
         take_unrecorded(table, batch);
     if (batch->count > 0) {
-        enter_disk(scribe);
-        result = ledger_write(scribe->ledger, batch->bans, batch->count, jail_of, batch,
+        enter_disk(recorder);
+        result = ledger_write(recorder->ledger, batch->bans, batch->count, jail_of, batch,
                               batch->lines, batch->line_count);
-        leave_disk(scribe);
+        leave_disk(recorder);
     }
     if (batch->is_unrecorded && batch->count > 0)
         table_recorded(table, batch->bans, batch->count, result == 0);
     if (result < 0)
         return result;
-    scribe->copied = copied;
-    atomic_fetch_add(&scribe->written, batch->count);
+    recorder->copied = copied;
+    atomic_fetch_add(&recorder->written, batch->count);
     return (int)batch->count;
 }
 
-/* What the keeper has to complain about becomes history too. */
+/* What the enforcer has to complain about becomes history too. */
 static int
-write_trouble(struct scribe *scribe)
+write_trouble(struct recorder *recorder)
 {
     struct table_status status;
-    table_read_status(scribe->options.table, &status);
-    if (strcmp(status.trouble, scribe->trouble) == 0)
+    table_read_status(recorder->options.table, &status);
+    if (strcmp(status.trouble, recorder->trouble) == 0)
         return 0;
-    enter_disk(scribe);
-    int result = ledger_trouble(scribe->ledger, status.trouble, clock_ms(CLOCK_REALTIME));
-    leave_disk(scribe);
+    enter_disk(recorder);
+    int result = ledger_trouble(recorder->ledger, status.trouble, clock_ms(CLOCK_REALTIME));
+    leave_disk(recorder);
     if (result == 0)
-        memcpy(scribe->trouble, status.trouble, sizeof(scribe->trouble));
+        memcpy(recorder->trouble, status.trouble, sizeof(recorder->trouble));
     return result;
 }
 
 /* A little at a time, so that nobody waits for it. */
 static int
-prune_what_is_due(struct scribe *scribe)
+prune_what_is_due(struct recorder *recorder)
 {
-    const struct scribe_options *options = &scribe->options;
+    const struct recorder_options *options = &recorder->options;
     int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
-    if (options->retention_s <= 0 || now_ms < scribe->prune_ms)
+    if (options->retention_s <= 0 || now_ms < recorder->prune_ms)
         return 0;
-    enter_disk(scribe);
+    enter_disk(recorder);
     int pruned =
-        ledger_prune(scribe->ledger, clock_ms(CLOCK_REALTIME) - options->retention_s * 1000,
+        ledger_prune(recorder->ledger, clock_ms(CLOCK_REALTIME) - options->retention_s * 1000,
                      options->ledger_size);
-    leave_disk(scribe);
+    leave_disk(recorder);
     if (pruned == 0)
-        scribe->prune_ms = now_ms + PRUNE_MS;
+        recorder->prune_ms = now_ms + PRUNE_MS;
     return pruned < 0 ? pruned : 0;
 }
 
 static void
-wrote(struct scribe *scribe, bool more, int64_t now_ms)
+wrote(struct recorder *recorder, bool more, int64_t now_ms)
 {
-    table_set_ledger_error(scribe->options.table, 0);
-    if (scribe->said != 0)
-        report_say(scribe->options.report, LOG_INFO, "the ledger %s is written again",
-                   scribe->options.ledger_path);
-    scribe->said = 0;
-    scribe->backoff_ms = 0;
-    scribe->not_before_ms = more ? now_ms : now_ms + PAUSE_MS;
-    scribe->look_ms = more ? now_ms : now_ms + LOOK_MS;
+    table_set_ledger_error(recorder->options.table, 0);
+    if (recorder->said != 0)
+        report_say(recorder->options.report, LOG_INFO, "the ledger %s is written again",
+                   recorder->options.ledger_path);
+    recorder->said = 0;
+    recorder->backoff_ms = 0;
+    recorder->not_before_ms = more ? now_ms : now_ms + PAUSE_MS;
+    recorder->look_ms = more ? now_ms : now_ms + LOOK_MS;
 }
 
 static void
-could_not_write(struct scribe *scribe, int error, int64_t now_ms)
+could_not_write(struct recorder *recorder, int error, int64_t now_ms)
 {
-    close_ledger(scribe);
-    table_set_ledger_error(scribe->options.table, error);
-    atomic_fetch_add(&scribe->errors, 1);
-    if (scribe->said != error)
-        report_say(scribe->options.report, LOG_ERR,
+    close_ledger(recorder);
+    table_set_ledger_error(recorder->options.table, error);
+    atomic_fetch_add(&recorder->errors, 1);
+    if (recorder->said != error)
+        report_say(recorder->options.report, LOG_ERR,
                    "the ledger %s cannot be written: %s; bans are enforced all the same, and "
                    "written down when it is possible again",
-                   scribe->options.ledger_path, ledger_error(error));
-    scribe->said = error;
-    scribe->backoff_ms = scribe->backoff_ms == 0 ? BACKOFF_FIRST_MS : 2 * scribe->backoff_ms;
-    if (scribe->backoff_ms > BACKOFF_LAST_MS)
-        scribe->backoff_ms = BACKOFF_LAST_MS;
-    scribe->not_before_ms = scribe->look_ms = now_ms + scribe->backoff_ms;
+                   recorder->options.ledger_path, ledger_error(error));
+    recorder->said = error;
+    recorder->backoff_ms = recorder->backoff_ms == 0 ? BACKOFF_FIRST_MS : 2 * recorder->backoff_ms;
+    if (recorder->backoff_ms > BACKOFF_LAST_MS)
+        recorder->backoff_ms = BACKOFF_LAST_MS;
+    recorder->not_before_ms = recorder->look_ms = now_ms + recorder->backoff_ms;
 }
 
 static void
-write_what_is_due(struct scribe *scribe)
+write_what_is_due(struct recorder *recorder)
 {
-    if (clock_ms(CLOCK_MONOTONIC) < scribe->look_ms)
+    if (clock_ms(CLOCK_MONOTONIC) < recorder->look_ms)
         return;
-    atomic_exchange(&scribe->woken, false);
-    int rows = write_batch(scribe);
-    int result = rows < 0 ? rows : write_trouble(scribe);
+    atomic_exchange(&recorder->woken, false);
+    int rows = write_batch(recorder);
+    int result = rows < 0 ? rows : write_trouble(recorder);
     if (result == 0)
-        result = prune_what_is_due(scribe);
+        result = prune_what_is_due(recorder);
     rows = result < 0 ? result : rows;
     int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
     if (rows < 0)
-        could_not_write(scribe, rows, now_ms);
+        could_not_write(recorder, rows, now_ms);
     else
-        wrote(scribe, rows == BATCH || scribe->copied < scribe->slots, now_ms);
+        wrote(recorder, rows == BATCH || recorder->copied < recorder->slots, now_ms);
 }
 
 static void
-look_soon(struct scribe *scribe)
+look_soon(struct recorder *recorder)
 {
-    if (scribe->look_ms > scribe->not_before_ms)
-        scribe->look_ms = scribe->not_before_ms;
+    if (recorder->look_ms > recorder->not_before_ms)
+        recorder->look_ms = recorder->not_before_ms;
 }
 
 /* ---- clients ---- */
@@ -446,22 +446,22 @@ answer(struct client *client, const char *text)
 static int
 forget(void *closure, const struct source *source, const char *user)
 {
-    struct scribe *scribe = closure;
-    int result = scribe->ledger == NULL ? open_ledger(scribe) : 0;
+    struct recorder *recorder = closure;
+    int result = recorder->ledger == NULL ? open_ledger(recorder) : 0;
     if (result < 0)
         return result;
-    enter_disk(scribe);
-    result = ledger_forget(scribe->ledger, source, user);
-    leave_disk(scribe);
+    enter_disk(recorder);
+    result = ledger_forget(recorder->ledger, source, user);
+    leave_disk(recorder);
     if (result < 0)
-        close_ledger(scribe);
+        close_ledger(recorder);
     return result;
 }
 
 static void
-run_command(struct scribe *scribe, struct client *client, size_t length)
+run_command(struct recorder *recorder, struct client *client, size_t length)
 {
-    const struct scribe_options *options = &scribe->options;
+    const struct recorder_options *options = &recorder->options;
     const struct command_context context = {
         .table = options->table,
         .allow = options->allow != NULL ? options->allow() : NULL,
@@ -470,21 +470,21 @@ run_command(struct scribe *scribe, struct client *client, size_t length)
         .caller = client->user,
         .now_ms = clock_ms(CLOCK_REALTIME),
         .forget = forget,
-        .closure = scribe,
+        .closure = recorder,
     };
     char text[COMMAND_SIZE];
     int changed = command_run(&context, client->request, length, text);
-    atomic_fetch_add(&scribe->commands, 1);
+    atomic_fetch_add(&recorder->commands, 1);
     if (changed > 0) {
-        if (options->keeper != NULL)
-            keeper_wake(options->keeper);
-        look_soon(scribe);
+        if (options->enforcer != NULL)
+            enforcer_wake(options->enforcer);
+        look_soon(recorder);
     }
     answer(client, text);
 }
 
 static void
-hear(struct scribe *scribe, struct client *client)
+hear(struct recorder *recorder, struct client *client)
 {
     ssize_t n = recv(client->fd, client->request + client->used,
                      sizeof(client->request) - client->used, MSG_DONTWAIT);
@@ -497,7 +497,7 @@ hear(struct scribe *scribe, struct client *client)
     client->used += (size_t)n;
     const char *newline = memchr(client->request, '\n', client->used);
     if (newline != NULL)
-        run_command(scribe, client, (size_t)(newline - client->request));
+        run_command(recorder, client, (size_t)(newline - client->request));
     else if (client->used == sizeof(client->request))
         answer(client, "{\"done\":false,\"error\":\"the request is too long\"}\n");
 }
@@ -523,7 +523,7 @@ is_in_group(int fd, const struct ucred *peer, gid_t group)
 }
 
 static void
-admit(const struct scribe *scribe, struct client *client, int64_t now_ms)
+admit(const struct recorder *recorder, struct client *client, int64_t now_ms)
 {
     struct ucred peer;
     socklen_t size = sizeof(peer);
@@ -535,7 +535,7 @@ admit(const struct scribe *scribe, struct client *client, int64_t now_ms)
     }
     client->user = peer.uid;
     if (peer.uid != 0 && peer.uid != geteuid() &&
-        !is_in_group(client->fd, &peer, scribe->options.command_group)) {
+        !is_in_group(client->fd, &peer, recorder->options.command_group)) {
         char text[COMMAND_SIZE];
         snprintf(text, sizeof(text),
                  "{\"done\":false,\"error\":\"user id %lu may not command: root may, user id %lu, "
@@ -546,25 +546,25 @@ admit(const struct scribe *scribe, struct client *client, int64_t now_ms)
 }
 
 static struct client *
-free_client(struct scribe *scribe)
+free_client(struct recorder *recorder)
 {
     for (size_t i = 0; i < CLIENTS_MAX; i++)
-        if (scribe->clients[i].fd < 0)
-            return &scribe->clients[i];
+        if (recorder->clients[i].fd < 0)
+            return &recorder->clients[i];
     return NULL;
 }
 
 static void
-accept_clients(struct scribe *scribe, int64_t now_ms)
+accept_clients(struct recorder *recorder, int64_t now_ms)
 {
     struct client *client;
-    while ((client = free_client(scribe)) != NULL) {
-        client->fd = accept4(scribe->listen_socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    while ((client = free_client(recorder)) != NULL) {
+        client->fd = accept4(recorder->listen_socket, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (client->fd >= 0) {
-            admit(scribe, client, now_ms);
+            admit(recorder, client, now_ms);
         } else if (errno != EINTR && errno != ECONNABORTED) {
             if (errno != EAGAIN)
-                scribe->accept_after_ms = now_ms + LOOK_MS;
+                recorder->accept_after_ms = now_ms + LOOK_MS;
             return;
         }
     }
@@ -580,14 +580,14 @@ earlier(int64_t a, int64_t b)
 
 /* Sleeps until somebody wants something or something is due. */
 static void
-wait_for_work(struct scribe *scribe, struct pollfd events[2 + CLIENTS_MAX])
+wait_for_work(struct recorder *recorder, struct pollfd events[2 + CLIENTS_MAX])
 {
-    int64_t now_ms = clock_ms(CLOCK_MONOTONIC), until_ms = scribe->look_ms;
-    bool accepting = now_ms >= scribe->accept_after_ms && free_client(scribe) != NULL;
-    events[0] = (struct pollfd){.fd = scribe->wake_event, .events = POLLIN};
-    events[1] = (struct pollfd){.fd = accepting ? scribe->listen_socket : -1, .events = POLLIN};
+    int64_t now_ms = clock_ms(CLOCK_MONOTONIC), until_ms = recorder->look_ms;
+    bool accepting = now_ms >= recorder->accept_after_ms && free_client(recorder) != NULL;
+    events[0] = (struct pollfd){.fd = recorder->wake_event, .events = POLLIN};
+    events[1] = (struct pollfd){.fd = accepting ? recorder->listen_socket : -1, .events = POLLIN};
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
-        const struct client *client = &scribe->clients[i];
+        const struct client *client = &recorder->clients[i];
         events[2 + i] = (struct pollfd){.fd = client->fd, .events = POLLIN};
         if (client->fd >= 0)
             until_ms = earlier(until_ms, client->leave_ms);
@@ -599,63 +599,63 @@ wait_for_work(struct scribe *scribe, struct pollfd events[2 + CLIENTS_MAX])
 }
 
 static void
-serve_clients(struct scribe *scribe, const struct pollfd *events)
+serve_clients(struct recorder *recorder, const struct pollfd *events)
 {
     int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
-        struct client *client = &scribe->clients[i];
+        struct client *client = &recorder->clients[i];
         if (client->fd >= 0 && events[2 + i].revents != 0)
-            hear(scribe, client);
+            hear(recorder, client);
         if (client->fd >= 0 && now_ms >= client->leave_ms)
             hang_up(client);
     }
     if (events[1].revents != 0)
-        accept_clients(scribe, now_ms);
+        accept_clients(recorder, now_ms);
 }
 
 /* A waker changed the table before it set `woken`, which is cleared before the table is looked at:
  * so a change is either seen by that look or writes to the eventfd again. Until then nobody needs
  * to write: under attack each ban would wake the thread only to make it wait on. */
 static void
-take_wake(struct scribe *scribe)
+take_wake(struct recorder *recorder)
 {
     eventfd_t count;
-    eventfd_read(scribe->wake_event, &count);
-    look_soon(scribe);
+    eventfd_read(recorder->wake_event, &count);
+    look_soon(recorder);
 }
 
 static void
-write_the_rest(struct scribe *scribe)
+write_the_rest(struct recorder *recorder)
 {
     int64_t until_ms = clock_ms(CLOCK_MONOTONIC) + STOP_WRITING_MS;
     int rows;
     do
-        rows = write_batch(scribe);
-    while ((rows > 0 || scribe->copied < scribe->slots) && rows >= 0 &&
+        rows = write_batch(recorder);
+    while ((rows > 0 || recorder->copied < recorder->slots) && rows >= 0 &&
            clock_ms(CLOCK_MONOTONIC) < until_ms);
     if (rows < 0)
-        could_not_write(scribe, rows, until_ms);
-    close_ledger(scribe);
+        could_not_write(recorder, rows, until_ms);
+    close_ledger(recorder);
 }
 
 static void *
-scribe_thread(void *argument)
+recorder_thread(void *argument)
 {
-    struct scribe *scribe = argument;
+    struct recorder *recorder = argument;
     struct pollfd events[2 + CLIENTS_MAX];
-    pthread_setname_np(pthread_self(), "banmail-scribe");
-    while (!atomic_load(&scribe->stopping)) {
-        wait_for_work(scribe, events);
+    pthread_setname_np(pthread_self(), "banmail-record");
+    while (!atomic_load(&recorder->stopping)) {
+        wait_for_work(recorder, events);
         if (events[0].revents != 0)
-            take_wake(scribe);
-        serve_clients(scribe, events);
-        if (scribe->options.look != NULL)
-            scribe->options.look();
-        table_sample(scribe->options.table, clock_ms(CLOCK_REALTIME) / 1000);
-        write_what_is_due(scribe);
+            take_wake(recorder);
+        serve_clients(recorder, events);
+        if (recorder->options.look != NULL)
+            recorder->options.look();
+        table_sample(recorder->options.table, clock_ms(CLOCK_REALTIME) / 1000);
+        write_what_is_due(recorder);
     }
-    write_the_rest(scribe);
-    eventfd_write(scribe->ended_event, 1);
+    write_the_rest(recorder);
+    eventfd_write(recorder->ended_event, 1);
     return NULL;
 }
 
@@ -681,7 +681,7 @@ bind_socket(int fd, const struct sockaddr_un *address, uid_t owner, gid_t group)
 }
 
 int
-scribe_listen(const char *socket_path, uid_t owner, gid_t group)
+recorder_listen(const char *socket_path, uid_t owner, gid_t group)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (strlen(socket_path) >= sizeof(address.sun_path))
@@ -699,20 +699,21 @@ scribe_listen(const char *socket_path, uid_t owner, gid_t group)
 
 /* Signals are rsyslogd's affair: its main thread waits for them. */
 static int
-start_thread(struct scribe *scribe)
+start_thread(struct recorder *recorder)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&scribe->thread, NULL, scribe_thread, scribe);
+    int error = pthread_create(&recorder->thread, NULL, recorder_thread, recorder);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return -error;
 }
 
 int
-scribe_start(struct scribe **scribe, const struct scribe_options *options, int listen_socket)
+recorder_start(struct recorder **recorder, const struct recorder_options *options,
+               int listen_socket)
 {
-    struct scribe *made = calloc(1, sizeof(*made));
+    struct recorder *made = calloc(1, sizeof(*made));
     if (made == NULL) {
         if (listen_socket >= 0)
             close(listen_socket);
@@ -733,65 +734,66 @@ scribe_start(struct scribe **scribe, const struct scribe_options *options, int l
     if (made->wake_event >= 0 && made->ended_event >= 0)
         result = made->ledger_path != NULL ? start_thread(made) : -ENOMEM;
     if (result < 0)
-        free_scribe(made);
+        free_recorder(made);
     else
-        *scribe = made;
+        *recorder = made;
     return result;
 }
 
 /* A worker that is cancelled between the two would leave `woken` set and nobody woken: so
  * cancellation waits. */
 void
-scribe_wake(struct scribe *scribe)
+recorder_wake(struct recorder *recorder)
 {
     int before;
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-    if (!atomic_exchange(&scribe->woken, true))
-        eventfd_write(scribe->wake_event, 1);
+    if (!atomic_exchange(&recorder->woken, true))
+        eventfd_write(recorder->wake_event, 1);
     pthread_setcancelstate(before, NULL);
 }
 
 void
-scribe_read_statistics(const struct scribe *scribe, struct scribe_statistics *statistics)
+recorder_read_statistics(const struct recorder *recorder, struct recorder_statistics *statistics)
 {
-    statistics->written = atomic_load(&scribe->written);
-    statistics->errors = atomic_load(&scribe->errors);
-    statistics->commands = atomic_load(&scribe->commands);
+    statistics->written = atomic_load(&recorder->written);
+    statistics->errors = atomic_load(&recorder->errors);
+    statistics->commands = atomic_load(&recorder->commands);
 }
 
-/* Returns false when the thread hangs at the disk and was left to itself: *scribe is its own then.
+/* Returns false when the thread hangs at the disk and was left to itself: *recorder is its own
+ * then.
  */
 static bool
-join(struct scribe *scribe)
+join(struct recorder *recorder)
 {
-    struct pollfd ended = {.fd = scribe->ended_event, .events = POLLIN};
+    struct pollfd ended = {.fd = recorder->ended_event, .events = POLLIN};
     while (poll(&ended, 1, STOP_PATIENCE_MS) <= 0) {
         int expected = MARK_AT_DISK;
-        pthread_t thread = scribe->thread;
-        if (atomic_compare_exchange_strong(&scribe->mark, &expected, MARK_ABANDONED)) {
+        pthread_t thread = recorder->thread;
+        if (atomic_compare_exchange_strong(&recorder->mark, &expected, MARK_ABANDONED)) {
             pthread_detach(thread);
             return false;
         }
     }
-    pthread_join(scribe->thread, NULL);
+    pthread_join(recorder->thread, NULL);
     return true;
 }
 
 void
-scribe_stop(struct scribe *scribe)
+recorder_stop(struct recorder *recorder)
 {
-    if (scribe == NULL)
+    if (recorder == NULL)
         return;
-    const struct report *report = scribe->options.report;
-    if (scribe->socket_path != NULL)
-        unlink(scribe->socket_path);
-    atomic_store(&scribe->stopping, true);
-    eventfd_write(scribe->wake_event, 1);
-    if (join(scribe))
-        free_scribe(scribe);
+    const struct report *report = recorder->options.report;
+    if (recorder->socket_path != NULL)
+        unlink(recorder->socket_path);
+    atomic_store(&recorder->stopping, true);
+    eventfd_write(recorder->wake_event, 1);
+    if (join(recorder))
+        free_recorder(recorder);
     else /* it frees itself */
         report_say(report, LOG_ERR,
-                   "the disk of the ledger has not answered for %d s; the scribe is left behind, "
+                   "the disk of the ledger has not answered for %d s; the recorder is left behind, "
                    "and what was not written is written after the next start",
                    STOP_PATIENCE_MS / 1000);
 }

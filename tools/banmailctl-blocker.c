@@ -1,16 +1,16 @@
-/* other: what the askers of nft, iptables and ipset have in common.
+/* blocker: what the askers of nft, iptables and ipset have in common.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include "banmailctl-other.h"
+#include "banmailctl-blocker.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "banmailctl-words.h"
+#include "banmailctl-format.h"
 
 bool
-other_text_holds(const char *text, const struct source *source)
+blocker_text_holds(const char *text, const struct source *source)
 {
     struct source prefix;
 
@@ -19,7 +19,7 @@ other_text_holds(const char *text, const struct source *source)
 }
 
 bool
-other_range_holds(const char *low, const char *high, const struct source *source)
+blocker_range_holds(const char *low, const char *high, const struct source *source)
 {
     struct source first, last;
 
@@ -29,20 +29,20 @@ other_range_holds(const char *low, const char *high, const struct source *source
            memcmp(source->address, last.address, sizeof(last.address)) <= 0;
 }
 
-struct other *
-other_add(struct others *others)
+struct blocker *
+blocker_add(struct blockers *others)
 {
-    return others->count < OTHERS_MOST ? &others->list[others->count++] : NULL;
+    return others->count < BLOCKERS_MOST ? &others->list[others->count++] : NULL;
 }
 
 void
-other_print(char text[OTHERS_TEXT_SIZE], const char *format, ...)
+blocker_print(char text[BLOCKERS_TEXT_SIZE], const char *format, ...)
 {
-    char raw[OTHERS_TEXT_SIZE];
+    char raw[BLOCKERS_TEXT_SIZE];
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(raw, sizeof(raw), format, arguments);
     va_end(arguments);
-    words_clean(raw, text, OTHERS_TEXT_SIZE);
+    format_clean(raw, text, BLOCKERS_TEXT_SIZE);
 }

@@ -1,10 +1,10 @@
-/* table-bite: see table-bite.h. Counted in the cell of the ban itself, so that whoever reads the
- * bans sees it, and it ends with the ban.
+/* table-effect: see table-effect.h. Counted in the cell of the ban itself, so that whoever reads
+ * the bans sees it, and it ends with the ban.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include "table/table-bite.h"
+#include "table/table-effect.h"
 
-#include "table/bite.h"
+#include "table/effect.h"
 #include "table/table-private.h"
 
 /* Enforced: the kernel has had it long enough for this packet to be stopped. */
@@ -12,13 +12,13 @@ static bool
 should_have_stopped(const struct ban_cell *cell, int64_t passed_ms)
 {
     return (cell->head.used == BAN_WANTED || cell->head.used == BAN_ENFORCED) &&
-           cell->enforced_ms != 0 && passed_ms - BITE_GRACE_MS > cell->enforced_ms;
+           cell->enforced_ms != 0 && passed_ms - EFFECT_GRACE_MS > cell->enforced_ms;
 }
 
 static void
 add(struct ban_cell *cell, const struct table_failure *failure, unsigned attempts, int64_t stamp_ms)
 {
-    if (cell->after_last_ms == 0 || stamp_ms - cell->after_last_ms > BITE_QUIET_MS) {
+    if (cell->after_last_ms == 0 || stamp_ms - cell->after_last_ms > EFFECT_QUIET_MS) {
         cell->after = cell->after_seconds = cell->after_services = 0;
         cell->after_first_ms = stamp_ms;
     }
@@ -45,19 +45,19 @@ table_note_passed(struct table *table, uint32_t slot, const struct record_key *k
     pthread_mutex_lock(&bans->lock);
     cell_load(&table->ban_cells[slot], &cell);
     if (table_is_ban_of(&cell, key) && should_have_stopped(&cell, failure->passed_ms)) {
-        was_found =
-            cell.after_seconds >= BITE_SECONDS && stamp_ms - cell.after_last_ms <= BITE_QUIET_MS;
+        was_found = cell.after_seconds >= EFFECT_SECONDS &&
+                    stamp_ms - cell.after_last_ms <= EFFECT_QUIET_MS;
         add(&cell, failure, attempts, stamp_ms);
         cell_replace(&table->ban_cells[slot], &cell);
         table_add(&bans->after, attempts);
-        if (!was_found && cell.after_seconds == BITE_SECONDS && bans->found_count < BITELESS)
+        if (!was_found && cell.after_seconds == EFFECT_SECONDS && bans->found_count < INEFFECTIVE)
             bans->found[bans->found_count++] = slot;
     }
     pthread_mutex_unlock(&bans->lock);
 }
 
 bool
-table_take_biteless(struct table *table, struct ban *ban)
+table_dequeue_ineffective(struct table *table, struct ban *ban)
 {
     struct bans *bans = &table->bans;
     bool found = false;
@@ -70,7 +70,7 @@ table_take_biteless(struct table *table, struct ban *ban)
         pthread_mutex_unlock(&bans->lock);
         if (slot == table->max_bans)
             return false;
-        found = table_read_ban(table, slot, ban) && ban->after_seconds >= BITE_SECONDS;
+        found = table_read_ban(table, slot, ban) && ban->after_seconds >= EFFECT_SECONDS;
     }
     return true;
 }

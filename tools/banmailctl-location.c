@@ -1,4 +1,4 @@
-/* place: finding the table without asking anybody.
+/* location: finding the table without asking anybody.
  *
  * A running rsyslogd shows the file in /proc/PID/maps as a shared mapping named "table", whatever
  * runtimeDirectory it was configured with. A process of another mount namespace shows a path that
@@ -7,7 +7,7 @@
  * when the administrator names it.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include "banmailctl-place.h"
+#include "banmailctl-location.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -137,7 +137,7 @@ search_processes(struct search *search)
 }
 
 static int
-take(struct place *place, const char *table)
+take(struct location *place, const char *table)
 {
     const char *slash = strrchr(table, '/');
     int directory = slash ? (int)(slash - table) + 1 : 0;
@@ -150,39 +150,40 @@ take(struct place *place, const char *table)
 }
 
 static void
-explain_permission(const char *path, char reason[PLACE_REASON_SIZE])
+explain_permission(const char *path, char reason[LOCATION_REASON_SIZE])
 {
-    snprintf(reason, PLACE_REASON_SIZE,
+    snprintf(reason, LOCATION_REASON_SIZE,
              "%.400s: permission denied; run banmailctl as root or as a member of the group that "
              "it belongs to",
              path);
 }
 
 static int
-explain_none(const struct search *search, char reason[PLACE_REASON_SIZE])
+explain_none(const struct search *search, char reason[LOCATION_REASON_SIZE])
 {
     if (search->found > 1) {
-        snprintf(reason, PLACE_REASON_SIZE,
+        snprintf(reason, LOCATION_REASON_SIZE,
                  "several rsyslogd have a table; name the one that is meant with --table: %.400s",
                  search->all);
         return -ENOTUNIQ;
     }
     if (search->deleted[0])
-        snprintf(reason, PLACE_REASON_SIZE,
+        snprintf(reason, LOCATION_REASON_SIZE,
                  "rsyslogd runs, but somebody removed its table %.400s; restart rsyslogd: it makes "
                  "a new one and takes the bans from the ledger",
                  search->deleted);
     else if (search->elsewhere[0])
-        snprintf(reason, PLACE_REASON_SIZE,
+        snprintf(reason, LOCATION_REASON_SIZE,
                  "no table here; an rsyslogd in another mount namespace (a container?) has one: "
                  "run banmailctl there, or name it: --table %.400s",
                  search->elsewhere);
     else
-        snprintf(reason, PLACE_REASON_SIZE,
+        snprintf(reason, LOCATION_REASON_SIZE,
                  "no table: %s does not exist and no rsyslogd that can be looked into has one; "
                  "start rsyslogd with ombanmail (it takes the bans back from the ledger), or name "
                  "the table: --table FILE%s",
-                 PLACE_DEFAULT_TABLE, geteuid() != 0 ? " (looking into rsyslogd needs root)" : "");
+                 LOCATION_DEFAULT_TABLE,
+                 geteuid() != 0 ? " (looking into rsyslogd needs root)" : "");
     return -ENOENT;
 }
 
@@ -201,11 +202,11 @@ is_in_use(const char *path)
 
 /* The default path, unless nobody has that open while a running rsyslogd has another. */
 static int
-find_by_itself(struct search *search, const char **path, char reason[PLACE_REASON_SIZE])
+find_by_itself(struct search *search, const char **path, char reason[LOCATION_REASON_SIZE])
 {
-    int status = access(PLACE_DEFAULT_TABLE, F_OK) == 0 ? 0 : -errno;
+    int status = access(LOCATION_DEFAULT_TABLE, F_OK) == 0 ? 0 : -errno;
 
-    *path = PLACE_DEFAULT_TABLE;
+    *path = LOCATION_DEFAULT_TABLE;
     if (status == -EACCES || (status == 0 && is_in_use(*path)))
         return status;
     search_processes(search);
@@ -217,7 +218,7 @@ find_by_itself(struct search *search, const char **path, char reason[PLACE_REASO
 }
 
 int
-place_find(const char *given, struct place *place, char reason[PLACE_REASON_SIZE])
+location_find(const char *given, struct location *place, char reason[LOCATION_REASON_SIZE])
 {
     struct search search = {0};
     const char *path = given;
@@ -233,17 +234,17 @@ place_find(const char *given, struct place *place, char reason[PLACE_REASON_SIZE
     if (status == -EACCES)
         explain_permission(path, reason);
     else if (status < 0 && !*reason)
-        snprintf(reason, PLACE_REASON_SIZE, "%.400s: %s", path, strerror(-status));
+        snprintf(reason, LOCATION_REASON_SIZE, "%.400s: %s", path, strerror(-status));
     return status;
 }
 
 int
-place_read(const struct place *place, struct table **table, char reason[PLACE_REASON_SIZE])
+location_read(const struct location *place, struct table **table, char reason[LOCATION_REASON_SIZE])
 {
     int status = table_open_reader(place->table, table);
 
     if (status == -EPROTO)
-        snprintf(reason, PLACE_REASON_SIZE,
+        snprintf(reason, LOCATION_REASON_SIZE,
                  "%.400s is no table that this banmailctl can read: damaged, or of another version "
                  "of ombanmail; restart rsyslogd, which begins anew and takes the bans from the "
                  "ledger",
@@ -251,6 +252,6 @@ place_read(const struct place *place, struct table **table, char reason[PLACE_RE
     else if (status == -EACCES)
         explain_permission(place->table, reason);
     else if (status < 0)
-        snprintf(reason, PLACE_REASON_SIZE, "%.400s: %s", place->table, strerror(-status));
+        snprintf(reason, LOCATION_REASON_SIZE, "%.400s: %s", place->table, strerror(-status));
     return status;
 }

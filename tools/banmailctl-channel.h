@@ -1,16 +1,16 @@
-/* gate: the way by which a command reaches the table, whether rsyslogd runs or not.
+/* channel: the way by which a command reaches the table, whether rsyslogd runs or not.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#ifndef BANMAILCTL_GATE_H
-#define BANMAILCTL_GATE_H
+#ifndef BANMAILCTL_CHANNEL_H
+#define BANMAILCTL_CHANNEL_H
 
 #include <stdbool.h>
 
 #include "control/command.h"
-#include "banmailctl-place.h"
+#include "banmailctl-location.h"
 
-struct gate {
-    const struct place *place;
+struct channel {
+    const struct location *place;
     struct table *table; /* locked by us, while no rsyslogd runs; else NULL */
     struct allow *allow; /* our own addresses, in that case */
 };
@@ -19,12 +19,12 @@ struct gate {
  * the table and runs it here. Waits at most a second. Returns 0 with the answer; -EBUSY when the
  * table is locked but nobody answers, -EACCES, -ETIMEDOUT, another negative errno, with the reason.
  */
-int gate_send(struct gate *gate, const char *request, char answer[COMMAND_SIZE],
-              char reason[PLACE_REASON_SIZE]);
+int channel_send(struct channel *channel, const char *request, char answer[COMMAND_SIZE],
+                 char reason[LOCATION_REASON_SIZE]);
 
 /* When we had to act ourselves: makes the kernel and the ledger agree with the table, and unlocks
  * it. Returns 0, or a negative errno with the reason; what was commanded stands in the table even
  * so, and rsyslogd will do the rest when it starts. */
-int gate_close(struct gate *gate, char reason[PLACE_REASON_SIZE]);
+int channel_close(struct channel *channel, char reason[LOCATION_REASON_SIZE]);
 
 #endif
