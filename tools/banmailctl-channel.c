@@ -16,8 +16,8 @@
 #include "kernel/firewall.h"
 #include "kernel/enforcer.h"
 #include "ledger/ledger.h"
+#include "ledger/batch.h"
 #include "kernel/policy.h"
-#include "control/recorder.h"
 #include "banmailctl.h"
 #include "banmailctl-program.h"
 
@@ -180,7 +180,7 @@ update_ledger(struct channel *channel)
     table_read_status(channel->table, &status);
     error = ledger_open(status.ledger_path, false, &banmailctl_report, &ledger, NULL);
     if (error == 0) {
-        error = recorder_pass(ledger, channel->table);
+        error = batch_write_all(ledger, channel->table);
         ledger_close(ledger);
     }
     if (error < 0)

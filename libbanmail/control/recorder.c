@@ -27,13 +27,11 @@
 #include <unistd.h>
 
 #include "control/command.h"
+#include "ledger/batch.h"
 #include "ledger/ledger.h"
-#include "table/table-evidence.h"
 #include "table/table-health.h"
 
-#define BATCH            256 /* rows in one transaction at most */
-#define LINES_MOST       16  /* kept of one ban */
-#define CLIENTS_MAX      16  /* at once; the others wait in the socket's queue */
+#define CLIENTS_MAX      16 /* at once; the others wait in the socket's queue */
 #define CLIENT_IDLE_MS   5000
 #define QUEUE_LENGTH     128
 #define PAUSE_MS         250  /* from one transaction to the next, so that bans gather */
@@ -53,16 +51,6 @@ struct client {
     int64_t leave_ms; /* hung up when it has not asked by then */
     size_t used;
     char request[COMMAND_SIZE];
-};
-
-/* What goes to the ledger, with all that is needed there, so that the table is not. */
-struct batch {
-    struct ban bans[BATCH];
-    size_t count;
-    bool is_unrecorded; /* else they are on their way into a new ledger */
-    struct jail jails[TABLE_JAILS_MAX];
-    struct ledger_line lines[BATCH * LINES_MOST];
-    size_t line_count;
 };
 
 struct recorder {
@@ -118,147 +106,6 @@ free_recorder(struct recorder *recorder)
     free(recorder->ledger_path);
     free(recorder->socket_path);
     free(recorder);
-}
-
-/* ---- batches ---- */
-
-static void
-read_jails(const struct table *table, struct batch *batch)
-{
-    for (unsigned i = 0; i < TABLE_JAILS_MAX; i++)
-        if (!table_read_jail(table, i, &batch->jails[i]))
-            batch->jails[i] = (struct jail){.name = "unknown"};
-    strcpy(batch->jails[TABLE_JAIL_MANUAL].name, LEDGER_JAIL_MANUAL);
-}
-
-static const struct jail *
-jail_of(void *context, unsigned jail)
-{
-    const struct batch *batch = context;
-    return &batch->jails[jail < TABLE_JAILS_MAX ? jail : TABLE_JAIL_MANUAL];
-}
-
-/* The lines of the batch's bans, of each the newest; the oldest of them first, as the ledger sorts
- * them: what is appended costs SQLite least. */
-static void
-gather_lines(const struct table *table, struct batch *batch)
-{
-    struct evidence lines[LINES_MOST];
-
-    batch->line_count = 0;
-    for (size_t i = 0; i < batch->count; i++) {
-        const struct ban *ban = &batch->bans[i];
-        for (size_t left = table_find_evidence(table, ban, lines, LINES_MOST); left > 0; left--)
-            batch->lines[batch->line_count++] =
-                (struct ledger_line){ban->table_id, ban->id, lines[left - 1]};
-    }
-}
-
-static void
-take_unrecorded(struct table *table, struct batch *batch)
-{
-    batch->is_unrecorded = true;
-    batch->count = table_dequeue_unrecorded(table, batch->bans, BATCH);
-    if (batch->count == 0)
-        return;
-    read_jails(table, batch);
-    gather_lines(table, batch);
-}
-
-/* Up to a batch of the table's bans from slot `from` on. Returns the slot to go on with. */
-static uint32_t
-take_slots(const struct table *table, struct batch *batch, uint32_t from, uint32_t slots)
-{
-    batch->is_unrecorded = false;
-    batch->count = 0;
-    for (; from < slots && batch->count < BATCH; from++)
-        if (table_read_ban(table, from, &batch->bans[batch->count]))
-            batch->count++;
-    read_jails(table, batch);
-    gather_lines(table, batch);
-    return from;
-}
-
-int
-recorder_pass(struct ledger *ledger, struct table *table)
-{
-    struct batch *batch = malloc(sizeof(*batch));
-    int result = batch == NULL ? -ENOMEM : 0;
-    while (result == 0) {
-        take_unrecorded(table, batch);
-        if (batch->count == 0)
-            break;
-        result = ledger_write(ledger, batch->bans, batch->count, jail_of, batch, batch->lines,
-                              batch->line_count);
-        table_recorded(table, batch->bans, batch->count, result == 0);
-    }
-    free(batch);
-    return result;
-}
-
-/* ---- restoring ---- */
-
-struct restoring {
-    struct table *table;
-    int64_t now_ms;
-    int restored, refused;
-};
-
-static int
-find_jail(struct table *table, const char *name)
-{
-    struct jail jail;
-    if (strcmp(name, LEDGER_JAIL_MANUAL) == 0)
-        return TABLE_JAIL_MANUAL;
-    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
-        if (table_read_jail(table, i, &jail) && strcmp(jail.name, name) == 0)
-            return (int)i;
-
-    jail_defaults(&jail);
-    jail.classes = 0;
-    snprintf(jail.name, sizeof(jail.name), "%s", name);
-    return table_jail(table, &jail);
-}
-
-static bool
-restore_ban(void *context, const struct ledger_row *row)
-{
-    struct restoring *restoring = context;
-    struct ban ban = row->ban;
-    int jail = find_jail(restoring->table, row->jail);
-    ban.jail = jail < 0 ? TABLE_JAIL_MANUAL : (uint8_t)jail;
-    if (table_ban(restoring->table, &ban, restoring->now_ms) == 0)
-        restoring->restored++;
-    else
-        restoring->refused++;
-    return true;
-}
-
-int
-recorder_restore(struct table *table, const char *ledger_path, int64_t now_ms,
-                 const struct report *report, bool *first_run)
-{
-    struct restoring restoring = {.table = table, .now_ms = now_ms};
-    struct ledger *ledger = NULL;
-    *first_run = access(ledger_path, F_OK) < 0 && errno == ENOENT;
-
-    int result = ledger_open(ledger_path, false, report, &ledger, NULL);
-    if (result == 0)
-        result = ledger_live(ledger, now_ms, restore_ban, &restoring);
-    if (result >= 0)
-        result = ledger_expire(ledger, now_ms);
-    ledger_close(ledger);
-
-    if (restoring.refused > 0)
-        report_say(report, LOG_WARNING,
-                   "%d bans of the ledger found no room in the table: raise maxBans",
-                   restoring.refused);
-    if (restoring.restored > 0)
-        report_say(report, LOG_INFO, "%d bans came back from the ledger", restoring.restored);
-    if (result < 0)
-        report_say(report, LOG_ERR, "earlier bans cannot be read from the ledger %s: %s",
-                   ledger_path, ledger_error(result));
-    return result < 0 ? result : restoring.restored;
 }
 
 /* ---- writing ---- */
@@ -325,17 +172,15 @@ write_batch(struct recorder *recorder)
         return result;
     batch->count = 0;
     if (recorder->copied < recorder->slots)
-        copied = take_slots(table, batch, recorder->copied, recorder->slots);
+        copied = batch_take_slots(batch, table, recorder->copied, recorder->slots);
     if (batch->count == 0)
-        take_unrecorded(table, batch);
+        batch_take_unrecorded(batch, table);
     if (batch->count > 0) {
         enter_disk(recorder);
-        result = ledger_write(recorder->ledger, batch->bans, batch->count, jail_of, batch,
-                              batch->lines, batch->line_count);
+        result = batch_write(batch, recorder->ledger);
         leave_disk(recorder);
     }
-    if (batch->is_unrecorded && batch->count > 0)
-        table_recorded(table, batch->bans, batch->count, result == 0);
+    batch_settle(batch, table, result == 0);
     if (result < 0)
         return result;
     recorder->copied = copied;
@@ -423,7 +268,7 @@ write_what_is_due(struct recorder *recorder)
     if (rows < 0)
         could_not_write(recorder, rows, now_ms);
     else
-        wrote(recorder, rows == BATCH || recorder->copied < recorder->slots, now_ms);
+        wrote(recorder, rows == BATCH_ROWS || recorder->copied < recorder->slots, now_ms);
 }
 
 static void

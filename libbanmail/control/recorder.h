@@ -49,15 +49,6 @@ struct recorder_statistics {
     uint64_t commands;
 };
 
-/* When the table is new: opens the ledger and brings the live bans back into it, before the first
- * message is counted. Main thread, before enforcer_release, and after table_jail for every jail: a
- * ban whose jail is configured no longer comes back under its old name all the same, in a jail in
- * which nothing counts, as it would have stayed in a table that was not new. *first_run tells
- * whether there was no ledger. Returns how many came back, or a negative errno (said; nothing is
- * lost by it but the old bans). */
-int recorder_restore(struct table *table, const char *ledger_path, int64_t now_ms,
-                     const struct report *report, bool *first_run);
-
 /* Binds the command socket (mode 0660; a stale socket there is replaced). While still privileged,
  * where there is a drop; owner and group as chown(2) takes them. Returns the descriptor, which
  * recorder_start takes over, or a negative errno. */
@@ -82,10 +73,5 @@ void recorder_read_statistics(const struct recorder *recorder,
  * table_close.
  */
 void recorder_stop(struct recorder *recorder);
-
-/* Writes all that is unrecorded now, by the caller, for a process without the thread. Returns 0 or
- * a negative errno (see ledger_error). */
-struct ledger;
-int recorder_pass(struct ledger *ledger, struct table *table);
 
 #endif

@@ -27,6 +27,7 @@
 #include "control/command.h"
 #include "engine.h"
 #include "kernel/policy.h"
+#include "ledger/restore.h"
 #include "statistics.h"
 #include "table/table-health.h"
 
@@ -263,7 +264,7 @@ restore_bans(const struct parameters *parameters)
     if (!engine.table_is_new)
         return;
     engine_path(path, parameters->state_directory, LEDGER_NAME);
-    recorder_restore(engine.table, path, engine_now_ms(), &engine_report, &first_run);
+    restore_live_bans(engine.table, path, engine_now_ms(), &engine_report, &first_run);
     if (first_run && engine.counter != NULL) /* stamps have whole seconds */
         counter_set_start(engine.counter, engine_now_ms() / 1000 * 1000);
 }

@@ -41,6 +41,8 @@
 
 #include "control/command.h"
 #include "ledger/ledger.h"
+#include "ledger/batch.h"
+#include "ledger/restore.h"
 #include "control/recorder.h"
 
 #define MAX_BANS 2048
@@ -323,9 +325,9 @@ a_pass_without_the_thread(void **state)
     for (unsigned i = 0; i < 1000; i++)
         ban(i);
     assert_int_equal(ledger_open(ledger_path, false, &report, &ledger, NULL), 0);
-    assert_int_equal(recorder_pass(ledger, table), 0);
+    assert_int_equal(batch_write_all(ledger, table), 0);
     assert_int_equal(count_rows("1"), 1000);
-    assert_int_equal(recorder_pass(ledger, table), 0);
+    assert_int_equal(batch_write_all(ledger, table), 0);
     ledger_close(ledger);
 }
 
@@ -509,7 +511,7 @@ bans_come_back_into_a_new_table(void **state)
     (void)state;
     write_rows();
     int64_t now = now_ms();
-    assert_int_equal(recorder_restore(table, ledger_path, now, &report, &first_run), 3);
+    assert_int_equal(restore_live_bans(table, ledger_path, now, &report, &first_run), 3);
     assert_false(first_run);
     assert_int_equal(times_said("3 bans came back"), 1);
 
@@ -542,11 +544,11 @@ nothing_to_restore(void **state)
 {
     bool first_run = false;
     (void)state;
-    assert_int_equal(recorder_restore(table, ledger_path, now_ms(), &report, &first_run), 0);
+    assert_int_equal(restore_live_bans(table, ledger_path, now_ms(), &report, &first_run), 0);
     assert_true(first_run);
     assert_string_equal(said, "");
     assert_int_equal(
-        recorder_restore(table, "/nonexistent/ledger.db", now_ms(), &report, &first_run), -ENOENT);
+        restore_live_bans(table, "/nonexistent/ledger.db", now_ms(), &report, &first_run), -ENOENT);
     assert_int_equal(times_said("cannot be read"), 1);
 }
 

@@ -1,0 +1,75 @@
+/* restore: see restore.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "ledger/restore.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "ledger/ledger.h"
+
+struct restoring {
+    struct table *table;
+    int64_t now_ms;
+    int restored, refused;
+};
+
+static int
+find_jail(struct table *table, const char *name)
+{
+    struct jail jail;
+    if (strcmp(name, LEDGER_JAIL_MANUAL) == 0)
+        return TABLE_JAIL_MANUAL;
+    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
+        if (table_read_jail(table, i, &jail) && strcmp(jail.name, name) == 0)
+            return (int)i;
+
+    jail_defaults(&jail);
+    jail.classes = 0;
+    snprintf(jail.name, sizeof(jail.name), "%s", name);
+    return table_jail(table, &jail);
+}
+
+static bool
+restore_ban(void *context, const struct ledger_row *row)
+{
+    struct restoring *restoring = context;
+    struct ban ban = row->ban;
+    int jail = find_jail(restoring->table, row->jail);
+    ban.jail = jail < 0 ? TABLE_JAIL_MANUAL : (uint8_t)jail;
+    if (table_ban(restoring->table, &ban, restoring->now_ms) == 0)
+        restoring->restored++;
+    else
+        restoring->refused++;
+    return true;
+}
+
+int
+restore_live_bans(struct table *table, const char *ledger_path, int64_t now_ms,
+                  const struct report *report, bool *first_run)
+{
+    struct restoring restoring = {.table = table, .now_ms = now_ms};
+    struct ledger *ledger = NULL;
+    *first_run = access(ledger_path, F_OK) < 0 && errno == ENOENT;
+
+    int result = ledger_open(ledger_path, false, report, &ledger, NULL);
+    if (result == 0)
+        result = ledger_live(ledger, now_ms, restore_ban, &restoring);
+    if (result >= 0)
+        result = ledger_expire(ledger, now_ms);
+    ledger_close(ledger);
+
+    if (restoring.refused > 0)
+        report_say(report, LOG_WARNING,
+                   "%d bans of the ledger found no room in the table: raise maxBans",
+                   restoring.refused);
+    if (restoring.restored > 0)
+        report_say(report, LOG_INFO, "%d bans came back from the ledger", restoring.restored);
+    if (result < 0)
+        report_say(report, LOG_ERR, "earlier bans cannot be read from the ledger %s: %s",
+                   ledger_path, ledger_error(result));
+    return result < 0 ? result : restoring.restored;
+}
