@@ -41,7 +41,7 @@ struct check {
     size_t count;
     struct firewall_policy policy;
     /* what came of it */
-    size_t waiting, missing, blocker_time, unknown;
+    size_t waiting, missing, other_time, unknown;
     size_t not_in_ledger, only_in_ledger;
     int ledger_error;
 };
@@ -137,7 +137,7 @@ meet_element(void *context, const struct firewall_change *element)
                                                      : expected->until_ms - check->now_ms;
     difference_ms = left_ms - element->timeout_ms;
     if (!expected->waits && (difference_ms > TIME_DIFFERS_MS || difference_ms < -TIME_DIFFERS_MS))
-        check->blocker_time++;
+        check->other_time++;
 }
 
 static int
@@ -210,7 +210,7 @@ check_ledger(struct check *check, const struct table *table)
 static bool
 agrees(const struct check *check)
 {
-    return check->waiting + check->missing + check->blocker_time + check->unknown == 0 &&
+    return check->waiting + check->missing + check->other_time + check->unknown == 0 &&
            check->not_in_ledger + check->only_in_ledger == 0 && check->ledger_error == 0;
 }
 
@@ -219,7 +219,7 @@ print_text(const struct check *check)
 {
     printf("table   %zu bans, %zu elements\n", check->bans.count, check->count);
     printf("kernel  %zu waiting, %zu missing, %zu with another end, %zu unknown to the table\n",
-           check->waiting, check->missing, check->blocker_time, check->unknown);
+           check->waiting, check->missing, check->other_time, check->unknown);
     if (check->ledger_error != 0)
         printf("ledger  %s\n", ledger_error(check->ledger_error));
     else
@@ -238,7 +238,7 @@ print_json(const struct check *check)
     format_add_number(object, "elements", check->count);
     format_add_number(object, "waiting", check->waiting);
     format_add_number(object, "missing", check->missing);
-    format_add_number(object, "blocker_end", check->blocker_time);
+    format_add_number(object, "other_end", check->other_time);
     format_add_number(object, "unknown", check->unknown);
     if (check->ledger_error != 0) {
         format_add_string(object, "ledger_error", ledger_error(check->ledger_error));

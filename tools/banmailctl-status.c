@@ -531,7 +531,7 @@ print_json(const struct location *place, const struct table *table, const struct
     fjson_object_object_add(object, "jails", jails_json(table, summary));
     fjson_object_object_add(object, "now", numbers_json(summary));
     fjson_object_object_add(object, "health", health_json(table, summary));
-    fjson_object_object_add(object, "notBiting",
+    fjson_object_object_add(object, "ineffective",
                             ineffective_json(table, &summary->bans, summary->facts.now_ms));
     fjson_object_object_add(object, "gateways", gateways_json(table, summary->facts.now_ms));
     fjson_object_object_add(object, "totals", totals_json(&summary->facts.status));

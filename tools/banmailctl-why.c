@@ -144,7 +144,7 @@ ban_json(struct why *why, const struct ban *ban)
     }
     object = history_row_json(&row);
     format_add_bool(object, "enforced", ban->state == BAN_ENFORCED && !why->is_paused);
-    fjson_object_object_add(object, "notBiting", ineffective_ban_json(ban, why->now_ms));
+    fjson_object_object_add(object, "ineffective", ineffective_ban_json(ban, why->now_ms));
     history_of_ban(why->table, why->ledger, ban, &lines);
     fjson_object_object_add(object, "lines", history_lines_json(&lines));
     format_add_number(object, "linesMissing",
