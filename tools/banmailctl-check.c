@@ -238,13 +238,13 @@ print_json(const struct check *check)
     format_add_number(object, "elements", check->count);
     format_add_number(object, "waiting", check->waiting);
     format_add_number(object, "missing", check->missing);
-    format_add_number(object, "other_end", check->other_time);
+    format_add_number(object, "otherEnd", check->other_time);
     format_add_number(object, "unknown", check->unknown);
     if (check->ledger_error != 0) {
-        format_add_string(object, "ledger_error", ledger_error(check->ledger_error));
+        format_add_string(object, "ledgerError", ledger_error(check->ledger_error));
     } else {
-        format_add_number(object, "ledger_missing", check->not_in_ledger);
-        format_add_number(object, "ledger_unknown", check->only_in_ledger);
+        format_add_number(object, "ledgerMissing", check->not_in_ledger);
+        format_add_number(object, "ledgerUnknown", check->only_in_ledger);
     }
     format_print_json(object);
 }

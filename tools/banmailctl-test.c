@@ -506,7 +506,7 @@ print_each_json(uint64_t line, const struct offence *offence, const struct count
         fjson_object_object_add(object, "dsn", fjson_object_new_string(dsn));
     }
     if (offence->flags & OFFENCE_SESSION_MISMATCH)
-        fjson_object_object_add(object, "session_mismatch", fjson_object_new_boolean(true));
+        fjson_object_object_add(object, "sessionMismatch", fjson_object_new_boolean(true));
     print_json(object);
 }
 
