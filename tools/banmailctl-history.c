@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <libfastjson/json.h>
 
@@ -191,6 +192,37 @@ history_add_clients(const struct table *table, struct ledger *ledger, const char
     if (ledger)
         ledger_lines(ledger, NULL, user, LINES_MOST, meet_written, clients);
     return clients->count > before;
+}
+
+static bool
+add_mailbox(void *context, const char *user)
+{
+    struct history_mailboxes *mailboxes = context;
+
+    for (unsigned i = 0; i < mailboxes->count; i++)
+        if (strcmp(mailboxes->list[i], user) == 0)
+            return true;
+    if (mailboxes->count < HISTORY_MAILBOXES)
+        snprintf(mailboxes->list[mailboxes->count++], EVIDENCE_USER_SIZE, "%s", user);
+    return mailboxes->count < HISTORY_MAILBOXES;
+}
+
+void
+history_find_mailboxes(const struct table *table, struct ledger *ledger, const char *name,
+                       struct history_mailboxes *mailboxes)
+{
+    uint64_t last = table_last_evidence(table), room = table_evidence_room(table);
+    const size_t length = strlen(name);
+    struct evidence evidence;
+
+    mailboxes->count = 0;
+    if (ledger)
+        ledger_mailboxes(ledger, name, add_mailbox, mailboxes);
+    for (uint64_t number = last; number > 0 && last - number < room; number--)
+        if (table_read_evidence(table, number, &evidence) &&
+            strncasecmp(evidence.user, name, length) == 0 && evidence.user[length] == '@' &&
+            !add_mailbox(mailboxes, evidence.user))
+            break;
 }
 
 void

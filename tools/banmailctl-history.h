@@ -58,6 +58,18 @@ struct history_clients {
 int history_add_clients(const struct table *table, struct ledger *ledger, const char *user,
                         struct history_clients *clients);
 
+#define HISTORY_MAILBOXES 32 /* that have one name in front of the @ */
+
+struct history_mailboxes {
+    char list[HISTORY_MAILBOXES][EVIDENCE_USER_SIZE];
+    unsigned count;
+};
+
+/* Those in the ring and in the ledger (may be NULL) that begin with `name` and an @, in letters of
+ * either case. */
+void history_find_mailboxes(const struct table *table, struct ledger *ledger, const char *name,
+                            struct history_mailboxes *mailboxes);
+
 /* The latest first. */
 void history_sort_clients(struct history_clients *clients);
 

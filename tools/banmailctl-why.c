@@ -409,11 +409,12 @@ print_client(const struct why *why, const struct history_client *client)
 }
 
 static struct fjson_object *
-client_json(const struct why *why, const struct history_client *client)
+client_json(const struct why *why, const char *name, const struct history_client *client)
 {
     struct fjson_object *object = fjson_object_new_object();
-    char source[SOURCE_TEXT_SIZE];
+    char source[SOURCE_TEXT_SIZE], clean[EVIDENCE_USER_SIZE * 4];
 
+    format_add_string(object, "user", format_clean(name, clean, sizeof(clean)));
     format_add_string(object, "source", source_print(&client->source, source));
     format_add_number(object, "failures", failures_of(client));
     format_add_time(object, "last", client->last_ms);
@@ -448,8 +449,6 @@ print_user(const char *name, unsigned count, bool is_short)
     printf(count ? "%s: failures as this user came from\n"
                  : "%s: no failure as this user is known\n",
            format_clean(name, clean, sizeof(clean)));
-    if (!strchr(name, '@'))
-        printf("  (a mailbox is known by its whole name only: banmailctl why %s@DOMAIN)\n", clean);
     if (is_short)
         printf("  (names that are no mailbox are kept shortened: other users may hide here)\n");
     if (!count)
@@ -457,8 +456,25 @@ print_user(const char *name, unsigned count, bool is_short)
                "\n  whether his attempts reach this host (the mail log, grep his name)\n");
 }
 
+static void
+explain_clients(struct why *why, const char *name, const struct history_clients *clients,
+                bool is_short)
+{
+    why->any_known |= clients->count > 0;
+    if (!why->json)
+        print_user(name, clients->count, is_short);
+    for (unsigned i = 0; i < clients->count; i++) {
+        why->any_banned |= ban_of(why, &clients->list[i].source) != NULL;
+        if (why->json)
+            fjson_object_array_add(why->json, client_json(why, name, &clients->list[i]));
+        else
+            print_client(why, &clients->list[i]);
+    }
+}
+
+/* With `only_known` nothing is said of a name under which nobody failed. */
 static int
-explain_user(struct why *why, const char *name)
+explain_name(struct why *why, const char *name, bool only_known)
 {
     struct history_clients clients = {0};
     bool is_short;
@@ -467,18 +483,27 @@ explain_user(struct why *why, const char *name)
         free(clients.list);
         return banmailctl_fail(why->invocation, EXIT_UNREACHABLE, "out of memory");
     }
-    why->any_known |= clients.count > 0;
-    if (!why->json)
-        print_user(name, clients.count, is_short);
-    for (unsigned i = 0; i < clients.count; i++) {
-        why->any_banned |= ban_of(why, &clients.list[i].source) != NULL;
-        if (why->json)
-            fjson_object_array_add(why->json, client_json(why, &clients.list[i]));
-        else
-            print_client(why, &clients.list[i]);
-    }
+    if (clients.count > 0 || !only_known)
+        explain_clients(why, name, &clients, is_short);
     free(clients.list);
     return EXIT_FINE;
+}
+
+/* On the phone `alice` is alice@example.org. */
+static int
+explain_user(struct why *why, const char *name)
+{
+    static struct history_mailboxes mailboxes;
+    int status;
+
+    if (!strchr(name, '@'))
+        history_find_mailboxes(why->table, why->ledger, name, &mailboxes);
+    status = explain_name(why, name, mailboxes.count > 0);
+    for (unsigned i = 0; i < mailboxes.count && status == EXIT_FINE; i++)
+        status = explain_name(why, mailboxes.list[i], true);
+    if (mailboxes.count == HISTORY_MAILBOXES && !why->json)
+        printf("(no more than %u mailboxes are looked for)\n", HISTORY_MAILBOXES);
+    return status;
 }
 
 /* ---- a host name ---- */

@@ -965,3 +965,32 @@ ledger_lines(struct ledger *ledger, const struct ban *ban, const char *user, uns
     return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE ? given
                                                                           : failed(ledger, code);
 }
+
+int
+ledger_mailboxes(struct ledger *ledger, const char *name,
+                 bool (*each)(void *context, const char *user), void *context)
+{
+    static const char sql[] = "SELECT DISTINCT user FROM line"
+                              " WHERE lower(substr(user, 1, length(?1) + 1)) = lower(?1) || '@'"
+                              " ORDER BY user";
+    sqlite3_stmt *statement = NULL;
+    int given = 0;
+    bool more = true;
+
+    if (ledger->sqlite == NULL)
+        return -EPROTO;
+    int code = sqlite3_prepare_v2(ledger->sqlite, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+    while (more && (code == SQLITE_OK || code == SQLITE_ROW)) {
+        code = sqlite3_step(statement);
+        const char *const user = code == SQLITE_ROW ? column_text(statement, 0) : NULL;
+        if (user == NULL)
+            continue;
+        given++;
+        more = each(context, user);
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE ? given
+                                                                          : failed(ledger, code);
+}

@@ -130,6 +130,11 @@ int ledger_earlier(struct ledger *ledger, const struct source *source, const cha
 int ledger_lines(struct ledger *ledger, const struct ban *ban, const char *user, unsigned most,
                  bool (*each)(void *context, const struct evidence *evidence), void *context);
 
+/* Calls `each` for every user who is kept as `name` and an @ and more, in letters of either case,
+ * each of them once; stops when it returns false. Reads all names. Returns as ledger_history. */
+int ledger_mailboxes(struct ledger *ledger, const char *name,
+                     bool (*each)(void *context, const char *user), void *context);
+
 /* Erases the lines of a client within `source` (may be NULL) and the bans of it that have ended, or
  * the lines that name `user` (may be NULL; as kept). Returns how many rows, or a negative errno. */
 int ledger_forget(struct ledger *ledger, const struct source *source, const char *user);
