@@ -19,6 +19,7 @@
 #include "banmailctl-format.h"
 #include "table/effect.h"
 #include "control/condition.h"
+#include "control/setup.h"
 #include "ledger/ledger.h"
 #include "kernel/policy.h"
 
@@ -29,6 +30,7 @@
 struct summary {
     struct condition_facts facts;
     struct firewall_policy policy;
+    char setup[SETUP_SIZE];
     uint32_t conditions;
     struct bans bans;
     size_t tracked, v4;
@@ -225,6 +227,8 @@ summarize(const struct location *place, const struct table *table, int64_t silen
     condition_read(table, banmailctl_now_ms(), &summary->facts);
     summary->facts.pending = waiting;
     policy_read(place->table, &summary->policy);
+    setup_read(place->table, summary->setup);
+    summary->facts.setup = summary->setup;
     summary->facts.set =
         summary->policy.set[source_is_v4(&summary->facts.first.source) ? FIREWALL_V4 : FIREWALL_V6];
     summary->conditions = condition_find(&summary->facts, silent_ms);
@@ -241,22 +245,57 @@ summarize(const struct location *place, const struct table *table, int64_t silen
     return 0;
 }
 
+/* The configuration may have several. */
+static void
+for_each_fault(const struct summary *summary, void (*each)(void *context, const char *text),
+               void *context)
+{
+    char line[SETUP_SIZE], clean[SETUP_SIZE];
+
+    for (const char *at = summary->setup; *at != '\0'; at += strspn(at, "\n")) {
+        const size_t length = strcspn(at, "\n");
+
+        snprintf(line, sizeof(line), "%.*s", (int)length, at);
+        each(context, format_clean(line, clean, sizeof(clean)));
+        at += length;
+    }
+}
+
+static void
+for_each_trouble(const struct summary *summary, void (*each)(void *context, const char *text),
+                 void *context)
+{
+    char text[TROUBLE_SIZE];
+
+    for (unsigned i = 0; i < CONDITIONS; i++) {
+        if (!(summary->conditions & CONDITION_BIT(i)))
+            continue;
+        if (i == CONDITION_CONFIGURATION) {
+            for_each_fault(summary, each, context);
+            continue;
+        }
+        tell[i](&summary->facts, text);
+        each(context, text);
+    }
+}
+
 /* ---- text ---- */
+
+static void
+print_trouble(void *context, const char *text)
+{
+    (void)context;
+    printf("%sTROUBLE%s: %s\n", format_colour(FORMAT_BAD), format_colour(FORMAT_PLAIN), text);
+}
 
 static void
 print_verdict(const struct summary *summary)
 {
-    char text[TROUBLE_SIZE];
 
     if (summary->conditions == 0)
         printf("%sfine%s: ombanmail counts and its bans are in force\n", format_colour(FORMAT_GOOD),
                format_colour(FORMAT_PLAIN));
-    for (unsigned i = 0; i < CONDITIONS; i++) {
-        if (!(summary->conditions & CONDITION_BIT(i)))
-            continue;
-        tell[i](&summary->facts, text);
-        printf("%sTROUBLE%s: %s\n", format_colour(FORMAT_BAD), format_colour(FORMAT_PLAIN), text);
-    }
+    for_each_trouble(summary, print_trouble, NULL);
 }
 
 static void
@@ -510,19 +549,21 @@ health_json(const struct table *table, const struct summary *summary)
 }
 
 static void
+add_trouble(void *context, const char *text)
+{
+    fjson_object_array_add(context, fjson_object_new_string(text));
+}
+
+static void
 print_json(const struct location *place, const struct table *table, const struct summary *summary)
 {
     struct fjson_object *object = fjson_object_new_object(), *troubles = fjson_object_new_array();
     struct fjson_object *conditions = fjson_object_new_array();
-    char text[TROUBLE_SIZE];
 
-    for (unsigned i = 0; i < CONDITIONS; i++) {
-        if (!(summary->conditions & CONDITION_BIT(i)))
-            continue;
-        tell[i](&summary->facts, text);
-        fjson_object_array_add(troubles, fjson_object_new_string(text));
-        fjson_object_array_add(conditions, fjson_object_new_string(condition_name(i)));
-    }
+    for_each_trouble(summary, add_trouble, troubles);
+    for (unsigned i = 0; i < CONDITIONS; i++)
+        if (summary->conditions & CONDITION_BIT(i))
+            fjson_object_array_add(conditions, fjson_object_new_string(condition_name(i)));
     format_add_bool(object, "fine", summary->conditions == 0);
     fjson_object_object_add(object, "conditions", conditions);
     fjson_object_object_add(object, "troubles", troubles);

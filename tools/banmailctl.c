@@ -13,6 +13,7 @@
 
 #include <libfastjson/json.h>
 
+#include "control/setup.h"
 #include "rules/jail.h"
 #include "banmailctl-location.h"
 #include "banmailctl-test.h"
@@ -213,15 +214,17 @@ banmailctl_fail(const struct invocation *invocation, int status, const char *for
 int
 banmailctl_read(const struct invocation *invocation, struct location *place, struct table **table)
 {
-    char reason[LOCATION_REASON_SIZE];
+    char reason[LOCATION_REASON_SIZE], setup[SETUP_SIZE];
     int status = location_find(invocation->table, place, reason);
 
     if (status == 0)
         status = location_read(place, table, reason);
     if (status == 0)
         return EXIT_FINE;
-    return banmailctl_fail(invocation, status == -EACCES ? EXIT_PERMISSION : EXIT_UNREACHABLE, "%s",
-                           reason);
+    setup_read(invocation->table ? invocation->table : LOCATION_DEFAULT_TABLE, setup);
+    return banmailctl_fail(
+        invocation, status == -EACCES ? EXIT_PERMISSION : EXIT_UNREACHABLE, "%s%s%.*s", reason,
+        setup[0] ? "; rsyslogd's configuration is wrong: " : "", (int)strcspn(setup, "\n"), setup);
 }
 
 int64_t

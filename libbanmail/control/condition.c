@@ -11,13 +11,21 @@
 #define UNMATCHED_SHARE 20 /* one of so many lines that a rule knows */
 
 static const char *const names[CONDITIONS] = {
-    [CONDITION_STOPPED] = "stopped",    [CONDITION_NO_JAIL] = "jail",
-    [CONDITION_VERSION] = "version",    [CONDITION_PAUSED] = "paused",
-    [CONDITION_HELD_BACK] = "heldback", [CONDITION_LEDGER] = "ledger",
-    [CONDITION_SILENT] = "silent",      [CONDITION_UNMATCHED] = "unmatched",
-    [CONDITION_LOST] = "lost",          [CONDITION_KERNEL] = "kernel",
-    [CONDITION_WAITING] = "waiting",    [CONDITION_BACKEND] = "backend",
-    [CONDITION_FULL] = "full",          [CONDITION_INEFFECTIVE] = "ineffective",
+    [CONDITION_CONFIGURATION] = "configuration",
+    [CONDITION_STOPPED] = "stopped",
+    [CONDITION_NO_JAIL] = "jail",
+    [CONDITION_VERSION] = "version",
+    [CONDITION_PAUSED] = "paused",
+    [CONDITION_HELD_BACK] = "heldback",
+    [CONDITION_LEDGER] = "ledger",
+    [CONDITION_SILENT] = "silent",
+    [CONDITION_UNMATCHED] = "unmatched",
+    [CONDITION_LOST] = "lost",
+    [CONDITION_KERNEL] = "kernel",
+    [CONDITION_WAITING] = "waiting",
+    [CONDITION_BACKEND] = "backend",
+    [CONDITION_FULL] = "full",
+    [CONDITION_INEFFECTIVE] = "ineffective",
 };
 
 const char *
@@ -82,11 +90,13 @@ condition_find(const struct condition_facts *facts, int64_t silent_ms)
 {
     const struct table_health *health = &facts->health;
     const struct table_status *status = &facts->status;
-    const uint32_t paused = bit_if(health->paused_until_ms > facts->now_ms, CONDITION_PAUSED);
+    const uint32_t always =
+        bit_if(health->paused_until_ms > facts->now_ms, CONDITION_PAUSED) |
+        bit_if(facts->setup != NULL && facts->setup[0] != '\0', CONDITION_CONFIGURATION);
 
     if (status->writer == 0)
-        return paused | CONDITION_BIT(CONDITION_STOPPED);
-    return paused | bit_if(facts->jails == 0, CONDITION_NO_JAIL) |
+        return always | CONDITION_BIT(CONDITION_STOPPED);
+    return always | bit_if(facts->jails == 0, CONDITION_NO_JAIL) |
            bit_if(strcmp(status->version, PACKAGE_VERSION) != 0, CONDITION_VERSION) |
            bit_if(is_recent(facts, health->held_back_ms), CONDITION_HELD_BACK) |
            bit_if(health->ledger_error != 0, CONDITION_LEDGER) |

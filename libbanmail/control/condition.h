@@ -12,7 +12,8 @@
 #define CONDITION_SHOWN_MS  (60 * 60000) /* how long what has happened once is worth saying */
 
 enum condition {
-    CONDITION_STOPPED, /* no rsyslogd has the table open; then nothing but a pause is told */
+    CONDITION_STOPPED, /* no rsyslogd has the table open; then only a pause and the next are told */
+    CONDITION_CONFIGURATION, /* something is wrong with it: see setup.h */
     CONDITION_NO_JAIL,
     CONDITION_VERSION, /* rsyslogd runs another one than the caller's */
     CONDITION_PAUSED,
@@ -35,7 +36,8 @@ enum condition {
 struct condition_facts {
     struct table_status status;
     struct table_health health;
-    unsigned jails; /* that are configured */
+    unsigned jails;    /* that are configured */
+    const char *setup; /* what setup_read has read; NULL from condition_read: not known */
     size_t banned, pending;
     size_t ineffective; /* bans that have no effect … */
     struct ban first;   /* … one of them, */

@@ -24,6 +24,7 @@
 #include "syslogd-types.h"
 #include "unicode-helper.h"
 
+#include "complaints.h"
 #include "control/command.h"
 #include "engine.h"
 #include "kernel/policy.h"
@@ -315,11 +316,13 @@ read_allow_list(struct allow_list *list, const char *jail)
     char reason[ALLOW_LIST_REASON_SIZE];
     bool changed;
 
-    if (allow_list_read(list, &engine.readers, &changed, reason) != 0)
+    if (allow_list_read(list, &engine.readers, &changed, reason) != 0) {
+        complaints_add_list(reason);
         report_say(&engine_report, LOG_ERR,
                    "%s. Who was allow-listed by it stays so; when it is mended: systemctl kill -s "
                    "HUP rsyslog",
                    reason);
+    }
     if (changed && engine.recorder != NULL)
         report_say(&engine_report, LOG_NOTICE,
                    "the allow list of %s%s has changed: %zu entries, loopback and this host's own "
@@ -333,12 +336,16 @@ read_allow_list(struct allow_list *list, const char *jail)
 static void
 read_allow_lists(modConfData_t *configuration)
 {
-    bool changed = read_allow_list(engine.allow, NULL);
+    bool changed;
+
+    complaints_forget_lists();
+    changed = read_allow_list(engine.allow, NULL);
 
     for (instanceData *instance = configuration->instances; instance != NULL;
          instance = instance->next)
         changed =
             read_allow_list(instance->parameters.allow, instance->parameters.jail.name) || changed;
+    complaints_say();
     if (!changed)
         return;
     lift_allowed_bans(configuration);
@@ -428,13 +435,44 @@ make_counter(const struct parameters *parameters)
     return msgPropDescrFill(&engine.received_field, UCHAR_CONSTANT("timegenerated"), 13);
 }
 
+/* As whom rsyslogd will run; -1: as it does now. */
+static uid_t
+owner_of(const modConfData_t *configuration)
+{
+    const globals_t *const globals = &configuration->pConf->globals;
+
+    return globals->uidDropPriv == 0 ? (uid_t)-1 : (uid_t)globals->uidDropPriv;
+}
+
+static gid_t
+group_of(const modConfData_t *configuration)
+{
+    const globals_t *const globals = &configuration->pConf->globals;
+
+    return globals->gidDropPriv == 0 ? (gid_t)-1 : (gid_t)globals->gidDropPriv;
+}
+
+void
+engine_complain(modConfData_t *configuration)
+{
+    const char *const directory = configuration->parameters.runtime_directory;
+    const uid_t owner = owner_of(configuration);
+    const gid_t group = group_of(configuration);
+    char path[FILE_PATH_SIZE];
+
+    if (!configuration->active && make_directory(directory, 0755, owner, group) != RS_RET_OK)
+        return;
+    engine_path(path, directory, TABLE_NAME);
+    complaints_begin(configuration, path, owner, group);
+    configuration->complains = true;
+}
+
 rsRetVal
 engine_prepare(modConfData_t *configuration)
 {
     const struct parameters *const parameters = &configuration->parameters;
-    const globals_t *const globals = &configuration->pConf->globals;
-    const uid_t owner = globals->uidDropPriv == 0 ? (uid_t)-1 : (uid_t)globals->uidDropPriv;
-    const gid_t group = globals->gidDropPriv == 0 ? (gid_t)-1 : (gid_t)globals->gidDropPriv;
+    const uid_t owner = owner_of(configuration);
+    const gid_t group = group_of(configuration);
     const gid_t readers = parameters->group == (gid_t)-1 ? group : parameters->group;
     const gid_t commanders =
         parameters->command_group == (gid_t)-1 ? group : parameters->command_group;

@@ -36,6 +36,10 @@ struct modConfData_s {
     struct parameters parameters;
     instanceData *instances;
     bool active;
+    bool is_refused;                       /* the module's parameters: nothing of it is used */
+    unsigned refused_actions;              /* these are missing */
+    char refusal[PARAMETERS_REFUSAL_SIZE]; /* the first that was said of either */
+    bool complains;                        /* complaints_end is owed */
 };
 
 /* All NULL until engine_prepare, and again from engine_end on; written while no worker runs. */
@@ -71,6 +75,10 @@ void engine_wake(void);
  * Whatever fails is said; with RS_RET_OK, or when configuration->active is set, engine_end is owed.
  * Main thread. */
 rsRetVal engine_prepare(struct modConfData_s *configuration);
+
+/* After that, or in its place where nothing is to be done: lays down what is wrong with the
+ * configuration for banmailctl status. Main thread, still root. */
+void engine_complain(struct modConfData_s *configuration);
 
 /* rsyslogd got a HUP, and tells each action: has the recorder read again, once, what stands in
  * files, and this host's addresses. Main thread; does not wait for it. */

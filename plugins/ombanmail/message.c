@@ -16,6 +16,7 @@
 #include "syslogd-types.h"
 #include "template.h"
 
+#include "complaints.h"
 #include "engine.h"
 #include "message.h"
 #include "statistics.h"
@@ -215,6 +216,8 @@ take_unmatched(struct incoming *incoming, struct reader *worker)
             note_rate_limit(incoming->line.text.at, incoming->line.text.length);
         return;
     }
+    if (has_no_fields(incoming->message, incoming->instance))
+        complaints_note_unread();
     incoming->line.now_ms = coarse_now_ms();
     counter_take(engine.counter, &incoming->line, (unsigned)incoming->instance->action, worker,
                  &outcome);

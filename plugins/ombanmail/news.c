@@ -13,6 +13,7 @@
 
 #include "table/effect.h"
 #include "control/condition.h"
+#include "complaints.h"
 #include "engine.h"
 #include "news.h"
 #include "statistics.h"
@@ -120,6 +121,7 @@ count_conditions(const struct condition_facts *facts)
         [CONDITION_BACKEND] = STATISTIC_TROUBLE_BACKEND,
         [CONDITION_FULL] = STATISTIC_TROUBLE_FULL,
         [CONDITION_INEFFECTIVE] = STATISTIC_TROUBLE_INEFFECTIVE,
+        [CONDITION_CONFIGURATION] = STATISTIC_TROUBLE_CONFIGURATION,
     };
     const uint32_t found = condition_find(facts, CONDITION_SILENT_MS);
 
@@ -179,6 +181,7 @@ look_at_conditions(void)
         return;
     next_ms = now_ms + LOOK_MS;
     condition_read(engine.table, now_ms, &facts);
+    facts.setup = complaints_say();
     note_losses(&facts);
     note_evictions(&facts.status);
     statistics_set(STATISTIC_INEFFECTIVE, facts.ineffective);
@@ -205,8 +208,8 @@ news_say(void)
 {
     char text[BACKEND_TEXT_SIZE];
 
-    look_at_conditions();
     engine_follow_hangup();
+    look_at_conditions();
     if (engine.counter == NULL)
         return;
     say_what_stamps_are_like();

@@ -30,6 +30,7 @@
 #include "template.h"
 #include "unicode-helper.h"
 
+#include "complaints.h"
 #include "engine.h"
 #include "message.h"
 #include "news.h"
@@ -71,8 +72,16 @@ ENDbeginCnfLoad
 BEGINsetModCnf
     CODESTARTsetModCnf
     parameters_free(&load_configuration->parameters);
+    parameters_forget_refusal();
     CHKiRet(parameters_read_module(lst, &load_configuration->parameters));
 finalize_it:
+    /* rsyslogd would have no module then, and nobody be there to say why nothing is banned. That it
+     * is refused has been said as an error, by which -N1 fails. */
+    if (iRet != RS_RET_OK && iRet != RS_RET_OUT_OF_MEMORY) {
+        load_configuration->is_refused = true;
+        parameters_read_refusal(load_configuration->refusal);
+        iRet = RS_RET_OK;
+    }
 ENDsetModCnf
 
 BEGINcreateInstance
@@ -128,14 +137,28 @@ jail_agrees(const struct jail *jail)
     for (instanceData *other = load_configuration->instances; other != NULL; other = other->next) {
         const struct jail *const known = &other->parameters.jail;
         if (strcmp(known->name, jail->name) == 0 && memcmp(known, jail, sizeof(*jail)) != 0) {
-            parser_errmsg(
-                "ombanmail: jail=\"%s\" is refused: another action has a jail of this name "
-                "with other values; give it another name, or the same values",
-                jail->name);
-            return false;
+            return parameters_refuse("jail", jail->name,
+                                     "another action has a jail of this name with other values; "
+                                     "give it another name, or the same values");
         }
     }
     return true;
+}
+
+static rsRetVal
+read_action(struct nvlst *list, struct parameters *parameters)
+{
+    DEFiRet;
+
+    parameters_forget_refusal();
+    CHKiRet(parameters_read_action(list, &load_configuration->parameters, parameters));
+    if (!jail_agrees(&parameters->jail))
+        iRet = RS_RET_PARAM_ERROR;
+finalize_it:
+    if (iRet != RS_RET_OK && load_configuration->refused_actions++ == 0 &&
+        !load_configuration->is_refused)
+        parameters_read_refusal(load_configuration->refusal);
+    RETiRet;
 }
 
 static rsRetVal
@@ -157,9 +180,7 @@ finalize_it:
 BEGINnewActInst
     CODESTARTnewActInst
     CHKiRet(createInstance(&pData));
-    CHKiRet(parameters_read_action(lst, &load_configuration->parameters, &pData->parameters));
-    if (!jail_agrees(&pData->parameters.jail))
-        ABORT_FINALIZE(RS_RET_PARAM_ERROR);
+    CHKiRet(read_action(lst, &pData->parameters));
     pData->action = -1;
     CHKiRet(describe_fields(pData));
     CODE_STD_STRING_REQUESTnewActInst(1);
@@ -179,8 +200,11 @@ ENDcheckCnf
 
 BEGINactivateCnfPrePrivDrop
     CODESTARTactivateCnfPrePrivDrop
-    if (pModConf->instances != NULL) /* else loaded, but no action: nothing to do */
+    /* loaded, but no action: nothing to do but to say so */
+    if (pModConf->instances != NULL && !pModConf->is_refused)
         iRet = engine_prepare(pModConf);
+    if (iRet == RS_RET_OK)
+        engine_complain(pModConf);
 ENDactivateCnfPrePrivDrop
 
 BEGINactivateCnf
@@ -196,6 +220,8 @@ BEGINfreeCnf
     if (pModConf != NULL) {
         if (pModConf->active)
             engine_end();
+        if (pModConf->complains)
+            complaints_end();
         while (pModConf->instances != NULL)
             unlink_instance(pModConf->instances);
         parameters_free(&pModConf->parameters);

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <libestr.h>
@@ -51,9 +52,36 @@ struct parameter {
 
 #define PARAMETERS_MAX 32 /* rows in a table */
 
-static bool
-refuse(const char *name, const char *value, const char *allowed)
+static char refusal[PARAMETERS_REFUSAL_SIZE]; /* the first since it was forgotten */
+
+static void
+note_refusal(const char *format, ...)
 {
+    va_list arguments;
+
+    if (refusal[0] != '\0')
+        return;
+    va_start(arguments, format);
+    vsnprintf(refusal, sizeof(refusal), format, arguments);
+    va_end(arguments);
+}
+
+void
+parameters_forget_refusal(void)
+{
+    refusal[0] = '\0';
+}
+
+void
+parameters_read_refusal(char text[PARAMETERS_REFUSAL_SIZE])
+{
+    memcpy(text, refusal, sizeof(refusal));
+}
+
+bool
+parameters_refuse(const char *name, const char *value, const char *allowed)
+{
+    note_refusal("%s=\"%s\": %s", name, value, allowed);
     parser_errmsg("ombanmail: %s=\"%s\" is refused: %s", name, value, allowed);
     return false;
 }
@@ -83,7 +111,7 @@ read_number(const char *name, const char *word, unsigned long low, unsigned long
         *number <= high)
         return true;
     snprintf(allowed, sizeof(allowed), "a whole number from %lu to %lu is allowed", low, high);
-    return refuse(name, word, allowed);
+    return parameters_refuse(name, word, allowed);
 }
 
 /* ---- module(load="ombanmail" …) ---- */
@@ -93,8 +121,8 @@ read_directory(const char *name, const char *word, char **member)
 {
     /* room for the file names behind it, in sockaddr_un and in the table's header */
     if (word[0] != '/' || strlen(word) > 80)
-        return refuse(name, word,
-                      "an absolute path of a directory, at most 80 characters, is allowed");
+        return parameters_refuse(
+            name, word, "an absolute path of a directory, at most 80 characters, is allowed");
     return replace(member, word);
 }
 
@@ -137,7 +165,7 @@ read_max_stamp_age(const char *name, const char *word, struct parameters *parame
 {
     if (jail_parse_time(word, false, &parameters->max_stamp_age_s) == 0)
         return true;
-    return refuse(name, word, "a span of time such as 3600, 12h or 7d is allowed");
+    return parameters_refuse(name, word, "a span of time such as 3600, 12h or 7d is allowed");
 }
 
 static bool
@@ -146,7 +174,7 @@ read_max_stamp_ahead(const char *name, const char *word, struct parameters *para
     int64_t seconds;
 
     if (jail_parse_time(word, false, &seconds) != 0 || seconds > STAMP_AHEAD_MAX_S)
-        return refuse(name, word, "a span of time from 1s to 1m is allowed");
+        return parameters_refuse(name, word, "a span of time from 1s to 1m is allowed");
     parameters->max_stamp_ahead_s = seconds;
     return true;
 }
@@ -156,7 +184,7 @@ read_evidence(const char *name, const char *word, struct parameters *parameters)
 {
     if (evidence_parse_mode(word, &parameters->evidence) == 0)
         return true;
-    return refuse(name, word, "full, redacted or none is allowed");
+    return parameters_refuse(name, word, "full, redacted or none is allowed");
 }
 
 static bool
@@ -174,7 +202,7 @@ static bool
 read_gateways(const char *name, const char *word, struct parameters *parameters)
 {
     if (strcmp(word, "report") != 0 && strcmp(word, "ban") != 0)
-        return refuse(name, word, "report or ban is allowed");
+        return parameters_refuse(name, word, "report or ban is allowed");
     parameters->spares_gateways = word[0] == 'r';
     return true;
 }
@@ -194,7 +222,7 @@ static bool
 read_verdict(const char *name, const char *word, struct parameters *parameters)
 {
     if (strcmp(word, "drop") != 0 && strcmp(word, "reject") != 0)
-        return refuse(name, word, "drop or reject is allowed");
+        return parameters_refuse(name, word, "drop or reject is allowed");
     parameters->verdict = word[0] == 'd' ? FIREWALL_DROP : FIREWALL_REJECT;
     return true;
 }
@@ -203,7 +231,7 @@ static bool
 read_flush_on_shutdown(const char *name, const char *word, struct parameters *parameters)
 {
     if (strcmp(word, "on") != 0 && strcmp(word, "off") != 0)
-        return refuse(name, word, "on or off is allowed");
+        return parameters_refuse(name, word, "on or off is allowed");
     parameters->flush_on_shutdown = word[1] == 'n';
     return true;
 }
@@ -212,8 +240,8 @@ static bool
 read_set(const char *name, const char *word, char **member)
 {
     if (!firewall_is_set_name(word))
-        return refuse(name, word,
-                      "family, table and set, as \"inet blocklist bad_ips\", are allowed");
+        return parameters_refuse(
+            name, word, "family, table and set, as \"inet blocklist bad_ips\", are allowed");
     return replace(member, word);
 }
 
@@ -234,7 +262,7 @@ read_retention(const char *name, const char *word, struct parameters *parameters
 {
     if (jail_parse_time(word, false, &parameters->retention_s) == 0)
         return true;
-    return refuse(name, word, "a span of time such as 90d, 4w or 24h is allowed");
+    return parameters_refuse(name, word, "a span of time such as 90d, 4w or 24h is allowed");
 }
 
 static bool
@@ -243,7 +271,7 @@ find_group(const char *name, const char *word, gid_t *group)
     const struct group *const entry = getgrnam(word);
 
     if (entry == NULL)
-        return refuse(name, word, "the name of a group of this host is allowed");
+        return parameters_refuse(name, word, "the name of a group of this host is allowed");
     *group = entry->gr_gid;
     return true;
 }
@@ -279,7 +307,8 @@ read_jail(const char *name, const char *word, struct parameters *parameters)
     struct jail *const jail = &parameters->jail;
 
     if (strlen(word) >= sizeof(jail->name))
-        return refuse(name, word, "a name of at most 31 letters, digits, - and _ is allowed");
+        return parameters_refuse(name, word,
+                                 "a name of at most 31 letters, digits, - and _ is allowed");
     strcpy(jail->name, word);
     parameters->is_own = true;
     return true;
@@ -303,7 +332,7 @@ read_findtime(const char *name, const char *word, struct parameters *parameters)
 
     if (jail_parse_time(word, false, &jail->findtime_s) == 0)
         return true;
-    return refuse(name, word, "a span of time such as 600, 10m, 24h or 7d is allowed");
+    return parameters_refuse(name, word, "a span of time such as 600, 10m, 24h or 7d is allowed");
 }
 
 static bool
@@ -313,7 +342,8 @@ read_bantime(const char *name, const char *word, struct parameters *parameters)
 
     if (jail_parse_time(word, true, &jail->bantime_s) == 0)
         return true;
-    return refuse(name, word, "a span of time such as 3600, 1h, 7d, or -1 (for ever) is allowed");
+    return parameters_refuse(name, word,
+                             "a span of time such as 3600, 1h, 7d, or -1 (for ever) is allowed");
 }
 
 static bool
@@ -321,8 +351,8 @@ read_ignoreip(const char *name, const char *word, struct parameters *parameters)
 {
     if (allow_list_add(parameters->allow, word, strlen(word)) == 0)
         return true;
-    return refuse(name, word,
-                  "addresses and prefixes such as 192.0.2.1 or 2001:db8::/32 are allowed");
+    return parameters_refuse(
+        name, word, "addresses and prefixes such as 192.0.2.1 or 2001:db8::/32 are allowed");
 }
 
 static bool
@@ -331,10 +361,10 @@ read_ignoreip_file(const char *name, const char *word, struct parameters *parame
     char reason[ALLOW_LIST_REASON_SIZE];
 
     if (word[0] != '/')
-        return refuse(name, word, "the absolute path of a file is allowed");
+        return parameters_refuse(name, word, "the absolute path of a file is allowed");
     if (allow_list_set_file(parameters->allow, word, reason) == 0)
         return true;
-    return refuse(name, word, reason);
+    return parameters_refuse(name, word, reason);
 }
 
 static bool
@@ -344,9 +374,10 @@ read_class(const char *name, const char *word, struct parameters *parameters)
     const int class = offence_class_parse(word, strlen(word));
 
     if (class < 0 || !(OFFENCE_BIT(class) & OFFENCE_COUNTABLE))
-        return refuse(name, word,
-                      "the name of a class that may count, such as auth_failed, is allowed "
-                      "(all of them: ombanmail-rulebase(5))");
+        return parameters_refuse(
+            name, word,
+            "the name of a class that may count, such as auth_failed, is allowed "
+            "(all of them: ombanmail-rulebase(5))");
     jail->classes |= OFFENCE_BIT(class);
     return true;
 }
@@ -380,10 +411,11 @@ read_port(const char *name, const char *word, struct parameters *parameters)
     const int error = ports_add(&parameters->jail.ports, word);
 
     if (error == -ENOSPC)
-        return refuse(name, word, "that is one more than the 16 that are allowed: use \"all\"");
+        return parameters_refuse(name, word,
+                                 "that is one more than the 16 that are allowed: use \"all\"");
     if (error != 0)
-        return refuse(name, word,
-                      "TCP ports such as 25 or \"submission\", \"mail\", or \"all\" are allowed");
+        return parameters_refuse(
+            name, word, "TCP ports such as 25 or \"submission\", \"mail\", or \"all\" are allowed");
     return true;
 }
 
@@ -391,7 +423,8 @@ static bool
 read_path(const char *name, const char *word, struct parameters *parameters)
 {
     if ((strncmp(word, "$.", 2) != 0 && strncmp(word, "$!", 2) != 0) || word[2] == '\0')
-        return refuse(name, word, "a path below $. or $!, such as $.ombanmail, is allowed");
+        return parameters_refuse(name, word,
+                                 "a path below $. or $!, such as $.ombanmail, is allowed");
     return replace(&parameters->path, word + 1);
 }
 
@@ -488,6 +521,7 @@ refuse_unknown(const char *name, const struct parameter *table, size_t rows)
     for (size_t i = 0; i < rows && used < sizeof(allowed); i++)
         used += (size_t)snprintf(allowed + used, sizeof(allowed) - used, "%s%s", i == 0 ? "" : ", ",
                                  table[i].name);
+    note_refusal("%s=: there is no such parameter", name);
     parser_errmsg("ombanmail: %s= is refused: there is no such parameter; allowed are %s", name,
                   allowed);
     return false;
@@ -553,6 +587,7 @@ read_jail_values(struct nvlst *list, const struct parameter *table, size_t rows,
         parser_warnmsg("ombanmail: ports= closes nothing: set4= and set6= take all bans, and which"
                        " ports they close is up to the rules that use these sets");
     if (iRet == RS_RET_OK && jail_check(&parameters->jail, wrong) != NULL) {
+        note_refusal("%s", wrong);
         parser_errmsg("ombanmail: %s", wrong);
         iRet = RS_RET_PARAM_ERROR;
     }

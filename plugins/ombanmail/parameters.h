@@ -16,7 +16,8 @@
 #include "kernel/firewall.h"
 #include "rules/jail.h"
 
-#define PARAMETERS_PATH ".ombanmail" /* unless path= names another */
+#define PARAMETERS_PATH         ".ombanmail" /* unless path= names another */
+#define PARAMETERS_REFUSAL_SIZE 512
 
 /* rsyslog's headers are included by the .c files: they must come first there. */
 struct nvlst;
@@ -56,5 +57,13 @@ rsRetVal parameters_read_action(struct nvlst *list, const struct parameters *mod
                                 struct parameters *action);
 
 void parameters_free(struct parameters *parameters);
+
+/* Says as an error of the parser that the value of a parameter is refused, and what is allowed.
+ * Returns false. */
+bool parameters_refuse(const char *name, const char *value, const char *allowed);
+
+/* What was refused first since parameters_forget_refusal; "" where nothing was. */
+void parameters_read_refusal(char refusal[PARAMETERS_REFUSAL_SIZE]);
+void parameters_forget_refusal(void);
 
 #endif

@@ -65,6 +65,7 @@ static const char *const names[STATISTICS] = {
     [STATISTIC_TROUBLE_BACKEND] = "trouble.backend",
     [STATISTIC_TROUBLE_FULL] = "trouble.full",
     [STATISTIC_TROUBLE_INEFFECTIVE] = "trouble.ineffective",
+    [STATISTIC_TROUBLE_CONFIGURATION] = "trouble.configuration",
 };
 
 DEFobjStaticHelpers DEFobjCurrIf(statsobj) DEFobjCurrIf(glbl)

@@ -49,6 +49,11 @@ each_holds_for_its_facts(void **state)
     facts.jails = 0;
     ASSERT_ONLY(facts, CONDITION_NO_JAIL);
     facts = fine();
+    facts.setup = "mmnormalize is not loaded\n";
+    ASSERT_ONLY(facts, CONDITION_CONFIGURATION);
+    facts.setup = "";
+    assert_int_equal(find(&facts), 0);
+    facts = fine();
     strcpy(facts.status.version, "0.0.0");
     ASSERT_ONLY(facts, CONDITION_VERSION);
     facts = fine();

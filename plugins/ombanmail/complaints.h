@@ -1,0 +1,34 @@
+/* complaints: what is wrong with the configuration, put together for banmailctl status: what was
+ * refused, what is missing beside the module, and files of who is never banned that cannot be used.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef OMBANMAIL_COMPLAINTS_H
+#define OMBANMAIL_COMPLAINTS_H
+
+#include <sys/types.h>
+
+/* rsyslog's headers are included by the .c files: they must come first there. */
+struct modConfData_s;
+
+/* Looks at the configuration and writes what is wrong beside the table, as a file of `owner` and
+ * `group`. Main thread, before any queue runs. */
+void complaints_begin(const struct modConfData_s *configuration, const char *table_path,
+                      uid_t owner, gid_t group);
+
+/* A line of a mail server came to an action without fields. Any thread, any number of times. */
+void complaints_note_unread(void);
+
+/* Forgets what was wrong with the lists of who is never banned. Between complaints_begin and
+ * complaints_end; the thread that reads the lists. */
+void complaints_forget_lists(void);
+
+/* Adds one. Likewise. */
+void complaints_add_list(const char *reason);
+
+/* Writes what has changed. Returns all of it, valid until the next call. The same thread. */
+const char *complaints_say(void);
+
+/* What is told of a configuration ends with it. Main thread, no other runs. */
+void complaints_end(void);
+
+#endif
