@@ -3,12 +3,16 @@
  * So a file that is missing or wrong takes nobody off the list, and what else has changed is taken
  * over all the same. What is no regular file is refused: a fifo or a device would hold us for ever.
  *
+ * For a start there is a copy of the file, made of the list and not of the file's bytes: what a
+ * process may read that is root still, it may not be able to read later.
+ *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "rules/allow-list.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +27,9 @@ struct allow_list {
     struct allow *from_file;  /* not sealed; as it could be read last */
     struct allow *own;        /* likewise */
     char *path;               /* NULL: there is no file */
+    char *copy_path;          /* NULL: no copy is kept of it */
+    bool has_copy;            /* from_file is the copy's */
+    bool is_kept;             /* from_file is in the copy */
     bool has_own;
     _Atomic(struct allow *) now;
 };
@@ -59,9 +66,9 @@ allow_list_set_own(struct allow_list *list)
 /* ---- the file ---- */
 
 static FILE *
-open_file(const char *path, int *error)
+open_file(const char *path, int flags, int *error)
 {
-    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    int descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY | flags);
     struct stat status;
     FILE *file = NULL;
 
@@ -136,11 +143,11 @@ add_lines(struct allow *allow, FILE *file, const char *path, char reason[ALLOW_L
 
 /* On success *read is the file's list, and the former one is freed. */
 static int
-read_file(const char *path, struct allow **read, char reason[ALLOW_LIST_REASON_SIZE])
+read_file(const char *path, int flags, struct allow **read, char reason[ALLOW_LIST_REASON_SIZE])
 {
     struct allow *made = allow_new();
     int error = made == NULL ? -ENOMEM : 0;
-    FILE *file = error == 0 ? open_file(path, &error) : NULL;
+    FILE *file = error == 0 ? open_file(path, flags, &error) : NULL;
 
     reason[0] = '\0';
     if (file != NULL) {
@@ -159,18 +166,114 @@ read_file(const char *path, struct allow **read, char reason[ALLOW_LIST_REASON_S
     return error;
 }
 
-int
-allow_list_set_file(struct allow_list *list, const char *path, char reason[ALLOW_LIST_REASON_SIZE])
+static int
+set_paths(struct allow_list *list, const char *path, const char *copy_path)
 {
-    char *const copy = strdup(path);
-
-    if (copy == NULL) {
-        snprintf(reason, ALLOW_LIST_REASON_SIZE, "out of memory");
-        return -ENOMEM;
-    }
     free(list->path);
-    list->path = copy;
-    return read_file(path, &list->from_file, reason);
+    free(list->copy_path);
+    list->path = strdup(path);
+    list->copy_path = copy_path == NULL ? NULL : strdup(copy_path);
+    return list->path == NULL || (copy_path != NULL && list->copy_path == NULL) ? -ENOMEM : 0;
+}
+
+/* The directory of the copy may be another user's: no link is followed. */
+int
+allow_list_set_file(struct allow_list *list, const char *path, const char *copy_path,
+                    char reason[ALLOW_LIST_REASON_SIZE])
+{
+    char copy_reason[ALLOW_LIST_REASON_SIZE];
+    int error = set_paths(list, path, copy_path);
+
+    if (error != 0) {
+        snprintf(reason, ALLOW_LIST_REASON_SIZE, "out of memory");
+        return error;
+    }
+    list->is_kept = false;
+    error = read_file(path, 0, &list->from_file, reason);
+    list->has_copy = error != 0 && copy_path != NULL &&
+                     read_file(copy_path, O_NOFOLLOW, &list->from_file, copy_reason) == 0;
+    return error;
+}
+
+bool
+allow_list_has_copy(const struct allow_list *list)
+{
+    return list->has_copy;
+}
+
+/* ---- its copy ---- */
+
+static int
+write_entries(const struct allow_list *list, FILE *file)
+{
+    char text[SOURCE_TEXT_SIZE];
+
+    fprintf(file, "# what %s had when it was last read whole\n", list->path);
+    for (size_t i = 0; i < allow_count(list->from_file); i++)
+        fprintf(file, "%s\n", source_print(allow_entry(list->from_file, i), text));
+    return fflush(file) == 0 && !ferror(file) && fsync(fileno(file)) == 0 ? 0 : -errno;
+}
+
+/* Whole, or not at all. */
+static int
+write_copy(const struct allow_list *list)
+{
+    char temporary[PATH_MAX];
+    int descriptor, error;
+    FILE *file;
+
+    snprintf(temporary, sizeof(temporary), "%s.new", list->copy_path);
+    unlink(temporary);
+    descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (descriptor < 0)
+        return -errno;
+    file = fdopen(descriptor, "w");
+    if (file == NULL) {
+        error = -errno;
+        close(descriptor);
+        return error;
+    }
+    error = write_entries(list, file);
+    if (fclose(file) != 0 && error == 0)
+        error = -errno;
+    if (error == 0 && rename(temporary, list->copy_path) != 0)
+        error = -errno;
+    return error;
+}
+
+static int
+keep(struct allow_list *list, char reason[ALLOW_LIST_REASON_SIZE])
+{
+    int error;
+
+    if (list->copy_path == NULL || list->from_file == NULL || list->has_copy || list->is_kept)
+        return 0;
+    error = write_copy(list);
+    list->is_kept = error == 0;
+    if (error != 0)
+        snprintf(
+            reason, ALLOW_LIST_REASON_SIZE,
+            "%.300s, the copy of %.100s for a start at which that is wrong, cannot be written: "
+            "%s",
+            list->copy_path, list->path, strerror(-error));
+    return error;
+}
+
+static int
+read_file_again(struct allow_list *list, char reason[ALLOW_LIST_REASON_SIZE])
+{
+    char copy_reason[ALLOW_LIST_REASON_SIZE];
+    int error = 0, copy_error;
+
+    if (list->path == NULL)
+        return 0;
+    error = read_file(list->path, 0, &list->from_file, reason);
+    if (error == 0)
+        list->has_copy = list->is_kept = false;
+    copy_error = keep(list, copy_reason);
+    if (error == 0 && copy_error != 0)
+        memcpy(reason, copy_reason, sizeof(copy_reason));
+    return error != 0 ? error : copy_error;
 }
 
 /* ---- all of it ---- */
@@ -229,10 +332,8 @@ allow_list_read(struct allow_list *list, struct readers *readers, bool *changed,
 {
     const struct allow *const before = allow_list_now(list);
     struct allow *made;
-    int error = 0, own_error;
+    int error = read_file_again(list, reason), own_error;
 
-    if (list->path != NULL)
-        error = read_file(list->path, &list->from_file, reason);
     if (list->has_own) {
         char own_reason[ALLOW_LIST_REASON_SIZE];
 
@@ -270,5 +371,6 @@ allow_list_free(struct allow_list *list)
     allow_free(list->own);
     allow_free(atomic_load(&list->now));
     free(list->path);
+    free(list->copy_path);
     free(list);
 }

@@ -28,17 +28,24 @@ struct allow_list *allow_list_new(void);
  * follows. Before any worker looks up; one thread. */
 int allow_list_add(struct allow_list *list, const char *text, size_t length);
 
-/* Names the file, and reads it for the first time. Returns 0, or a negative errno with the reason,
- * which names file and line. Makes system calls; likewise. */
-int allow_list_set_file(struct allow_list *list, const char *path,
+/* Names the file, and reads it for the first time; and names the copy, NULL for none, into which
+ * allow_list_read writes what was read whole. Where the file cannot be read, or has a wrong line,
+ * the copy is read in its place. Returns 0, or a negative errno with the reason, which names file
+ * and line, also where the copy could be read (allow_list_has_copy). Makes system calls; likewise.
+ */
+int allow_list_set_file(struct allow_list *list, const char *path, const char *copy_path,
                         char reason[ALLOW_LIST_REASON_SIZE]);
+
+/* Whether what is in the place of the file comes from its copy. */
+bool allow_list_has_copy(const struct allow_list *list);
 
 /* The addresses of this network namespace's interfaces are on it, as they are at each reading. */
 void allow_list_set_own(struct allow_list *list);
 
 /* Reads file and own addresses again and puts the result in force; returns when no worker of
  * `readers` (NULL: there are none) looks into the former one, which is freed. What cannot be read,
- * or has a wrong line, stays as it was read last. *changed tells whether who is on it has changed.
+ * or has a wrong line, stays as it was read last; what is new is written into the copy, whose
+ * failure is told likewise. *changed tells whether who is on it has changed.
  * Returns 0, or a negative errno with the reason. Makes system calls and may take long; one thread
  * at a time. */
 int allow_list_read(struct allow_list *list, struct readers *readers, bool *changed,

@@ -174,6 +174,12 @@ allow_is_bare(const struct allow *allow)
     return allow->is_bare;
 }
 
+const struct source *
+allow_entry(const struct allow *allow, size_t index)
+{
+    return &allow->entries[index];
+}
+
 size_t
 allow_count(const struct allow *allow)
 {

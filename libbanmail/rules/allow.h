@@ -43,6 +43,10 @@ bool allow_overlaps(const struct allow *allow, const struct source *source);
 /* Whether nothing but loopback, which no client comes from, is on it. Any thread. */
 bool allow_is_bare(const struct allow *allow);
 
+/* An entry, index from 0 to allow_count - 1; lives as long as the list is not changed. Any thread.
+ */
+const struct source *allow_entry(const struct allow *allow, size_t index);
+
 /* How many entries there are, and whether two lists hold the same; of sealed lists. Any thread. */
 size_t allow_count(const struct allow *allow);
 bool allow_is_same(const struct allow *allow, const struct allow *other);

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -39,6 +40,8 @@
 #define MAX_BANS_MAX              10000000
 #define DEFAULT_STAMP_AGE_S       604800 /* a week: a queue may have waited so long */
 #define STAMP_AHEAD_MAX_S         60     /* as far as the table believes one */
+
+#define COPY_PATH_SIZE            128 /* a directory of at most 80 characters, and a file's name */
 
 /* Reads one word into the parameters; true when it could be used, else it has said why not. */
 typedef bool (*word_reader)(const char *name, const char *word, struct parameters *parameters);
@@ -355,16 +358,33 @@ read_ignoreip(const char *name, const char *word, struct parameters *parameters)
         name, word, "addresses and prefixes such as 192.0.2.1 or 2001:db8::/32 are allowed");
 }
 
+/* In the state directory, by the file's own name: actions may share one. FNV-1a. */
+static void
+copy_path_of(const char *path, const struct parameters *parameters, char copy[COPY_PATH_SIZE])
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+
+    for (const char *at = path; *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
+    snprintf(copy, COPY_PATH_SIZE, "%s/ignoreip-%016" PRIx64, parameters->state_directory, hash);
+}
+
+/* A wrong line is an error all the same, by which -N1 fails. */
 static bool
 read_ignoreip_file(const char *name, const char *word, struct parameters *parameters)
 {
-    char reason[ALLOW_LIST_REASON_SIZE];
+    char reason[ALLOW_LIST_REASON_SIZE], copy[COPY_PATH_SIZE];
 
     if (word[0] != '/')
         return parameters_refuse(name, word, "the absolute path of a file is allowed");
-    if (allow_list_set_file(parameters->allow, word, reason) == 0)
+    copy_path_of(word, parameters, copy);
+    if (allow_list_set_file(parameters->allow, word, copy, reason) == 0)
         return true;
-    return parameters_refuse(name, word, reason);
+    if (!allow_list_has_copy(parameters->allow))
+        return parameters_refuse(name, word, reason);
+    parser_errmsg("ombanmail: %s=\"%s\": %s. The list as it was last read whole is in force", name,
+                  word, reason);
+    return true;
 }
 
 static bool
@@ -625,9 +645,11 @@ rsRetVal
 parameters_read_action(struct nvlst *list, const struct parameters *module,
                        struct parameters *action)
 {
-    *action = (struct parameters){
-        .jail = module->jail, .allow = allow_list_new(), .path = strdup(PARAMETERS_PATH)};
-    if (action->allow == NULL || action->path == NULL)
+    *action = (struct parameters){.jail = module->jail,
+                                  .allow = allow_list_new(),
+                                  .path = strdup(PARAMETERS_PATH),
+                                  .state_directory = strdup(module->state_directory)};
+    if (action->allow == NULL || action->path == NULL || action->state_directory == NULL)
         return RS_RET_OUT_OF_MEMORY;
     return read_jail_values(list, action_table, ROWS(action_table), module, action);
 }

@@ -23,9 +23,9 @@
 struct nvlst;
 
 struct parameters {
+    char *state_directory; /* the ledger, and copies of the files of who is never banned */
     /* of the module only */
     char *runtime_directory; /* the table and the command socket; on tmpfs */
-    char *state_directory;   /* the ledger */
     uint32_t capacity;       /* clients */
     uint32_t max_bans;
     int64_t max_stamp_age_s; /* out of these bounds a message's stamp is not believed */

@@ -2,8 +2,8 @@
  * wrong in it is named and takes nobody off the list.
  *
  * Fails when a wrong line is taken or its number is wrong, when a file that cannot be read empties
- * the list, when own addresses are not read again, or when a worker finds a list that is half old
- * and half new, or freed (TSan and ASan look, too).
+ * the list or its copy, when own addresses are not read again, or when a worker finds a list that
+ * is half old and half new, or freed (TSan and ASan look, too).
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
@@ -68,7 +68,7 @@ list_of_file(const char *text)
 
     assert_non_null(list);
     write_file(text);
-    assert_int_equal(allow_list_set_file(list, path, reason), 0);
+    assert_int_equal(allow_list_set_file(list, path, NULL, reason), 0);
     assert_int_equal(read_again(list, &changed), 0);
     assert_true(changed);
     return list;
@@ -105,7 +105,7 @@ both_sources_hold(void **state)
     assert_int_equal(allow_list_add(list, "198.51.100.1", 12), 0);
     assert_int_equal(allow_list_add(list, "mail.example.org", 16), -EINVAL);
     write_file("198.51.100.2\n");
-    assert_int_equal(allow_list_set_file(list, path, reason), 0);
+    assert_int_equal(allow_list_set_file(list, path, NULL, reason), 0);
     assert_true(holds(list, "127.0.0.1"));
     assert_false(holds(list, "198.51.100.1")); /* not read yet */
     assert_int_equal(read_again(list, &changed), 0);
@@ -145,7 +145,7 @@ names_the_wrong_line_and_keeps_the_list(void **state)
         assert_false(changed);
         assert_true(holds(list, "192.0.2.1"));
         assert_false(holds(list, "198.51.100.2"));
-        assert_int_equal(allow_list_set_file(fresh, path, reason), -EINVAL);
+        assert_int_equal(allow_list_set_file(fresh, path, NULL, reason), -EINVAL);
     }
     write_bytes("192.0.2.5\0\n192.0.2.6\n", 21);
     assert_int_equal(read_again(list, &changed), -EINVAL);
@@ -155,6 +155,42 @@ names_the_wrong_line_and_keeps_the_list(void **state)
     assert_true(holds(list, "192.0.2.1"));
     allow_list_free(list);
     allow_list_free(fresh);
+}
+
+/* For a start there is a copy, of a list that was read whole and of no other. */
+static void
+begins_with_the_copy_where_the_file_is_wrong(void **state)
+{
+    struct allow_list *list = allow_list_new(), *later = allow_list_new();
+    char copy[sizeof(path) + sizeof(".copy")];
+    bool changed;
+
+    (void)state;
+    snprintf(copy, sizeof(copy), "%s.copy", path);
+    write_file("192.0.2.1\n2001:db8::/32\nwrong\n");
+    assert_int_equal(allow_list_set_file(list, path, copy, reason), -EINVAL);
+    assert_false(allow_list_has_copy(list));
+    assert_int_equal(read_again(list, &changed), -EINVAL);
+    assert_int_equal(access(copy, F_OK), -1);
+    write_file("192.0.2.1\n2001:db8::/32\n");
+    assert_int_equal(read_again(list, &changed), 0);
+    assert_int_equal(access(copy, F_OK), 0);
+    write_file("192.0.2.2\nwrong\n");
+    assert_int_equal(read_again(list, &changed), -EINVAL);
+    assert_int_equal(allow_list_set_file(later, path, copy, reason), -EINVAL);
+    assert_non_null(strstr(reason, ", line 2: 'wrong'"));
+    assert_true(allow_list_has_copy(later));
+    assert_int_equal(read_again(later, &changed), -EINVAL);
+    assert_true(holds(later, "192.0.2.1") && holds(later, "2001:db8:7::1"));
+    assert_false(holds(later, "192.0.2.2"));
+    write_file("192.0.2.2\n");
+    assert_int_equal(read_again(later, &changed), 0);
+    assert_false(allow_list_has_copy(later));
+    assert_true(holds(later, "192.0.2.2"));
+    assert_false(holds(later, "192.0.2.1"));
+    allow_list_free(list);
+    allow_list_free(later);
+    unlink(copy);
 }
 
 /* A very long line is one wrong line, not several. */
@@ -293,6 +329,7 @@ main(void)
         cmocka_unit_test(reads_lines_and_comments),
         cmocka_unit_test(both_sources_hold),
         cmocka_unit_test(names_the_wrong_line_and_keeps_the_list),
+        cmocka_unit_test(begins_with_the_copy_where_the_file_is_wrong),
         cmocka_unit_test(takes_no_part_of_a_long_line),
         cmocka_unit_test(keeps_the_list_when_the_file_cannot_be_read),
         cmocka_unit_test(a_wrong_file_does_not_hold_up_own_addresses),
