@@ -398,11 +398,25 @@ print_id_log(const struct table *table, const struct summary *summary)
 }
 
 static void
+print_untrusted(const struct summary *summary)
+{
+    const struct table_health *health = &summary->facts.health;
+    char stamp[FORMAT_STAMP_SIZE];
+
+    if (health->untrusted != 0)
+        printf("NOTE: %" PRIu64 " lines were not counted because of who wrote them, the latest at "
+               "%s by the user with number %" PRIu32 ": somebody here writes lines of Postfix or "
+               "Dovecot; if these run as that user, name him in trustedUsers\n",
+               health->untrusted, format_stamp(health->untrusted_ms, stamp), health->untrusted_uid);
+}
+
+static void
 print_text(const struct location *place, const struct table *table, const struct summary *summary)
 {
     print_verdict(summary);
     gateways_print(table, summary->facts.now_ms);
     print_id_log(table, summary);
+    print_untrusted(summary);
     print_rsyslogd(place, summary);
     print_jails(table, summary);
     print_numbers(summary);
@@ -539,6 +553,7 @@ health_json(const struct table *table, const struct summary *summary)
         fjson_object_object_add(object, "lastMessage", NULL);
     format_add_bool(object, "paused", health->paused_until_ms > summary->facts.now_ms);
     format_add_number(object, "heldBack", health->held_back);
+    format_add_number(object, "untrusted", health->untrusted);
     format_add_bool(object, "ledgerFine", health->ledger_error == 0);
     format_add_number(object, "lostJournal", health->lost[TABLE_LOST_JOURNAL]);
     format_add_number(object, "lostInput", health->lost[TABLE_LOST_INPUT]);

@@ -65,8 +65,8 @@ struct counter {
     unsigned view_count;
     struct {
         _Atomic uint64_t failures, duplicates, repeated, ignored, allow_listed, old,
-            session_mismatches, unmatched, logins, mails_accepted, bans, bans_full, bans_held_back,
-            gateways_spared;
+            session_mismatches, untrusted, unmatched, logins, mails_accepted, bans, bans_full,
+            bans_held_back, gateways_spared;
     } statistics;
 };
 
@@ -232,6 +232,7 @@ counter_read_statistics(const struct counter *counter, struct counter_statistics
         .allow_listed = counter->statistics.allow_listed,
         .old = counter->statistics.old,
         .session_mismatches = counter->statistics.session_mismatches,
+        .untrusted = counter->statistics.untrusted,
         .unmatched = counter->statistics.unmatched,
         .logins = counter->statistics.logins,
         .mails_accepted = counter->statistics.mails_accepted,
@@ -286,6 +287,19 @@ may_be_a_clients(const struct line *line)
     return true;
 }
 
+/* Any user of this machine may write what looks like a mail server's line. */
+static bool
+is_trusted(struct counter *counter, const struct line *line)
+{
+    uint32_t user;
+
+    if (line->is_trusted == NULL || line->is_trusted(line, &user))
+        return true;
+    count(&counter->statistics.untrusted);
+    table_note_untrusted(counter->options.table, user, line->now_ms / 1000);
+    return false;
+}
+
 /* What tells a module that sees nothing from a quiet night. */
 static void
 take_without_class(struct counter *counter, const struct line *line, const struct reader *worker)
@@ -295,6 +309,8 @@ take_without_class(struct counter *counter, const struct line *line, const struc
     if (line->is_again)
         return;
     if (evidence_looks_like_login(line->text.at, line->text.length) && may_be_a_clients(line)) {
+        if (!is_trusted(counter, line))
+            return;
         count(&counter->statistics.unmatched);
         sight = TABLE_UNMATCHED;
     }
@@ -325,7 +341,6 @@ read_offence(struct taking *taking)
         return false;
     taking->outcome->has_class = true;
     offence_service_from_tag(offence, line->tag.at, line->tag.length);
-    distrust_login(taking->counter, line, offence);
     return true;
 }
 
@@ -818,6 +833,14 @@ count_judged(struct taking *taking, uint64_t actions)
     count_in_jails(taking, actions);
 }
 
+/* Lines of other classes change nothing. */
+static bool
+matters(const struct counter *counter, const struct offence *offence)
+{
+    return ((counter->classes | HEARD) & OFFENCE_BIT(offence->class)) ||
+           (offence->flags & OFFENCE_ID_LOGGED);
+}
+
 /* Makes of the line what there is to be made, for these actions. One that matters is asked whether
  * it is known before it is told to anybody. */
 static void
@@ -830,7 +853,10 @@ take_line(struct taking *taking, uint64_t actions)
         take_without_class(counter, line, taking->worker);
         return;
     }
+    if (matters(counter, taking->offence) && !is_trusted(counter, line))
+        return;
     note_sight(counter, line, taking->worker, TABLE_MATCHED);
+    distrust_login(counter, line, taking->offence);
     if (!((counter->classes | HEARD) & OFFENCE_BIT(taking->offence->class))) {
         stamp_of(counter, line); /* the host's clock is known by the time that it matters */
     } else if (table_note_line(counter->options.table, line, taking->fingerprint)) {

@@ -70,6 +70,7 @@ struct counter_statistics {
     uint64_t allow_listed; /* failures of whom all its jails allow-list */
     uint64_t old;          /* failures of files from before the first start */
     uint64_t session_mismatches;
+    uint64_t untrusted; /* lines that matter, of users who may not write them: not counted */
     uint64_t unmatched; /* lines without a class that look like a failed login */
     uint64_t logins, mails_accepted;
     uint64_t bans, bans_full, bans_held_back, gateways_spared; /* in all jails together */

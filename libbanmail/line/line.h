@@ -23,6 +23,9 @@ struct line {
     struct fjson_object *(*load)(const struct line *line); /* or, if not NULL, this gives them:
                                                               asked at most once, where they are
                                                               needed; they stay its own */
+    /* Whether the program that wrote the line may; if not, *user becomes whose it is. Asked only of
+     * lines that matter. NULL: nobody knows, and so it may. */
+    bool (*is_trusted)(const struct line *line, uint32_t *user);
     unsigned reading;          /* which of several rulebases made the fields, see counter.h */
     struct line_bytes host;    /* that the line names */
     struct line_bytes tag;     /* postfix/smtpd[1]: */

@@ -109,6 +109,14 @@ table_logs_ids(const struct table *table, int64_t now_ms)
 }
 
 void
+table_note_untrusted(struct table *table, uint32_t uid, int64_t now_s)
+{
+    table_add(&table->header->untrusted, 1);
+    atomic_store_explicit(&table->header->untrusted_uid, uid, RELAXED);
+    atomic_store_explicit(&table->header->untrusted_s, now_s, RELAXED);
+}
+
+void
 table_set_outage(struct table *table, const struct table_outage *outage)
 {
     struct outage_cell cell = {
@@ -151,6 +159,9 @@ table_read_health(const struct table *table, int64_t now_ms, struct table_health
         .held_back_ms = atomic_load(&header->held_back_s) * 1000,
         .ledger_error = (int)atomic_load(&header->ledger_error),
         .lost_ms = atomic_load(&header->lost_s) * 1000,
+        .untrusted = atomic_load(&header->untrusted),
+        .untrusted_ms = atomic_load(&header->untrusted_s) * 1000,
+        .untrusted_uid = (uint32_t)atomic_load(&header->untrusted_uid),
     };
     for (unsigned i = 0; i < TABLE_LOSSES; i++)
         health->lost[i] = atomic_load(&header->lost[i]);
@@ -176,6 +187,9 @@ table_adopt_health(struct table *table, const struct table *old)
     atomic_store(&table->header->lost_s, atomic_load(&old->header->lost_s));
     atomic_store(&table->header->last_message_s, atomic_load(&old->header->last_message_s));
     atomic_store(&table->header->id_logged_s, atomic_load(&old->header->id_logged_s));
+    table_add(&table->header->untrusted, atomic_load(&old->header->untrusted));
+    atomic_store(&table->header->untrusted_s, atomic_load(&old->header->untrusted_s));
+    atomic_store(&table->header->untrusted_uid, atomic_load(&old->header->untrusted_uid));
     if (table_guarded_get(&old->header->paused_until_ms, &until_ms))
         table_guarded_set(&table->header->paused_until_ms, until_ms);
 }

@@ -49,6 +49,10 @@ void table_note_id_log(struct table *table, int64_t now_s);
 /* Whether it did within TABLE_ID_LOG_MS. Any thread, any process; some nanoseconds. */
 bool table_logs_ids(const struct table *table, int64_t now_ms);
 
+/* A line that would matter came from user `uid`, who may not write it. Any thread; some
+ * nanoseconds. */
+void table_note_untrusted(struct table *table, uint32_t uid, int64_t now_s);
+
 #define TABLE_HOST_SIZE 96
 
 /* The authentication backend of some hosts has faults. */
@@ -87,6 +91,9 @@ struct table_health {
     uint64_t lost[TABLE_LOSSES]; /* messages, since the table was created */
     int64_t lost_ms;             /* the latest of them */
     struct table_outage outage;
+    uint64_t untrusted;     /* lines of users who may not write them, likewise */
+    int64_t untrusted_ms;   /* the latest of them, */
+    uint32_t untrusted_uid; /* and whose it was */
 };
 
 /* Whether the client in place `index` (0..capacity - 1) has as many failures as make a ban, but is

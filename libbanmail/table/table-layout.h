@@ -378,7 +378,10 @@ struct table_header {
     _Atomic uint64_t repeated; /* lines that had come before */
     _Alignas(64) struct table_tally tallies[TABLE_TALLIES];
     /* Zero in a file of an earlier version. */
-    _Atomic int64_t id_logged_s; /* when Dovecot last logged what a client says of itself */
+    _Atomic int64_t id_logged_s;   /* when Dovecot last logged what a client says of itself */
+    _Atomic uint64_t untrusted;    /* lines of users who may not write them */
+    _Atomic int64_t untrusted_s;   /* the latest of them, */
+    _Atomic int64_t untrusted_uid; /* and whose it was */
 };
 
 /* A client that was not banned because others come through it. In the header's page, but behind the

@@ -416,6 +416,18 @@ finalize_it:
 }
 
 static rsRetVal
+describe_properties(void)
+{
+    DEFiRet;
+
+    CHKiRet(msgPropDescrFill(&engine.received_field, UCHAR_CONSTANT("timegenerated"), 13));
+    CHKiRet(msgPropDescrFill(&engine.journal_user, UCHAR_CONSTANT("!_UID"), 5));
+    CHKiRet(msgPropDescrFill(&engine.socket_user, UCHAR_CONSTANT("!uid"), 4));
+finalize_it:
+    RETiRet;
+}
+
+static rsRetVal
 make_counter(const struct parameters *parameters)
 {
     char host[COUNTER_HOST_SIZE];
@@ -432,7 +444,7 @@ make_counter(const struct parameters *parameters)
     engine.counter = counter_new(&options);
     if (engine.counter == NULL)
         return RS_RET_OUT_OF_MEMORY;
-    return msgPropDescrFill(&engine.received_field, UCHAR_CONSTANT("timegenerated"), 13);
+    return describe_properties();
 }
 
 /* As whom rsyslogd will run; -1: as it does now. */
@@ -519,6 +531,8 @@ engine_end(void)
     counter_free(engine.counter);
     table_close(engine.table);
     msgPropDescrDestruct(&engine.received_field);
+    msgPropDescrDestruct(&engine.journal_user);
+    msgPropDescrDestruct(&engine.socket_user);
     engine.counter = NULL;
     engine.enforcer = NULL;
     engine.recorder = NULL;

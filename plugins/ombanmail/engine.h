@@ -50,6 +50,7 @@ struct engine {
     struct counter *counter;
     struct allow_list *allow;      /* the module's: for every action, and for banmailctl */
     msgPropDescr_t received_field; /* when rsyslogd took the message in */
+    msgPropDescr_t journal_user, socket_user; /* who wrote it, by imjournal and by imuxsock */
     bool table_is_new;
     uint64_t evicted; /* clients, before the table was opened */
     int listen_socket;

@@ -173,6 +173,54 @@ struct incoming {
     struct fjson_object *fields; /* ours: a copy, as another worker may change the message's own */
 };
 
+/* What tells the user of the program that wrote it: the kernel told journald, or imuxsock, which
+ * asks where it is configured to (SysSock.Annotate and SysSock.ParseTrusted). */
+static msgPropDescr_t *
+user_field(smsg_t *message)
+{
+    uchar *input;
+    int length;
+
+    getInputName(message, &input, &length);
+    if (length == 9 && memcmp(input, "imjournal", 9) == 0)
+        return &engine.journal_user;
+    if (length == 8 && memcmp(input, "imuxsock", 8) == 0)
+        return &engine.socket_user;
+    return NULL;
+}
+
+static bool
+is_trusted_user(uint32_t user)
+{
+    const struct parameters *const parameters = &engine.configuration->parameters;
+
+    for (unsigned i = 0; i < parameters->trusted_count; i++)
+        if (parameters->trusted[i] == user)
+            return true;
+    return user == 0;
+}
+
+/* Where nobody says who wrote it, it is taken for what it says it is. */
+static bool
+is_trusted(const struct line *line, uint32_t *user)
+{
+    smsg_t *const message = ((const struct incoming *)line)->message;
+    msgPropDescr_t *const field = user_field(message);
+    unsigned short must_free = 0;
+    rs_size_t length = 0;
+    uchar *text = NULL;
+    bool is_number;
+
+    if (field == NULL || engine.configuration->parameters.trusts_all)
+        return true;
+    getJSONPropVal(message, field, &text, &length, &must_free);
+    is_number = text[0] >= '0' && text[0] <= '9';
+    *user = (uint32_t)strtoul((const char *)text, NULL, 10);
+    if (must_free)
+        free(text);
+    return !is_number || is_trusted_user(*user);
+}
+
 static struct fjson_object *
 load_fields(const struct line *line)
 {
@@ -207,12 +255,13 @@ static void
 take_unmatched(struct incoming *incoming, struct reader *worker)
 {
     struct counter_outcome outcome;
+    uint32_t user;
 
     incoming->line.is_again = is_again(incoming->message, incoming->instance);
     if (!incoming->line.is_again)
         statistics_count(STATISTIC_MESSAGES);
     if (is_rsyslogds(incoming->message)) {
-        if (!incoming->line.is_again)
+        if (!incoming->line.is_again && is_trusted(&incoming->line, &user))
             note_rate_limit(incoming->line.text.at, incoming->line.text.length);
         return;
     }
@@ -226,8 +275,9 @@ take_unmatched(struct incoming *incoming, struct reader *worker)
 void
 message_take(smsg_t *message, instanceData *instance, struct reader *worker)
 {
-    struct incoming incoming = {
-        .line = {.reading = instance->reading}, .message = message, .instance = instance};
+    struct incoming incoming = {.line = {.reading = instance->reading, .is_trusted = is_trusted},
+                                .message = message,
+                                .instance = instance};
     bool matched;
 
     if (engine.counter == NULL || instance->action < 0)

@@ -266,6 +266,7 @@ read_counter_statistics(void)
     statistics_set(STATISTIC_ALLOW_LISTED, counter.allow_listed);
     statistics_set(STATISTIC_OLD, counter.old);
     statistics_set(STATISTIC_SESSION_MISMATCHES, counter.session_mismatches);
+    statistics_set(STATISTIC_UNTRUSTED, counter.untrusted);
     statistics_set(STATISTIC_UNMATCHED, counter.unmatched);
     statistics_set(STATISTIC_LOGINS, counter.logins);
     statistics_set(STATISTIC_MAILS_ACCEPTED, counter.mails_accepted);

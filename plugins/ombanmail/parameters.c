@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -302,6 +303,49 @@ read_ledger_size(const char *name, const char *word, struct parameters *paramete
     return true;
 }
 
+static bool
+trust(const char *name, const char *word, uid_t user, struct parameters *parameters)
+{
+    if (parameters->trusted_count == PARAMETERS_TRUSTED_MAX)
+        return parameters_refuse(name, word, "that is one more than the 32 users that are allowed");
+    parameters->trusted[parameters->trusted_count++] = user;
+    return true;
+}
+
+/* A number is a user as well: one of a container has no name here. */
+static bool
+read_trusted_user(const char *name, const char *word, struct parameters *parameters)
+{
+    const struct passwd *const entry = getpwnam(word);
+    unsigned long number;
+
+    if (strcmp(word, "*") == 0)
+        return parameters->trusts_all = true;
+    if (entry != NULL)
+        return trust(name, word, entry->pw_uid, parameters);
+    if (word[0] < '0' || word[0] > '9')
+        return parameters_refuse(name, word,
+                      "the names of users of this host, their numbers, or \"*\" for everybody, "
+                      "are allowed");
+    return read_number(name, word, 0, UINT32_MAX - 1, &number) &&
+           trust(name, word, (uid_t)number, parameters);
+}
+
+/* Root may do all that they may. */
+static void
+trust_mail_servers(struct parameters *parameters)
+{
+    static const char *const names[] = {"postfix", "dovecot", "dovenull", "dovenull2",
+                                        "vmail",   "mail",    "_postfix", "_dovecot"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const struct passwd *const entry = getpwnam(names[i]);
+
+        if (entry != NULL)
+            trust("trustedUsers", names[i], entry->pw_uid, parameters);
+    }
+}
+
 /* ---- action(type="ombanmail" …) ---- */
 
 static bool
@@ -480,6 +524,7 @@ static const struct parameter module_table[] = {
     {"group", "group", eCmdHdlrString, read_group},
     {"commandGroup", "commandgroup", eCmdHdlrString, read_command_group},
     {"maxLedgerSize", "maxledgersize", eCmdHdlrString, read_ledger_size},
+    {"trustedUsers", "trustedusers", eCmdHdlrArray, read_trusted_user},
     JAIL_PARAMETERS,
 };
 
@@ -617,6 +662,8 @@ read_jail_values(struct nvlst *list, const struct parameter *table, size_t rows,
 rsRetVal
 parameters_read_module(struct nvlst *list, struct parameters *module)
 {
+    rsRetVal iRet = RS_RET_OK;
+
     *module = (struct parameters){.runtime_directory = strdup(DEFAULT_RUNTIME_DIRECTORY),
                                   .state_directory = strdup(DEFAULT_STATE_DIRECTORY),
                                   .capacity = TABLE_CAPACITY_DEFAULT,
@@ -636,9 +683,11 @@ parameters_read_module(struct nvlst *list, struct parameters *module)
         module->allow == NULL)
         return RS_RET_OUT_OF_MEMORY;
     jail_defaults(&module->jail);
-    if (list == NULL)
-        return RS_RET_OK;
-    return read_jail_values(list, module_table, ROWS(module_table), module, module);
+    if (list != NULL)
+        iRet = read_jail_values(list, module_table, ROWS(module_table), module, module);
+    if (module->trusted_count == 0)
+        trust_mail_servers(module);
+    return iRet;
 }
 
 rsRetVal

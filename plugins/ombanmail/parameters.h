@@ -18,6 +18,7 @@
 
 #define PARAMETERS_PATH         ".ombanmail" /* unless path= names another */
 #define PARAMETERS_REFUSAL_SIZE 512
+#define PARAMETERS_TRUSTED_MAX  32 /* users */
 
 /* rsyslog's headers are included by the .c files: they must come first there. */
 struct nvlst;
@@ -41,6 +42,9 @@ struct parameters {
     gid_t group;            /* whose members may read table and ledger; (gid_t)-1: rsyslogd's own */
     gid_t command_group;    /* whose members may command; likewise */
     uint64_t ledger_size;   /* bytes */
+    uid_t trusted[PARAMETERS_TRUSTED_MAX]; /* whose lines count, beside root's … */
+    unsigned trusted_count;
+    bool trusts_all; /* … or everybody's */
     /* of an action; in the module they are what its actions begin with */
     struct jail jail;
     /* ignoreip and loopback; not read yet. The module's holds for every action, an action's for

@@ -27,6 +27,7 @@ static const char *const names[STATISTICS] = {
     [STATISTIC_ALLOW_LISTED] = "allow.listed",
     [STATISTIC_OLD] = "old",
     [STATISTIC_SESSION_MISMATCHES] = "session.mismatches",
+    [STATISTIC_UNTRUSTED] = "untrusted",
     [STATISTIC_UNMATCHED] = "unmatched",
     [STATISTIC_LOGINS] = "logins",
     [STATISTIC_MAILS_ACCEPTED] = "mails.accepted",
