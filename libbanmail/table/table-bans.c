@@ -209,6 +209,46 @@ unchain(struct table *table, uint32_t slot, const struct ban_cell *cell)
     *at = table->bans.slots[slot].chained;
 }
 
+/* ---- the share of a large network ---- */
+
+/* Whoever holds one of these has addresses enough to fill any table: an IPv6 /48, an IPv4 /16. */
+#define SHARED_V6_BITS 48
+#define SHARED_V4_BITS 16
+#define SHARE_OF       4 /* it may have one in so many places */
+
+/* Of the network of this ban, or NULL where it is as large itself. Two networks may have one number
+ * in common, by a chance that nobody can bring about without the table's seed. */
+static uint32_t *
+share_of(const struct table *table, const uint8_t address[16], uint8_t prefix)
+{
+    struct source source = {.prefix = prefix};
+    uint64_t hash;
+
+    memcpy(source.address, address, sizeof source.address);
+    source = source_mask(&source, SHARED_V4_BITS, SHARED_V6_BITS);
+    if (source.prefix == prefix)
+        return NULL;
+    hash = siphash_address(table->hash, source.address, (uint64_t)18 << 56 | source.prefix);
+    return &table->bans.shares[hash & table->bans.chain_mask];
+}
+
+static void
+add_to_share(struct table *table, const struct ban_cell *cell, int change)
+{
+    uint32_t *const share = share_of(table, cell->address, cell->prefix);
+
+    if (share != NULL)
+        *share += (uint32_t)change;
+}
+
+static bool
+has_spent_share(const struct table *table, const struct ban *ban)
+{
+    const uint32_t *const share = share_of(table, ban->source.address, ban->source.prefix);
+
+    return share != NULL && *share >= table->max_bans / SHARE_OF;
+}
+
 /* ---- the life of a slot ---- */
 
 /* A slot that is in no list and no chain becomes the first of the free ones. */
@@ -244,10 +284,12 @@ enter(struct table *table, uint32_t slot, const struct ban_cell *cell)
     *chain = slot;
     if (!cell->head.own)
         list_append(table, LIST_UNRECORDED, slot);
-    if (cell->head.used == BAN_OVER)
+    if (cell->head.used == BAN_OVER) {
         list_append(table, LIST_OVER, slot);
-    else
-        heap_enter(table, slot, cell->until_ms);
+        return;
+    }
+    add_to_share(table, cell, 1);
+    heap_enter(table, slot, cell->until_ms);
 }
 
 /* Queues the source of this ban for the enforcer, unless it is queued already. */
@@ -287,6 +329,7 @@ become_over(struct table *table, uint32_t slot, struct ban_cell *cell)
 
     cell->head.used = BAN_OVER;
     store(table, slot, cell);
+    add_to_share(table, cell, -1);
     heap_remove(table, slot);
     list_remove(table, LIST_PENDING, slot);
     if (was_pending) { /* for all bans of its source */
@@ -429,6 +472,13 @@ find_live(struct table *table, const struct ban *ban, int64_t now_ms, struct ban
     return NONE;
 }
 
+/* Not by hand, and not of the ledger. */
+static bool
+is_new_of_jail(const struct ban *ban)
+{
+    return ban->origin == BAN_BY_JAIL && ban->id == 0;
+}
+
 static enum ban_outcome
 want(struct table *table, const struct ban *ban, int64_t now_ms, uint32_t *slot)
 {
@@ -445,7 +495,9 @@ want(struct table *table, const struct ban *ban, int64_t now_ms, uint32_t *slot)
         change(table, *slot, &cell);
         return BAN_PROLONGED;
     }
-    if (ban->origin == BAN_BY_JAIL && ban->id == 0 && !may_ban(table, now_ms))
+    if (is_new_of_jail(ban) && has_spent_share(table, ban))
+        return BAN_NO_ROOM;
+    if (is_new_of_jail(ban) && !may_ban(table, now_ms))
         return BAN_HELD_BACK;
     if ((*slot = free_slot(table)) == NONE)
         return BAN_NO_ROOM;
@@ -900,8 +952,9 @@ make_private(struct table *table)
     bans->chain_mask = chains - 1;
     bans->slots = calloc(table->max_bans + (size_t)1, sizeof *bans->slots);
     bans->chains = malloc(chains * sizeof *bans->chains);
+    bans->shares = calloc(chains, sizeof *bans->shares);
     bans->heap = calloc(table->max_bans, sizeof *bans->heap);
-    if (!bans->slots || !bans->chains || !bans->heap)
+    if (!bans->slots || !bans->chains || !bans->shares || !bans->heap)
         return -ENOMEM;
     bans->free = NONE;
     memset(bans->chains, 0xff, chains * sizeof *bans->chains);

@@ -248,6 +248,7 @@ detach(struct table *table)
     free(table->chains.before);
     free(table->bans.slots);
     free(table->bans.chains);
+    free(table->bans.shares);
     free(table->bans.heap);
     table_file_close(table);
 }

@@ -135,11 +135,14 @@ source_of(const char *text)
     return source;
 }
 
+/* Each number another one, most of them of another /16, of which each has but a share of the bans.
+ * The last byte is the number's. */
 static inline struct source
 numbered_source(uint32_t number)
 {
     struct source source = {.address = {[10] = 0xff, [11] = 0xff}, .prefix = SOURCE_HOST_PREFIX};
 
+    number ^= (number & 0xffff) * 40503U << 16;
     for (unsigned i = 0; i < 4; i++)
         source.address[15 - i] = (uint8_t)(number >> 8 * i);
     return source;

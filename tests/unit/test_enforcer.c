@@ -486,7 +486,7 @@ ban_many(struct world *world, unsigned from, unsigned count)
     jail_defaults(&jail);
     ban.jail = (uint8_t)table_jail(world->table, &jail);
     for (unsigned i = from; i < from + count; i++) {
-        snprintf(text, sizeof(text), "10.%u.%u.%u", i >> 16, i >> 8 & 255, i & 255);
+        snprintf(text, sizeof(text), "10.%u.%u.%u", i >> 8 & 255, i >> 16, i & 255);
         ban.source = source_of(text);
         assert_int_equal(table_ban(world->table, &ban, now_ms()), 0);
     }

@@ -217,7 +217,7 @@ ban(unsigned number)
         .until_ms = now_ms() + 3600000,
     };
     char text[SOURCE_TEXT_SIZE];
-    snprintf(text, sizeof(text), "203.0.%u.%u", number / 256, number % 256);
+    snprintf(text, sizeof(text), "203.%u.0.%u", number / 256, number % 256);
     source_parse(text, strlen(text), &ban.source);
     assert_int_equal(table_ban(table, &ban, now_ms()), 0);
 }

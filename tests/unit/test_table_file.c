@@ -204,7 +204,7 @@ a_change_of_shape_keeps_counters_and_bans(void **state)
         assert_int_equal(table_pending(f.table), 100);
     }
     assert_int_equal(f.said, 0);
-    assert_true(find_ban(f.table, "0.0.3.232", &ban)); /* client 1000 */
+    assert_true(find_ban(f.table, "6.216.3.232", &ban)); /* client 1000 */
     assert_int_equal(ban.id, 100);
     for (uint32_t client = 1; client <= 1000; client++)
         assert_int_equal(count_at(&f, numbered_source(client), NOON_MS, NOON_MS),
