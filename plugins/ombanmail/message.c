@@ -111,6 +111,9 @@ is_again(const smsg_t *message, const instanceData *instance)
 
 /* ---- what inputs say of what they lose ---- */
 
+/* More than an input can lose between two messages: whoever says so is no rsyslogd. */
+#define LOST_MOST 1000000000
+
 /* What an rsyslogd says when an input's rate limit drops: at the first message of some time, and
  * some time later how many they were. imjournal's are known from its counter. */
 static void
@@ -129,7 +132,7 @@ note_rate_limit(const char *text, size_t length)
         while (found > text && found[-1] >= '0' && found[-1] <= '9')
             found--;
         lost = strtoull(found, NULL, 10);
-        lost -= lost > 0;
+        lost = lost > LOST_MOST ? 0 : lost - (lost > 0);
     }
     table_note_lost(engine.table, TABLE_LOST_INPUT, lost, engine_now_ms() / 1000);
 }
