@@ -324,9 +324,10 @@ read_trusted_user(const char *name, const char *word, struct parameters *paramet
     if (entry != NULL)
         return trust(name, word, entry->pw_uid, parameters);
     if (word[0] < '0' || word[0] > '9')
-        return parameters_refuse(name, word,
-                      "the names of users of this host, their numbers, or \"*\" for everybody, "
-                      "are allowed");
+        return parameters_refuse(
+            name, word,
+            "the names of users of this host, their numbers, or \"*\" for everybody, "
+            "are allowed");
     return read_number(name, word, 0, UINT32_MAX - 1, &number) &&
            trust(name, word, (uid_t)number, parameters);
 }
