@@ -36,6 +36,12 @@
      OFFENCE_BIT(OFFENCE_RATE_LIMITED) | OFFENCE_BIT(OFFENCE_LOGIN_OK) |                           \
      OFFENCE_BIT(OFFENCE_SERVER_FAULT))
 
+/* Classes of lines in which Postfix quotes what a client said. */
+#define SAID_BY_CLIENT                                                                             \
+    (OFFENCE_BIT(OFFENCE_PROTOCOL_ABUSE) | OFFENCE_BIT(OFFENCE_PROBE) |                            \
+     OFFENCE_BIT(OFFENCE_TLS_UNEXPECTED) | OFFENCE_BIT(OFFENCE_CLIENT_SETUP) |                     \
+     OFFENCE_BIT(OFFENCE_PIPELINING_LOGIN))
+
 /* By how many bits clients are counted. */
 struct lengths {
     unsigned v4_bits, v6_bits;
@@ -584,6 +590,7 @@ keep_evidence(const struct taking *taking, uint64_t jails)
     const enum evidence_mode mode = counter->options.evidence;
     const struct offence *const offence = taking->offence;
     const struct line *const line = taking->line;
+    size_t length = line->text.length;
     struct evidence evidence;
     bool is_known;
 
@@ -600,8 +607,10 @@ keep_evidence(const struct taking *taking, uint64_t jails)
     evidence_copy(evidence.service, sizeof evidence.service, offence->service,
                   offence->service_length);
     evidence_user(mode, is_known, offence->user, offence->user_length, evidence.user);
-    evidence_line(mode, line->text.at, line->text.length, is_known, offence->user,
-                  offence->user_length, evidence.line);
+    if (mode == EVIDENCE_REDACTED && (SAID_BY_CLIENT & OFFENCE_BIT(offence->class)))
+        length = evidence_without_said(line->text.at, length);
+    evidence_line(mode, line->text.at, length, is_known, offence->user, offence->user_length,
+                  evidence.line);
     return table_add_evidence(counter->options.table, &evidence);
 }
 

@@ -243,6 +243,39 @@ evidence_line(enum evidence_mode mode, const char *message, size_t message_lengt
     }
 }
 
+static bool
+is_command(const char *word, size_t length)
+{
+    static const char *const commands[] = {
+        "AUTH", "BDAT", "CONNECT", "DATA",     "EHLO", "ETRN", "EXPN",    "GET",
+        "HEAD", "HELO", "HELP",    "MAIL",     "NOOP", "POST", "PUT",     "QUIT",
+        "RCPT", "RSET", "SEND",    "STARTTLS", "TURN", "VRFY", "XCLIENT", "XFORWARD"};
+
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+        if (strlen(commands[i]) == length && strncasecmp(word, commands[i], length) == 0)
+            return true;
+    return false;
+}
+
+size_t
+evidence_without_said(const char *message, size_t length)
+{
+    const char *const from = memmem(message, length, " from ", 6);
+    const char *const end = message + length;
+    const char *at = from == NULL ? NULL : memchr(from, ']', (size_t)(end - from));
+    size_t word = 0;
+
+    at = at == NULL ? NULL : memmem(at, (size_t)(end - at), ": ", 2);
+    if (at == NULL)
+        return length;
+    at += 2;
+    if (at < end && *at >= '0' && *at <= '9') /* the server's answer */
+        return length;
+    while (at + word < end && is_alphanumeric(at[word]))
+        word++;
+    return (size_t)(at - message) + (is_command(at, word) ? word : 0);
+}
+
 /* `auth failed` and `authentication failed`, found by the f, of which lines have few. */
 static bool
 has_failed_login(const char *message, const char *end)

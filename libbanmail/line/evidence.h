@@ -59,6 +59,11 @@ void evidence_line(enum evidence_mode mode, const char *message, size_t message_
                    bool is_known, const char *name, size_t name_length,
                    char line[EVIDENCE_LINE_SIZE]);
 
+/* Of Postfix's lines about what a client said in place of SMTP (`… from NAME[ADDRESS]: TEXT`): how
+ * many bytes to keep, so that of the text, which may hold a secret in any form, at most the word of
+ * a command is left. Any thread. */
+size_t evidence_without_said(const char *message, size_t length);
+
 /* Whether a message that no rule knows looks like a login that failed: then the rulebases lack a
  * rule for it. Any thread; some ten nanoseconds. */
 bool evidence_looks_like_login(const char *message, size_t length);

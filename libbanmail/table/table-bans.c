@@ -218,7 +218,7 @@ unchain(struct table *table, uint32_t slot, const struct ban_cell *cell)
 
 /* Of the network of this ban, or NULL where it is as large itself. Two networks may have one number
  * in common, by a chance that nobody can bring about without the table's seed. */
-static uint32_t *
+static int32_t *
 share_of(const struct table *table, const uint8_t address[16], uint8_t prefix)
 {
     struct source source = {.prefix = prefix};
@@ -235,18 +235,18 @@ share_of(const struct table *table, const uint8_t address[16], uint8_t prefix)
 static void
 add_to_share(struct table *table, const struct ban_cell *cell, int change)
 {
-    uint32_t *const share = share_of(table, cell->address, cell->prefix);
+    int32_t *const left = share_of(table, cell->address, cell->prefix);
 
-    if (share != NULL)
-        *share += (uint32_t)change;
+    if (left != NULL)
+        *left -= change;
 }
 
 static bool
 has_spent_share(const struct table *table, const struct ban *ban)
 {
-    const uint32_t *const share = share_of(table, ban->source.address, ban->source.prefix);
+    const int32_t *const left = share_of(table, ban->source.address, ban->source.prefix);
 
-    return share != NULL && *share >= table->max_bans / SHARE_OF;
+    return left != NULL && *left <= 0;
 }
 
 /* ---- the life of a slot ---- */
@@ -952,12 +952,14 @@ make_private(struct table *table)
     bans->chain_mask = chains - 1;
     bans->slots = calloc(table->max_bans + (size_t)1, sizeof *bans->slots);
     bans->chains = malloc(chains * sizeof *bans->chains);
-    bans->shares = calloc(chains, sizeof *bans->shares);
+    bans->shares = malloc(chains * sizeof *bans->shares);
     bans->heap = calloc(table->max_bans, sizeof *bans->heap);
     if (!bans->slots || !bans->chains || !bans->shares || !bans->heap)
         return -ENOMEM;
     bans->free = NONE;
     memset(bans->chains, 0xff, chains * sizeof *bans->chains);
+    for (uint32_t i = 0; i < chains; i++)
+        bans->shares[i] = (int32_t)(table->max_bans / SHARE_OF);
     for (uint32_t slot = 0; slot < table->max_bans; slot++) {
         bans->slots[slot].heap_at = NONE;
         for (unsigned list = 0; list < BAN_LISTS; list++)

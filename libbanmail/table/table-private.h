@@ -88,9 +88,9 @@ struct bans {
     struct ban_slot *slots; /* max_bans, and one more: the lists' ends */
     uint32_t *chains;       /* by hash of the source: its first slot */
     uint32_t chain_mask;
-    uint32_t *shares; /* likewise, by hash of the large network it is in: bans that are not over */
-    uint32_t free;    /* the first free slot */
-    uint32_t *heap;   /* live ones that end some day, the next to end first */
+    int32_t *shares; /* likewise, by hash of the large network it is in: how many it may make yet */
+    uint32_t free;   /* the first free slot */
+    uint32_t *heap;  /* live ones that end some day, the next to end first */
     uint32_t heap_count;
     uint64_t version;
     uint64_t last_id;  /* given to a ban; stored as well */

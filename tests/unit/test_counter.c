@@ -31,7 +31,7 @@ static int
 setup(void **state)
 {
     (void)state;
-    fixture_begin(&f, 4096, 256);
+    fixture_begin(&f, 4096, 1024);
     readers = (struct readers)READERS_INITIALIZER;
     readers_join(&readers, &worker);
     counter = NULL;

@@ -149,6 +149,33 @@ share(void *argument)
     return NULL;
 }
 
+/* What a client said in place of SMTP may be a password in any form. */
+static void
+what_a_client_said_is_left_out(void **state)
+{
+    static const char *const lines[][2] = {
+        {"improper command pipelining after EHLO from x.example[203.0.113.9]: AUTH PLAIN\\r\\nAGFs",
+         "improper command pipelining after EHLO from x.example[203.0.113.9]: AUTH"},
+        {"warning: non-SMTP command from unknown[203.0.113.9]: GET /?p=geheim HTTP/1.1",
+         "warning: non-SMTP command from unknown[203.0.113.9]: GET"},
+        {"warning: non-SMTP command from unknown[2001:db8::9]:4711: Z2VoZWlt",
+         "warning: non-SMTP command from unknown[2001:db8::9]:4711: "},
+        {"NON-SMTP COMMAND from [203.0.113.9]:50123 after CONNECT: get /x",
+         "NON-SMTP COMMAND from [203.0.113.9]:50123 after CONNECT: get"},
+        {"PREGREET 90 after 0.05 from [203.0.113.9]:50123: EHLOgeheim",
+         "PREGREET 90 after 0.05 from [203.0.113.9]:50123: "},
+        {"NOQUEUE: reject: VRFY from unknown[203.0.113.9]: 550 5.1.1 <x@y>: User unknown",
+         "NOQUEUE: reject: VRFY from unknown[203.0.113.9]: 550 5.1.1 <x@y>: User unknown"},
+        {"bare <LF> received after DATA content from unknown[203.0.113.9]",
+         "bare <LF> received after DATA content from unknown[203.0.113.9]"},
+    };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof lines / sizeof *lines; i++)
+        assert_int_equal(evidence_without_said(lines[i][0], strlen(lines[i][0])),
+                         strlen(lines[i][1]));
+}
+
 /* Several jails add themselves to one line at once: none is lost, and a line that has taken the
  * place of another is not theirs. */
 static void
@@ -211,6 +238,7 @@ main(void)
         cmocka_unit_test(mailboxes_are_told_from_other_names),
         cmocka_unit_test(names_are_shortened_in_the_line),
         cmocka_unit_test(the_ring_forgets_the_oldest_first),
+        cmocka_unit_test(what_a_client_said_is_left_out),
         cmocka_unit_test(jails_share_a_line),
         cmocka_unit_test(forgetting_erases),
     };
