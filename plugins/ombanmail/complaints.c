@@ -20,7 +20,10 @@
 #include "control/setup.h"
 #include "engine.h"
 
-DEFobjStaticHelpers DEFobjCurrIf(module)
+/* clang-format off */
+DEFobjStaticHelpers
+DEFobjCurrIf(module)
+    /* clang-format on */
 
     static char path[128];      /* of the table; "": not begun */
 static char begun[SETUP_SIZE];  /* what the configuration tells */

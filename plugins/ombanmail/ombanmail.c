@@ -8,10 +8,11 @@
  *   modInit, newActInst, …     also under -N1, before the fork: read parameters, touch nothing
  *   activateCnfPrePrivDrop     still root: directories, table, enforcer thread, command socket
  *   activateCnf                as the drop user, before any queue runs: bans of an earlier table
- *                              come back from the ledger, the enforcer is released, the recorder
- * starts doAction                   on the workers: count; never waits, never fails doHUP beside
- * it: the recorder reads again what stands in files freeCnf                    the queues are gone:
- * enforcer and recorder end, the table is closed
+ *                              come back from the ledger, the enforcer is released, and the
+ *                              recorder starts
+ *   doAction                   on the workers: count; never waits, never fails
+ *   doHUP                      beside it: the recorder reads again what stands in files
+ *   freeCnf                    the queues are gone: enforcer and recorder end, the table is closed
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
