@@ -1,4 +1,4 @@
-/* setup: written under a temporary name, so that a reader sees all of it.
+/* setup: see setup.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "control/setup.h"
@@ -10,38 +10,17 @@
 #include <string.h>
 #include <unistd.h>
 
-static int
-write_all(int descriptor, const char *text)
-{
-    const size_t length = strlen(text);
-    const ssize_t written = write(descriptor, text, length);
-
-    if (written < 0)
-        return -errno;
-    return (size_t)written == length ? 0 : -ENOSPC;
-}
+#include "base/replace.h"
 
 int
 setup_write(const char *table_path, const char *text, uid_t owner, gid_t group)
 {
-    char path[PATH_MAX], temporary[PATH_MAX];
-    int descriptor, error;
+    char path[PATH_MAX];
 
     snprintf(path, sizeof(path), "%s.setup", table_path);
-    snprintf(temporary, sizeof(temporary), "%s.setup.new", table_path);
     if (text[0] == '\0')
         return unlink(path) == 0 || errno == ENOENT ? 0 : -errno;
-    unlink(temporary);
-    descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (descriptor < 0)
-        return -errno;
-    error = write_all(descriptor, text);
-    if (error == 0 && fchown(descriptor, owner, group) != 0)
-        error = -errno;
-    close(descriptor);
-    if (error == 0 && rename(temporary, path) != 0)
-        error = -errno;
-    return error;
+    return replace_file(path, text, strlen(text), 0644, owner, group);
 }
 
 void

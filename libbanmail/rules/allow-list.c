@@ -20,6 +20,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/replace.h"
+
 #define FILE_SIZE_MAX (64 << 20) /* bytes: some three million entries */
 
 struct allow_list {
@@ -204,40 +206,21 @@ allow_list_has_copy(const struct allow_list *list)
 /* ---- its copy ---- */
 
 static int
-write_entries(const struct allow_list *list, FILE *file)
+write_copy(const struct allow_list *list)
 {
-    char text[SOURCE_TEXT_SIZE];
+    char *copy = NULL, text[SOURCE_TEXT_SIZE];
+    size_t length = 0;
+    FILE *const file = open_memstream(&copy, &length);
+    int error = -ENOMEM;
 
+    if (file == NULL)
+        return error;
     fprintf(file, "# what %s had when it was last read whole\n", list->path);
     for (size_t i = 0; i < allow_count(list->from_file); i++)
         fprintf(file, "%s\n", source_print(allow_entry(list->from_file, i), text));
-    return fflush(file) == 0 && !ferror(file) && fsync(fileno(file)) == 0 ? 0 : -errno;
-}
-
-/* Whole, or not at all. */
-static int
-write_copy(const struct allow_list *list)
-{
-    char temporary[PATH_MAX];
-    int descriptor, error;
-    FILE *file;
-
-    snprintf(temporary, sizeof(temporary), "%s.new", list->copy_path);
-    unlink(temporary);
-    descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (descriptor < 0)
-        return -errno;
-    file = fdopen(descriptor, "w");
-    if (file == NULL) {
-        error = -errno;
-        close(descriptor);
-        return error;
-    }
-    error = write_entries(list, file);
-    if (fclose(file) != 0 && error == 0)
-        error = -errno;
-    if (error == 0 && rename(temporary, list->copy_path) != 0)
-        error = -errno;
+    if (fclose(file) == 0)
+        error = replace_file(list->copy_path, copy, length, 0600, (uid_t)-1, (gid_t)-1);
+    free(copy);
     return error;
 }
 

@@ -20,12 +20,10 @@
 #include "control/setup.h"
 #include "engine.h"
 
-/* clang-format off */
 DEFobjStaticHelpers
 DEFobjCurrIf(module)
-    /* clang-format on */
 
-    static char path[128];      /* of the table; "": not begun */
+static char path[128];          /* of the table; "": not begun */
 static char begun[SETUP_SIZE];  /* what the configuration tells */
 static char lists[SETUP_SIZE];  /* what is wrong with the allow lists */
 static char latest[SETUP_SIZE]; /* what was written */

@@ -7,6 +7,7 @@
 #include "config.h"
 #include "rsyslog.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -254,6 +255,19 @@ take_line(struct incoming *incoming, bool matched, struct reader *worker)
         fjson_object_put(incoming->fields);
 }
 
+/* What is missing is missing for each line: one a second is looked at. */
+static bool
+is_first_of_second(int64_t now_ms)
+{
+    static _Atomic int64_t looked_s;
+    const int64_t now_s = now_ms / 1000;
+
+    if (atomic_load_explicit(&looked_s, memory_order_relaxed) == now_s)
+        return false;
+    atomic_store_explicit(&looked_s, now_s, memory_order_relaxed);
+    return true;
+}
+
 static void
 take_unmatched(struct incoming *incoming, struct reader *worker)
 {
@@ -268,9 +282,10 @@ take_unmatched(struct incoming *incoming, struct reader *worker)
             note_rate_limit(incoming->line.text.at, incoming->line.text.length);
         return;
     }
-    if (has_no_fields(incoming->message, incoming->instance))
-        complaints_note_unread();
     incoming->line.now_ms = coarse_now_ms();
+    if (is_first_of_second(incoming->line.now_ms) &&
+        has_no_fields(incoming->message, incoming->instance))
+        complaints_note_unread();
     counter_take(engine.counter, &incoming->line, (unsigned)incoming->instance->action, worker,
                  &outcome);
 }

@@ -69,9 +69,11 @@ static const char *const names[STATISTICS] = {
     [STATISTIC_TROUBLE_CONFIGURATION] = "trouble.configuration",
 };
 
-DEFobjStaticHelpers DEFobjCurrIf(statsobj) DEFobjCurrIf(glbl)
+DEFobjStaticHelpers
+DEFobjCurrIf(statsobj)
+DEFobjCurrIf(glbl)
 
-    static intctr_t counters[STATISTICS];
+static intctr_t counters[STATISTICS];
 static statsobj_t *object = NULL;
 static void (*refresh_ours)(void) = NULL;
 
