@@ -151,29 +151,33 @@ static const char flush_help[] =
 static const char version_help[] = "Usage: banmailctl version [--json]\n";
 static const char help_help[] = "Usage: banmailctl help [COMMAND]\n";
 
+/* What a command takes beside --json, --table and --help: the letters of its options, and so many
+ * words. */
 static const struct command {
     const char *name;
     int (*main)(const struct invocation *invocation); /* NULL: test, which reads its own words */
-    int format_max;
+    int words_max;
+    const char *options;
     const char *summary;
     const char *help;
 } commands[] = {
-    {"status", status_main, 0, "whether anything is wrong; jails, tracked, banned", status_help},
-    {"list", list_main, 0, "who is banned, by which jail, until when", list_help},
-    {"why", why_main, 1, "why an address, or a user, is banned or not", why_help},
-    {"history", history_main, 1, "what was banned earlier, and how it ended", history_help},
-    {"log", log_main, 0, "bans and unbans as they come", log_help},
-    {"unban", order_unban, INT_MAX, "lift the bans of addresses or prefixes", unban_help},
-    {"ban", order_ban, INT_MAX, "ban addresses or prefixes", ban_help},
-    {"pause", pause_main, 0, "enforce nothing for a while", pause_help},
-    {"resume", resume_main, 0, "end a pause", pause_help},
-    {"forget", forget_main, 1, "erase the lines kept of a client or a user", forget_help},
-    {"check", check_main, 0, "whether table, kernel and ledger agree", check_help},
-    {"flush", flush_main, 0, "take everything out of the kernel, when ombanmail is removed",
+    {"status", status_main, 0, "f", "whether anything is wrong; jails, tracked, banned",
+     status_help},
+    {"list", list_main, 0, "H", "who is banned, by which jail, until when", list_help},
+    {"why", why_main, 1, "", "why an address, or a user, is banned or not", why_help},
+    {"history", history_main, 1, "fJ", "what was banned earlier, and how it ended", history_help},
+    {"log", log_main, 0, "f", "bans and unbans as they come", log_help},
+    {"unban", order_unban, INT_MAX, "aJ", "lift the bans of addresses or prefixes", unban_help},
+    {"ban", order_ban, INT_MAX, "f", "ban addresses or prefixes", ban_help},
+    {"pause", pause_main, 0, "f", "enforce nothing for a while", pause_help},
+    {"resume", resume_main, 0, "", "end a pause", pause_help},
+    {"forget", forget_main, 1, "", "erase the lines kept of a client or a user", forget_help},
+    {"check", check_main, 0, "r", "whether table, kernel and ledger agree", check_help},
+    {"flush", flush_main, 0, "", "take everything out of the kernel, when ombanmail is removed",
      flush_help},
-    {"test", NULL, INT_MAX, "what the rulebases make of log files (test --help)", NULL},
-    {"version", version_main, 0, "the version of this program", version_help},
-    {"help", help_main, 1, "this, or the help of one command", help_help},
+    {"test", NULL, INT_MAX, "", "what the rulebases make of log files (test --help)", NULL},
+    {"version", version_main, 0, "", "the version of this program", version_help},
+    {"help", help_main, 1, "", "this, or the help of one command", help_help},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
@@ -361,17 +365,49 @@ static const struct option options[] = {
     {"held-back", no_argument, NULL, 'H'}, {0},
 };
 
+/* Those of some commands only. */
+static bool
+belongs(char letter, const struct command *command)
+{
+    return command != NULL && strchr(command->options, letter) != NULL;
+}
+
+/* "--for is no option of list; it belongs to status, history, log, ban and pause". */
 static int
-parse_for(struct invocation *invocation, const struct command *command, const char *text)
+refuse_option(const struct invocation *invocation, const struct option *option,
+              const struct command *command)
+{
+    const char letter = (char)option->val;
+    char owners[128] = "";
+    size_t count = 0, said = 0;
+
+    for (size_t i = 0; i < COMMANDS; i++)
+        count += belongs(letter, &commands[i]);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        const size_t used = strlen(owners);
+
+        if (!belongs(letter, &commands[i]))
+            continue;
+        said++;
+        snprintf(owners + used, sizeof(owners) - used, "%s%s",
+                 said == 1       ? ""
+                 : said == count ? " and "
+                                 : ", ",
+                 commands[i].name);
+    }
+    if (command == NULL)
+        return banmailctl_fail(invocation, EXIT_USAGE, "--%s stands behind a command: %s",
+                               option->name, owners);
+    return banmailctl_fail(invocation, EXIT_USAGE,
+                           "--%s is no option of %s; it belongs to %s: see banmailctl %s --help",
+                           option->name, command->name, owners, command->name);
+}
+
+static int
+take_for(struct invocation *invocation, const char *text)
 {
     char clean[64];
 
-    if (!command || (command->main != order_ban && command->main != pause_main &&
-                     command->main != history_main && command->main != log_main &&
-                     command->main != status_main))
-        return banmailctl_fail(invocation, EXIT_USAGE,
-                               "--for belongs to ban, pause, history, log and status: banmailctl "
-                               "ban 203.0.113.9 --for 24h");
     if (jail_parse_time(text, true, &invocation->for_s) < 0)
         return banmailctl_fail(
             invocation, EXIT_USAGE,
@@ -382,29 +418,64 @@ parse_for(struct invocation *invocation, const struct command *command, const ch
     return EXIT_FINE;
 }
 
-/* Both are limits that other commands would pass over in silence. */
 static int
-parse_limit(struct invocation *invocation, const struct command *command, char letter)
+take_jail(struct invocation *invocation, const char *name)
 {
     char wrong[256];
     struct jail jail;
 
-    if (!command ||
-        (command->main != order_unban && !(letter == 'J' && command->main == history_main)))
-        return banmailctl_fail(invocation, EXIT_USAGE, "%s",
-                               letter == 'J' ? "--jail belongs to unban and history"
-                                             : "--all belongs to unban");
-    if (letter == 'a') {
-        invocation->all = true;
-        return EXIT_FINE;
-    }
     jail_defaults(&jail);
-    snprintf(jail.name, sizeof(jail.name), "%s", optarg);
-    if (strlen(optarg) >= sizeof(jail.name) ||
-        (strcmp(optarg, JAIL_MANUAL) != 0 && jail_check(&jail, wrong)))
+    snprintf(jail.name, sizeof(jail.name), "%s", name);
+    if (strlen(name) >= sizeof(jail.name) ||
+        (strcmp(name, JAIL_MANUAL) != 0 && jail_check(&jail, wrong)))
         return banmailctl_fail(invocation, EXIT_USAGE, "--jail: that is no name of a jail");
-    invocation->jail = optarg;
+    invocation->jail = name;
     return EXIT_FINE;
+}
+
+/* One that not every command has. Returns EXIT_FINE, or the exit status after having said why not.
+ */
+static int
+take_option(struct invocation *invocation, char letter, const char *value)
+{
+    switch (letter) {
+    case 'f':
+        return take_for(invocation, value);
+    case 'J':
+        return take_jail(invocation, value);
+    case 'a':
+        invocation->all = true;
+        break;
+    case 'r':
+        invocation->repair = true;
+        break;
+    case 'H':
+        invocation->held_back = true;
+        break;
+    }
+    return EXIT_FINE;
+}
+
+static int
+refuse_word(const struct invocation *invocation, const struct command *command, int letter,
+            const char *word)
+{
+    char clean[64];
+
+    return banmailctl_fail(invocation, EXIT_USAGE, "%s: %s; see banmailctl %s%s--help",
+                           format_clean(word, clean, sizeof(clean)),
+                           letter == ':' ? "needs a value" : "there is no such option",
+                           command ? command->name : "", command ? " " : "");
+}
+
+static const struct option *
+option_of(int letter)
+{
+    const struct option *option = options;
+
+    while (option->name != NULL && option->val != letter)
+        option++;
+    return option->name == NULL ? NULL : option;
 }
 
 /* Reads the options up to the first word that is none (before the command: `shorts` begins with
@@ -413,55 +484,28 @@ static int
 parse_options(int argc, char **argv, const char *shorts, const struct command *command,
               struct invocation *invocation)
 {
-    int letter, status;
     bool help = false, version = false;
-    char clean[64];
+    int letter, status = EXIT_FINE;
 
     opterr = 0;
-    while ((letter = getopt_long(argc, argv, shorts, options, NULL)) != -1) {
-        switch (letter) {
-        case 'j':
+    while (status == EXIT_FINE && (letter = getopt_long(argc, argv, shorts, options, NULL)) != -1) {
+        if (letter == 'j')
             invocation->json = true;
-            break;
-        case 't':
+        else if (letter == 't')
             invocation->table = optarg;
-            break;
-        case 'f':
-            status = parse_for(invocation, command, optarg);
-            if (status != EXIT_FINE)
-                return status;
-            break;
-        case 'J':
-        case 'a':
-            status = parse_limit(invocation, command, (char)letter);
-            if (status != EXIT_FINE)
-                return status;
-            break;
-        case 'r':
-            if (command == NULL || command->main != check_main)
-                return banmailctl_fail(invocation, EXIT_USAGE,
-                                       "--repair belongs to check: banmailctl check --repair");
-            invocation->repair = true;
-            break;
-        case 'H':
-            if (command == NULL || command->main != list_main)
-                return banmailctl_fail(invocation, EXIT_USAGE,
-                                       "--held-back belongs to list: banmailctl list --held-back");
-            invocation->held_back = true;
-            break;
-        case 'h':
+        else if (letter == 'h')
             help = true;
-            break;
-        case 'V':
+        else if (letter == 'V')
             version = true;
-            break;
-        default:
-            return banmailctl_fail(invocation, EXIT_USAGE, "%s: %s; see banmailctl %s%s--help",
-                                   format_clean(argv[optind - 1], clean, sizeof(clean)),
-                                   letter == ':' ? "needs a value" : "there is no such option",
-                                   command ? command->name : "", command ? " " : "");
-        }
+        else if (option_of(letter) == NULL)
+            status = refuse_word(invocation, command, letter, argv[optind - 1]);
+        else if (!belongs((char)letter, command))
+            status = refuse_option(invocation, option_of(letter), command);
+        else
+            status = take_option(invocation, (char)letter, optarg);
     }
+    if (status != EXIT_FINE)
+        return status;
     if (help)
         return print_help(command);
     return version ? version_main(invocation) : -1;
@@ -486,10 +530,9 @@ run_command(int argc, char **argv, struct invocation *invocation)
         return status;
     invocation->words = argv + optind;
     invocation->count = argc - optind;
-    if (invocation->count > command->format_max)
+    if (invocation->count > command->words_max)
         return banmailctl_fail(invocation, EXIT_USAGE, "%s takes no '%s'; see banmailctl %s --help",
-                               command->name, invocation->words[command->format_max],
-                               command->name);
+                               command->name, invocation->words[command->words_max], command->name);
     return command->main(invocation);
 }
 
