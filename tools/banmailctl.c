@@ -173,6 +173,7 @@ static const struct command {
     {"resume", resume_main, 0, "", "end a pause", pause_help},
     {"forget", forget_main, 1, "", "erase the lines kept of a client or a user", forget_help},
     {"check", check_main, 0, "r", "whether table, kernel and ledger agree", check_help},
+    {"metrics", metrics_main, 0, "o", "the numbers of status, for Prometheus", metrics_help},
     {"flush", flush_main, 0, "", "take everything out of the kernel, when ombanmail is removed",
      flush_help},
     {"test", NULL, INT_MAX, "", "what the rulebases make of log files (test --help)", NULL},
@@ -358,11 +359,17 @@ help_main(const struct invocation *invocation)
 /* ---- the words ---- */
 
 static const struct option options[] = {
-    {"json", no_argument, NULL, 'j'},      {"table", required_argument, NULL, 't'},
-    {"for", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},   {"jail", required_argument, NULL, 'J'},
-    {"all", no_argument, NULL, 'a'},       {"repair", no_argument, NULL, 'r'},
-    {"held-back", no_argument, NULL, 'H'}, {0},
+    {"json", no_argument, NULL, 'j'},
+    {"table", required_argument, NULL, 't'},
+    {"for", required_argument, NULL, 'f'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"jail", required_argument, NULL, 'J'},
+    {"all", no_argument, NULL, 'a'},
+    {"repair", no_argument, NULL, 'r'},
+    {"held-back", no_argument, NULL, 'H'},
+    {"output", required_argument, NULL, 'o'},
+    {0},
 };
 
 /* Those of some commands only. */
@@ -451,6 +458,9 @@ take_option(struct invocation *invocation, char letter, const char *value)
         break;
     case 'H':
         invocation->held_back = true;
+        break;
+    case 'o':
+        invocation->output = value;
         break;
     }
     return EXIT_FINE;

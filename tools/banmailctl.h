@@ -29,10 +29,11 @@ struct invocation {
     bool repair;  /* --repair */
     bool forever; /* --for with a negative time, or no --for */
     int64_t for_s;
-    const char *jail; /* --jail, or NULL */
-    bool all;         /* --all */
-    bool held_back;   /* --held-back */
-    char **words;     /* what follows the command and its options */
+    const char *jail;   /* --jail, or NULL */
+    bool all;           /* --all */
+    bool held_back;     /* --held-back */
+    const char *output; /* --output, or NULL */
+    char **words;       /* what follows the command and its options */
     int count;
 };
 
@@ -61,7 +62,11 @@ int forget_main(const struct invocation *invocation);
 int why_main(const struct invocation *invocation);
 int flush_main(const struct invocation *invocation);
 int check_main(const struct invocation *invocation);
+int metrics_main(const struct invocation *invocation);
 int order_ban(const struct invocation *invocation);
 int order_unban(const struct invocation *invocation);
+
+/* What help prints of those that have it in their own file. */
+extern const char metrics_help[];
 
 #endif
