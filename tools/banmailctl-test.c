@@ -7,7 +7,6 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "banmailctl-test.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -22,9 +21,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "banmailctl-entry.h"
+#include "banmailctl-input.h"
+#include "banmailctl-tally.h"
 #include "banmailctl-trial.h"
 #include "banmailctl-unwrap.h"
+#include "line/evidence.h"
 #include "line/offence.h"
+#include "rules/jail.h"
 #include "base/source.h"
 
 #ifndef PKGDATADIR
@@ -41,238 +45,12 @@ struct test {
     size_t message_size;
     struct trial *trial;
     int64_t now_s;
-    uint64_t lines, mail_lines, unmatched, counting, banning;
-    uint64_t classes[OFFENCE_CLASSES], counting_of[OFFENCE_CLASSES];
+    bool journal;  /* also, or alone where no file is named */
+    int64_t for_s; /* of the journal; 0: all */
+    struct tally tally;
 };
 
 enum { POSTFIX, DOVECOT }; /* places in rulebases[], unless given */
-
-/* ---- a line of a log ---- */
-
-struct entry {
-    struct piece stamp, host, tag, message;
-    unsigned repeated; /* `message repeated N times: [ … ]` */
-};
-
-/* What is no line of a log. */
-static const struct entry no_entry = {.tag.bytes = "", .message.bytes = "", .repeated = 1};
-
-/* Cuts the bytes up to the next space, and the space, off the front of *rest. */
-static struct piece
-take_word(struct piece *rest)
-{
-    const char *space = rest->length ? memchr(rest->bytes, ' ', rest->length) : NULL;
-    struct piece word = *rest;
-
-    if (space != NULL)
-        word.length = (size_t)(space - rest->bytes);
-    rest->bytes += word.length + (space != NULL);
-    rest->length -= word.length + (space != NULL);
-    return word;
-}
-
-static bool
-is_digits(const char *bytes, const char *form)
-{
-    for (; *form != '\0'; form++, bytes++)
-        if (*form == '0' ? !isdigit((unsigned char)*bytes) : *form != *bytes)
-            return false;
-    return true;
-}
-
-/* `Nov 21 08:03:32 `, `Nov  1 08:03:32 `, `Nov 1 08:03:32 ` or `Nov 21 08:03:32.123456 `; returns
- * its length or 0. */
-static size_t
-traditional_stamp(struct piece line)
-{
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    size_t month = 0, at = 4;
-
-    if (line.length < 15 || line.bytes[3] != ' ')
-        return 0;
-    while (month < 12 && memcmp(line.bytes, months + month * 3, 3) != 0)
-        month++;
-    if (month == 12)
-        return 0;
-    at += line.bytes[at] == ' ';
-    at += is_digits(line.bytes + at, "00") ? 2 : 1;
-    if (line.length < at + sizeof " 00:00:00 " - 1 || !isdigit((unsigned char)line.bytes[at - 1]) ||
-        !is_digits(line.bytes + at, " 00:00:00"))
-        return 0;
-    at += sizeof " 00:00:00" - 1;
-    if (line.bytes[at] == '.')
-        do
-            at++;
-        while (at < line.length && isdigit((unsigned char)line.bytes[at]));
-    return at < line.length && line.bytes[at] == ' ' ? at + 1 : 0;
-}
-
-/* `2026-11-21T08:03:32.5+00:00 ` or `2026-11-21 08:03:32 `; returns its length or 0. */
-static size_t
-iso_stamp(struct piece line)
-{
-    const char *space;
-
-    if (line.length < 20 || !is_digits(line.bytes, "0000-00-00") ||
-        (line.bytes[10] != 'T' && line.bytes[10] != ' ') || !is_digits(line.bytes + 11, "00:00:00"))
-        return 0;
-    space = memchr(line.bytes + 19, ' ', line.length - 19);
-    return space == NULL ? 0 : (size_t)(space - line.bytes) + 1;
-}
-
-static struct piece
-skip(struct piece line, size_t length)
-{
-    return (struct piece){.bytes = line.bytes + length, .length = line.length - length};
-}
-
-/* RFC 5424 behind `<PRI>1 `: stamp, host, app-name, procid, msgid, structured data, message. */
-static struct entry
-split_5424(struct piece rest)
-{
-    struct entry entry = {.repeated = 1};
-
-    entry.stamp = take_word(&rest);
-    entry.host = take_word(&rest);
-    entry.tag = take_word(&rest);
-    take_word(&rest);
-    take_word(&rest);
-    if (rest.length > 0 && rest.bytes[0] == '[') {
-        size_t at = 0;
-        bool quoted = false;
-        for (; at < rest.length; at++) {
-            if (rest.bytes[at] == '"' && rest.bytes[at - 1] != '\\')
-                quoted = !quoted;
-            if (rest.bytes[at] == ']' && !quoted &&
-                (at + 1 == rest.length || rest.bytes[at + 1] != '['))
-                break;
-        }
-        rest = skip(rest, at < rest.length ? at + 1 : at);
-        take_word(&rest);
-    } else {
-        take_word(&rest);
-    }
-    entry.message = rest;
-    return entry;
-}
-
-/* Dovecot's own files (log_path) have neither host nor program: `auth: Info: …`,
- * `imap(NAME)<pid><session>: Info: …`. A host name holds no `(` and does not end in a colon. */
-static bool
-is_dovecots_own(struct piece word)
-{
-    return word.length > 0 &&
-           (word.bytes[word.length - 1] == ':' || memchr(word.bytes, '(', word.length) != NULL);
-}
-
-/* A host may be missing in front of Postfix or Dovecot. */
-static bool
-is_program(struct piece word)
-{
-    return word.length > 1 && word.bytes[word.length - 1] == ':' &&
-           memchr(word.bytes, '(', word.length) == NULL &&
-           (memmem(word.bytes, word.length, "postfix", 7) != NULL ||
-            (word.length == 8 && memcmp(word.bytes, "dovecot", 7) == 0));
-}
-
-static struct entry
-split_traditional(struct piece rest)
-{
-    const struct piece host_first = unwrap_priority(rest);
-    struct entry entry = {.repeated = 1};
-    const char *colon;
-
-    rest = host_first;
-    entry.host = take_word(&rest);
-    if (is_program(entry.host)) {
-        rest = host_first;
-        entry.host.length = 0;
-    } else if (is_dovecots_own(entry.host)) {
-        return (struct entry){
-            .tag = {.bytes = "dovecot", .length = 7}, .message = host_first, .repeated = 1};
-    }
-    /* the tag ends at the first colon or space, which stay out of it */
-    rest = unwrap_priority(rest);
-    entry.tag = rest;
-    for (entry.tag.length = 0; entry.tag.length < rest.length; entry.tag.length++) {
-        colon = rest.bytes + entry.tag.length;
-        if (*colon == ':' || *colon == ' ')
-            break;
-    }
-    entry.message = skip(rest, entry.tag.length);
-    if (entry.message.length > 0 && entry.message.bytes[0] == ':')
-        entry.message = skip(entry.message, 1);
-    entry.message = unwrap_solaris(entry.message);
-    return entry;
-}
-
-/* rsyslog's $RepeatedMsgReduction: ` message repeated 3 times: [ … ]`. */
-static void
-unwrap_repeated(struct entry *entry)
-{
-    static const char front[] = " message repeated ", middle[] = " times: [";
-    const struct piece message = entry->message;
-    const char *start, *end = message.bytes + message.length;
-    char *after;
-    unsigned long times;
-
-    if (message.length < sizeof front || memcmp(message.bytes, front, sizeof front - 1) != 0 ||
-        end[-1] != ']')
-        return;
-    times = strtoul(message.bytes + sizeof front - 1, &after, 10);
-    start = after + sizeof middle - 1;
-    if (start > end - 1 || memcmp(after, middle, sizeof middle - 1) != 0 || times == 0)
-        return;
-    entry->repeated = times > OFFENCE_ATTEMPTS_MAX ? OFFENCE_ATTEMPTS_MAX : (unsigned)times;
-    entry->message = (struct piece){.bytes = start, .length = (size_t)(end - 1 - start)};
-}
-
-static size_t
-stamp_length(struct piece line)
-{
-    const size_t length = traditional_stamp(line);
-
-    return length == 0 ? iso_stamp(line) : length;
-}
-
-/* Of several stamps the last is the daemon's. */
-static struct entry
-split_stamped(struct piece line)
-{
-    struct piece inner = unwrap_container(line);
-    size_t stamp = stamp_length(inner), next;
-    struct entry entry;
-
-    if (stamp == 0)
-        return no_entry;
-    do {
-        line = inner;
-        inner = unwrap_stream(skip(line, stamp));
-        next = stamp_length(inner);
-        stamp = next == 0 ? stamp : next;
-    } while (next != 0);
-    entry = split_traditional(inner);
-    entry.stamp = (struct piece){.bytes = line.bytes, .length = stamp};
-    return entry;
-}
-
-static struct entry
-split_line(struct piece line)
-{
-    struct entry entry;
-    const char *end = NULL;
-
-    if (line.length > 2 && line.bytes[0] == '<' && isdigit((unsigned char)line.bytes[1]))
-        end = memchr(line.bytes, '>', line.length < 6 ? line.length : 6);
-    if (end != NULL)
-        line = skip(line, (size_t)(end - line.bytes) + 1);
-    if (end != NULL && line.length > 2 && memcmp(line.bytes, "1 ", 2) == 0)
-        entry = split_5424(skip(line, 2));
-    else
-        entry = split_stamped(line);
-    unwrap_repeated(&entry);
-    return entry;
-}
 
 static bool
 names(struct piece tag, const char *program)
@@ -525,38 +303,6 @@ print_each(uint64_t line, const struct offence *offence, const struct counter_ou
            offence->attempts, outcome->counts ? "counts" : "-");
 }
 
-static void
-print_totals_json(const struct test *test)
-{
-    struct fjson_object *object = fjson_object_new_object(), *classes = fjson_object_new_object();
-
-    fjson_object_object_add(object, "lines", fjson_object_new_int64((int64_t)test->lines));
-    fjson_object_object_add(object, "mail", fjson_object_new_int64((int64_t)test->mail_lines));
-    fjson_object_object_add(object, "unmatched", fjson_object_new_int64((int64_t)test->unmatched));
-    fjson_object_object_add(object, "counting", fjson_object_new_int64((int64_t)test->counting));
-    fjson_object_object_add(object, "bans", fjson_object_new_int64((int64_t)test->banning));
-    fjson_object_object_add(object, "classes", classes);
-    for (int i = 0; i < OFFENCE_CLASSES; i++)
-        if (test->classes[i] > 0)
-            fjson_object_object_add(classes, offence_class_name((enum offence_class)i),
-                                    fjson_object_new_int64((int64_t)test->classes[i]));
-    print_json(object);
-}
-
-static void
-print_totals(const struct test *test)
-{
-    printf("%10s %10s  %s\n", "lines", "counting", "class");
-    for (int i = 0; i < OFFENCE_CLASSES; i++)
-        if (test->classes[i] > 0)
-            printf("%10" PRIu64 " %10" PRIu64 "  %s\n", test->classes[i], test->counting_of[i],
-                   offence_class_name((enum offence_class)i));
-    printf("%10" PRIu64 " %10s  no class\n", test->unmatched, "-");
-    printf("%10" PRIu64 " %10" PRIu64 "  in all, %" PRIu64 " of them Postfix's or Dovecot's\n",
-           test->lines, test->counting, test->mail_lines);
-    printf("%10" PRIu64 " %10s  bans would have come of them\n", test->banning, "");
-}
-
 /* ---- the run ---- */
 
 static struct line_bytes
@@ -576,8 +322,9 @@ program_of(struct piece tag)
     return (struct piece){.bytes = tag.bytes, .length = length};
 }
 
-/* What the module would do. (It would have made an offence of its own of the fields.) */
-static void
+/* What the module would do. (It would have made an offence of its own of the fields.) Returns when
+ * the line was written, in milliseconds. */
+static int64_t
 try_line(struct test *test, const struct entry *entry, struct fjson_object *fields,
          struct counter_outcome *outcome)
 {
@@ -593,18 +340,51 @@ try_line(struct test *test, const struct entry *entry, struct fjson_object *fiel
     line.stamp_us = trial_stamp(entry->stamp.bytes == NULL ? "" : entry->stamp.bytes,
                                 entry->stamp.length, test->now_s, &line.has_microseconds);
     trial_take(test->trial, &line, outcome);
+    return line.stamp_us / 1000;
+}
+
+static void
+note_bans(struct test *test, const struct offence *offence, int64_t stamp_ms, uint64_t banning)
+{
+    struct tally_ban ban = {
+        .class = offence->class, .stamp_ms = stamp_ms, .line = test->tally.lines};
+
+    for (; banning != 0; banning &= banning - 1) {
+        const struct jail *const jail = trial_jail(test->trial, (unsigned)__builtin_ctzll(banning));
+
+        ban.source = source_mask(&offence->client, jail->v4_bits, jail->v6_bits);
+        ban.until_ms =
+            jail->bantime_s == JAIL_FOREVER ? TABLE_FOREVER_MS : stamp_ms + jail->bantime_s * 1000;
+        strcpy(ban.jail, jail->name);
+        if (tally_add_ban(&test->tally, &ban) != 0)
+            say("out of memory: not all bans will be listed");
+    }
+}
+
+/* What no rule knows. */
+static void
+run_unknown(struct test *test, const struct entry *entry, struct piece line)
+{
+    const bool is_mail = names(entry->tag, "postfix") || names(entry->tag, "dovecot");
+
+    test->tally.unmatched++;
+    if (is_mail && evidence_looks_like_login(entry->message.bytes, entry->message.length))
+        tally_unknown_login(&test->tally, line.bytes, line.length);
+    if (is_mail && test->missed)
+        printf("%.*s\n", (int)line.length, line.bytes);
 }
 
 static void
 run_line(struct test *test, struct piece line)
 {
-    const struct entry entry = split_line(line);
+    const struct entry entry = entry_split(line);
     struct counter_outcome outcome = {0};
     struct offence offence;
     struct fjson_object *fields = NULL;
+    int64_t stamp_ms;
 
-    test->lines++;
-    test->mail_lines += names(entry.tag, "postfix") || names(entry.tag, "dovecot");
+    test->tally.lines++;
+    test->tally.mail_lines += names(entry.tag, "postfix") || names(entry.tag, "dovecot");
     if (entry.tag.length > 0)
         fields = normalize(test, &entry, &offence);
     if (fields != NULL) {
@@ -612,20 +392,16 @@ run_line(struct test *test, struct piece line)
         if (offence.attempts > OFFENCE_ATTEMPTS_MAX)
             offence.attempts = OFFENCE_ATTEMPTS_MAX;
         offence_service_from_tag(&offence, entry.tag.bytes, entry.tag.length);
-        try_line(test, &entry, fields, &outcome);
-        test->classes[offence.class]++;
-        test->counting_of[offence.class] += outcome.counts;
-        test->counting += outcome.counts;
-        test->banning += (unsigned)__builtin_popcountll(outcome.banning);
+        stamp_ms = try_line(test, &entry, fields, &outcome);
+        note_bans(test, &offence, stamp_ms, outcome.banning);
+        tally_class(&test->tally, offence.class, outcome.counts);
     } else {
-        test->unmatched++;
-        if (test->missed && (names(entry.tag, "postfix") || names(entry.tag, "dovecot")))
-            printf("%.*s\n", (int)line.length, line.bytes);
+        run_unknown(test, &entry, line);
     }
     if (test->each && test->json)
-        print_each_json(test->lines, fields ? &offence : NULL, &outcome);
+        print_each_json(test->tally.lines, fields ? &offence : NULL, &outcome);
     else if (test->each)
-        print_each(test->lines, fields ? &offence : NULL, &outcome);
+        print_each(test->tally.lines, fields ? &offence : NULL, &outcome);
     fjson_object_put(fields);
 }
 
@@ -639,41 +415,58 @@ run_wrapped(struct test *test, struct piece line)
     free(text);
 }
 
+/* On a terminal only, and not among lines that go there as well. */
+static void
+show_progress(const struct test *test, const struct input *input)
+{
+    if (!test->each && !test->missed && test->tally.lines % 8192 == 0 && isatty(STDERR_FILENO))
+        fprintf(stderr, "\r%3d %%  %" PRIu64 " lines ", input_percent(input), test->tally.lines);
+}
+
+static void
+end_progress(const struct test *test)
+{
+    if (test->tally.lines >= 8192 && !test->each && !test->missed && isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
+}
+
+/* Reads it to its end, and closes it. NULL: it could not be opened. Returns 0 or a negative errno.
+ */
 static int
-run_stream(struct test *test, FILE *stream)
+run_input(struct test *test, struct input *input, char reason[INPUT_REASON_SIZE])
 {
     char *line = NULL;
     size_t size = 0;
     ssize_t length;
-    int error;
+    int error = input == NULL ? -EIO : 0;
 
-    while ((length = getline(&line, &size, stream)) > 0) {
-        if (line[length - 1] == '\n')
-            length--;
-        if (length > 0 && line[length - 1] == '\r')
-            length--;
+    while (input != NULL && (length = input_line(input, &line, &size)) >= 0) {
         run_wrapped(test, (struct piece){.bytes = line, .length = (size_t)length});
+        show_progress(test, input);
     }
-    error = ferror(stream) ? -EIO : 0;
     free(line);
+    end_progress(test);
+    if (input != NULL)
+        error = input_close(input, reason);
+    if (error != 0)
+        say("%s", reason);
     return error;
 }
 
+/* The journal, and the files; or standard input, where neither is named. */
 static int
-run_file(struct test *test, const char *path)
+run_all(struct test *test, char *const files[], int count)
 {
-    FILE *stream = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-    int error;
+    char reason[INPUT_REASON_SIZE];
+    int error = 0, last;
 
-    if (stream == NULL) {
-        say("cannot read %s: %s", path, strerror(errno));
-        return -errno;
-    }
-    error = run_stream(test, stream);
-    if (error != 0)
-        say("cannot read %s to its end", path);
-    if (stream != stdin)
-        fclose(stream);
+    if (test->journal)
+        error = run_input(test, input_open_journal(test->for_s, reason), reason);
+    if (!test->journal && count == 0)
+        return run_input(test, input_open("-", reason), reason);
+    for (int i = 0; i < count; i++)
+        if ((last = run_input(test, input_open(files[i], reason), reason)) != 0)
+            error = last;
     return error;
 }
 
@@ -681,14 +474,18 @@ static void
 print_help(void)
 {
     puts(
-        "banmailctl test [--each] [--json] [--missed] [--rulebase FILE]... [FILE...]\n"
+        "Usage: banmailctl test [--each] [--json] [--missed] [--rulebase FILE]... [FILE...]\n"
+        "       banmailctl test --journal [--for TIME]\n"
         "\n"
         "What the module would make of log files (or of standard input), with the default jail: "
         "how\n"
-        "many lines of each class, how many of them count, how many bans. Nobody is banned.\n"
+        "many lines of each class, how many of them count, who would have been banned and when.\n"
+        "Nobody is banned. Files may be compressed with gzip.\n"
         "\n"
         "  -e, --each           one line of output for each line of the log\n"
         "  -j, --json           as JSON; with --each one object a line\n"
+        "  -J, --journal        read this machine's journal: what is of the mail facility\n"
+        "  -f, --for TIME       of the journal, the last TIME: 90 (seconds), 10m, 24h, 7d, 1w\n"
         "  -m, --missed         print the lines of Postfix and Dovecot that no rule knows\n"
         "  -r, --rulebase FILE  this liblognorm rulebase in place of the shipped ones, for lines "
         "of\n"
@@ -698,7 +495,13 @@ print_help(void)
         "A log may have traditional, RFC 3339 or RFC 5424 lines, or be Dovecot's or Postfix's own\n"
         "file (log_path, maillog_file), or what a container has written, with the prefixes of "
         "Docker,\n"
-        "Docker Compose, Kubernetes and CRI, or a file of busybox', BSD's or Solaris's syslogd.");
+        "Docker Compose, Kubernetes and CRI, or a file of busybox', BSD's or Solaris's syslogd.\n"
+        "\n"
+        "Examples:\n"
+        "  banmailctl test /var/log/mail.log\n"
+        "  banmailctl test /var/log/mail.log.2.gz /var/log/mail.log.1 /var/log/mail.log\n"
+        "  banmailctl test --journal --for 7d\n"
+        "  docker logs mail 2>&1 | banmailctl test --json | jq .bans");
 }
 
 /* Returns 0, or -EINVAL after it said why, or 1 after --help. */
@@ -706,14 +509,15 @@ static int
 read_options(struct test *test, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"each", no_argument, NULL, 'e'},   {"json", no_argument, NULL, 'j'},
-        {"missed", no_argument, NULL, 'm'}, {"rulebase", required_argument, NULL, 'r'},
-        {"help", no_argument, NULL, 'h'},   {0},
+        {"each", no_argument, NULL, 'e'},      {"json", no_argument, NULL, 'j'},
+        {"missed", no_argument, NULL, 'm'},    {"rulebase", required_argument, NULL, 'r'},
+        {"help", no_argument, NULL, 'h'},      {"journal", no_argument, NULL, 'J'},
+        {"for", required_argument, NULL, 'f'}, {0},
     };
     int option;
 
     optind = 0; /* 0, not 1: GNU getopt starts anew, whatever the caller parsed before */
-    while ((option = getopt_long(argc, argv, "ejmr:h", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "ejmr:hJf:", options, NULL)) != -1) {
         switch (option) {
         case 'e':
             test->each = true;
@@ -729,12 +533,25 @@ read_options(struct test *test, int argc, char **argv)
             if (add_rulebase(test, optarg) != 0)
                 return -EIO;
             break;
+        case 'J':
+            test->journal = true;
+            break;
+        case 'f':
+            if (jail_parse_time(optarg, false, &test->for_s) != 0) {
+                say("--for: that is not a time; allowed are 90 (seconds), 90s, 10m, 24h, 7d, 1w");
+                return -EINVAL;
+            }
+            break;
         case 'h':
             print_help();
             return 1;
         default:
             return -EINVAL;
         }
+    }
+    if (test->for_s != 0 && !test->journal) {
+        say("--for belongs to --journal: banmailctl test --journal --for 24h");
+        return -EINVAL;
     }
     return 0;
 }
@@ -757,16 +574,16 @@ test_main(int argc, char **argv)
         status = 3;
         goto done;
     }
-    if (optind == argc && run_file(&test, "-") != 0)
+    if (run_all(&test, argv + optind, argc - optind) != 0)
         status = 3;
-    for (int i = optind; i < argc; i++)
-        if (run_file(&test, argv[i]) != 0)
-            status = 3;
+    if (status == 3 && test.tally.lines == 0)
+        goto done;
     if (!test.each && test.json)
-        print_totals_json(&test);
+        tally_print_json(&test.tally);
     else if (!test.each && !test.missed)
-        print_totals(&test);
+        tally_print(&test.tally);
 done:
+    tally_free(&test.tally);
     for (int i = 0; i < test.rulebase_count; i++)
         ln_exitCtx(test.rulebases[i]);
     trial_free(test.trial);

@@ -16,6 +16,7 @@ struct trial {
     struct counter *counter;
     struct readers readers;
     struct reader reader;
+    struct jail jail;  /* the one that counts */
     int64_t latest_us; /* stamp: what has none is as late as the line before it */
 };
 
@@ -46,6 +47,7 @@ open_counter(struct trial *trial)
     table_set_ban_rate(trial->table, 0);
     jail_defaults(&action.jail);
     action.jail_index = (unsigned)table_jail(trial->table, &action.jail);
+    trial->jail = action.jail;
     trial->counter = counter_new(&counting);
     return trial->counter == NULL ? -1 : counter_add_action(trial->counter, &action);
 }
@@ -77,6 +79,13 @@ trial_free(struct trial *trial)
     free(trial);
 }
 
+const struct jail *
+trial_jail(const struct trial *trial, unsigned jail_index)
+{
+    (void)jail_index; /* there is one */
+    return &trial->jail;
+}
+
 /* ---- stamps ---- */
 
 /* `.123456` at *at, which moves behind it; in microseconds. */
@@ -96,7 +105,8 @@ read_fraction(const char **at, bool *has_microseconds)
     return fraction_us;
 }
 
-/* `Z` or `+01:00` at `at`: seconds ahead of UTC. False where there is none. */
+/* `Z`, `+01:00` or `+0100` (journalctl's) at `at`: seconds ahead of UTC. False where there is none.
+ */
 static bool
 read_zone(const char *at, long *ahead_s)
 {
@@ -106,7 +116,9 @@ read_zone(const char *at, long *ahead_s)
     *ahead_s = 0;
     if (*at == 'Z' || *at == 'z')
         return true;
-    if (sscanf(at, "%c%2u:%2u", &sign, &hours, &minutes) != 3 || (sign != '+' && sign != '-'))
+    if ((sscanf(at, "%c%2u:%2u", &sign, &hours, &minutes) != 3 &&
+         sscanf(at, "%c%2u%2u", &sign, &hours, &minutes) != 3) ||
+        (sign != '+' && sign != '-'))
         return false;
     *ahead_s = (long)(hours * 60 + minutes) * (sign == '-' ? -60 : 60);
     return true;

@@ -16,6 +16,9 @@ struct trial;
 struct trial *trial_new(void);
 void trial_free(struct trial *trial);
 
+/* The jail of an index, as it stands in an outcome's bits. The trial's own. */
+const struct jail *trial_jail(const struct trial *trial, unsigned jail_index);
+
 /* When a line of this stamp was written: traditional (`Nov 21 08:03:32`, the latest such time that
  * is not ahead of now_s, in this machine's zone) or RFC 3339, with or without zone and fraction.
  * Returns microseconds since 1970, or -1 when it is neither; *has_microseconds tells whether it has
