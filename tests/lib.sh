@@ -238,7 +238,7 @@ share() {
 
     mkdir -p $WORK/share
     cp "$top_srcdir"/rulebases/*.rb $WORK/share/
-    cp "$top_builddir"/rulebases/*-file.rb $WORK/share/
+    cp "$top_builddir"/rulebases/dovecot-ripfirst.rb "$top_builddir"/rulebases/*-file.rb $WORK/share/
     for file in "$top_srcdir"/conf/*.conf "$top_srcdir"/conf/*.conf.in; do
         sed "s,@pkgdatadir@,$WORK/share,g" "$file" >"$WORK/share/$(basename "$file" .in)"
     done
