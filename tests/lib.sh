@@ -115,42 +115,16 @@ overlay() {
 # ---- TAP ----
 
 exec {terminal}>&1 # also within check, whose commands print into a file
-tests_run=0
-tests_failed=0
+CHECK_OUTPUT=$WORK/check.out
+# shellcheck source=tests/check.sh
+. "$TESTS/check.sh"
 
-ok() {
-    tests_run=$((tests_run + 1))
-    echo "ok $tests_run - $*"
-}
-
-not_ok() {
-    tests_run=$((tests_run + 1))
-    tests_failed=$((tests_failed + 1))
-    echo "not ok $tests_run - $*"
-}
-
-# check DESCRIPTION COMMAND…: succeeds as the command does; what it printed is shown when it fails.
-check() {
-    local description=$1
-
-    shift
-    if "$@" >$WORK/check.out 2>&1; then
-        ok "$description"
-    else
-        not_ok "$description"
-        echo "# failed: $*"
-        tail -n 20 $WORK/check.out | sed 's/^/#   /'
-        rsyslogd_messages
-    fi
+check_failed() {
+    rsyslogd_messages
 }
 
 not() {
     ! "$@"
-}
-
-skip() {
-    tests_run=$((tests_run + 1))
-    echo "ok $tests_run # SKIP $*"
 }
 
 # equal EXPECTED COMMAND…: the command prints exactly that.
