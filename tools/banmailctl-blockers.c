@@ -19,6 +19,7 @@
 #include "banmailctl-iptables.h"
 #include "banmailctl-program.h"
 #include "banmailctl-format.h"
+#include "base/clock.h"
 
 #define DEPTH_MOST  16
 #define OWN_COMMENT "ombanmail " /* begins that of every element of ours */
@@ -417,7 +418,7 @@ void
 blockers_ask(const struct source *source, const char *given, int timeout_ms,
              struct blockers *others)
 {
-    int64_t deadline_ms = program_now_ms() + timeout_ms;
+    int64_t deadline_ms = clock_steady_ms() + timeout_ms;
 
     *others = (struct blockers){0};
     ask_nft(source, given, deadline_ms, others);

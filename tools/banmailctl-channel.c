@@ -20,6 +20,7 @@
 #include "kernel/policy.h"
 #include "banmailctl.h"
 #include "banmailctl-program.h"
+#include "base/clock.h"
 
 #define ANSWER_MS 900 /* each answer within a second */
 #define AGAIN_MS  20
@@ -129,7 +130,7 @@ channel_send(struct channel *channel, const char *request, char answer[COMMAND_S
              char reason[LOCATION_REASON_SIZE])
 {
     const struct timespec pause = {.tv_nsec = AGAIN_MS * 1000000};
-    const int64_t deadline_ms = program_now_ms() + ANSWER_MS;
+    const int64_t deadline_ms = clock_steady_ms() + ANSWER_MS;
     int64_t left_ms = ANSWER_MS;
     int status = -EBUSY;
 
@@ -139,7 +140,7 @@ channel_send(struct channel *channel, const char *request, char answer[COMMAND_S
         status = command_send(channel->place->socket, request, answer, (int)left_ms);
         if (status == -ENOENT || status == -ECONNREFUSED)
             status = run_here(channel, request, answer);
-        left_ms = deadline_ms - program_now_ms();
+        left_ms = deadline_ms - clock_steady_ms();
         if (status == -EBUSY && left_ms > 0)
             nanosleep(&pause, NULL);
     }

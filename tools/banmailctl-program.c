@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "banmailctl-program.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -15,15 +17,6 @@
 
 #define OUTPUT_MOST ((size_t)256 << 20) /* of a program; a million elements are 100 MB */
 
-int64_t
-program_now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Reads all that comes from a descriptor until its end. Returns NULL on failure or too late. */
 static char *
 read_all(int fd, int64_t deadline_ms, size_t *length)
@@ -32,7 +25,7 @@ read_all(int fd, int64_t deadline_ms, size_t *length)
     char *text = malloc(room), *grown;
 
     while (text) {
-        int64_t left_ms = deadline_ms - program_now_ms();
+        int64_t left_ms = deadline_ms - clock_steady_ms();
         struct pollfd ready = {.fd = fd, .events = POLLIN};
         ssize_t n;
 

@@ -7,12 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The clock that deadlines are of. */
-int64_t program_now_ms(void);
-
-/* What a program writes to its standard output, without a shell and with a path of our own. Returns
- * 0 and the text (free it), with a NUL behind `length` bytes; -ENOENT when there is no such
- * program, -ETIMEDOUT, -EIO when it failed. */
+/* What a program writes to its standard output, without a shell and with a path of our own;
+ * deadline_ms is of clock_steady_ms. Returns 0 and the text (free it), with a NUL behind `length`
+ * bytes; -ENOENT when there is no such program, -ETIMEDOUT, -EIO when it failed. */
 int program_run(char *const argv[], int64_t deadline_ms, char **text, size_t *length);
 
 #endif

@@ -9,10 +9,10 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <libfastjson/json.h>
 
+#include "base/clock.h"
 #include "control/setup.h"
 #include "rules/jail.h"
 #include "banmailctl-location.h"
@@ -235,10 +235,7 @@ banmailctl_read(const struct invocation *invocation, struct location *place, str
 int64_t
 banmailctl_now_ms(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return clock_wall_ms();
 }
 
 /* ---- version and help ---- */

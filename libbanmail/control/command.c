@@ -21,6 +21,7 @@
 #include <json.h>
 
 #include "line/evidence.h"
+#include "base/clock.h"
 #include "base/object.h"
 #include "table/table-evidence.h"
 #include "table/table-health.h"
@@ -379,14 +380,6 @@ command_run(const struct command_context *context, const char *request, size_t l
 
 /* ---- banmailctl's end ---- */
 
-static int64_t
-monotonic_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Connecting waits where the queue of a busy recorder is full: that is bounded by SO_SNDTIMEO. */
 static int
 connect_to(const char *socket_path, int timeout_ms)
@@ -439,7 +432,7 @@ receive_line(int fd, char answer[COMMAND_SIZE], int64_t deadline_ms)
 {
     size_t used = 0;
     while (used < COMMAND_SIZE - 1) {
-        int64_t left_ms = deadline_ms - monotonic_ms();
+        int64_t left_ms = deadline_ms - clock_steady_ms();
         struct pollfd ready = {.fd = fd, .events = POLLIN};
         if (left_ms < 0)
             return -ETIMEDOUT;
@@ -462,7 +455,7 @@ int
 command_send(const char *socket_path, const char *request, char answer[COMMAND_SIZE],
              int timeout_ms)
 {
-    int64_t deadline_ms = monotonic_ms() + timeout_ms;
+    int64_t deadline_ms = clock_steady_ms() + timeout_ms;
     int fd = connect_to(socket_path, timeout_ms);
     if (fd < 0)
         return fd;

@@ -1,8 +1,6 @@
 /* recorder: one loop over poll(2), which serves who connects and writes what is unrecorded.
  *
- * The disk may hang while the process wants to end. So the thread marks when it is at the disk;
- * recorder_stop, when it has waited long enough, takes the mark away, and the thread finds that out
- * when the disk returns, and ends without touching a table that may be gone.
+ * The disk may hang while the process wants to end: base/worker.h says how it is left behind then.
  *
  * A ledger that is begun anew (moved aside as damaged, removed by hand, first run) gets all bans of
  * the table once, not only those that are unrecorded: else a reboot would forget the live ones.
@@ -14,18 +12,17 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/worker.h"
 #include "control/command.h"
 #include "ledger/batch.h"
 #include "ledger/ledger.h"
@@ -43,8 +40,6 @@
 #define PRUNE_MS         3600000
 #define PRUNE_FIRST_MS   10000 /* after the start */
 
-enum mark { MARK_FREE, MARK_AT_DISK, MARK_ABANDONED };
-
 struct client {
     int fd; /* -1: nobody */
     uid_t user;
@@ -54,12 +49,9 @@ struct client {
 };
 
 struct recorder {
+    struct worker worker;
     struct recorder_options options;
     char *ledger_path, *socket_path; /* of the options, our own copies */
-    pthread_t thread;
-    int wake_event, ended_event;
-    atomic_bool woken, stopping;
-    atomic_int mark; /* enum mark */
     atomic_uint_least64_t written, errors, commands;
     /* what follows is the thread's own */
     int listen_socket;
@@ -76,14 +68,6 @@ struct recorder {
     struct batch batch;
 };
 
-static int64_t
-clock_ms(clockid_t clock)
-{
-    struct timespec now;
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void
 hang_up(struct client *client)
 {
@@ -97,10 +81,7 @@ free_recorder(struct recorder *recorder)
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         if (recorder->clients[i].fd >= 0)
             hang_up(&recorder->clients[i]);
-    if (recorder->wake_event >= 0)
-        close(recorder->wake_event);
-    if (recorder->ended_event >= 0)
-        close(recorder->ended_event);
+    worker_free(&recorder->worker);
     if (recorder->listen_socket >= 0)
         close(recorder->listen_socket);
     free(recorder->ledger_path);
@@ -113,7 +94,7 @@ free_recorder(struct recorder *recorder)
 static void
 enter_disk(struct recorder *recorder)
 {
-    atomic_store(&recorder->mark, MARK_AT_DISK);
+    worker_enter(&recorder->worker);
 }
 
 /* Left behind: the table may be gone, and what is here is nobody else's any more. */
@@ -128,8 +109,7 @@ end_alone(struct recorder *recorder)
 static void
 leave_disk(struct recorder *recorder)
 {
-    int expected = MARK_AT_DISK;
-    if (!atomic_compare_exchange_strong(&recorder->mark, &expected, MARK_FREE))
+    if (!worker_leave(&recorder->worker))
         end_alone(recorder);
 }
 
@@ -197,7 +177,7 @@ write_trouble(struct recorder *recorder)
     if (strcmp(status.trouble, recorder->trouble) == 0)
         return 0;
     enter_disk(recorder);
-    int result = ledger_trouble(recorder->ledger, status.trouble, clock_ms(CLOCK_REALTIME));
+    int result = ledger_trouble(recorder->ledger, status.trouble, clock_wall_ms());
     leave_disk(recorder);
     if (result == 0)
         memcpy(recorder->trouble, status.trouble, sizeof(recorder->trouble));
@@ -209,13 +189,12 @@ static int
 prune_what_is_due(struct recorder *recorder)
 {
     const struct recorder_options *options = &recorder->options;
-    int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+    int64_t now_ms = clock_steady_ms();
     if (options->retention_s <= 0 || now_ms < recorder->prune_ms)
         return 0;
     enter_disk(recorder);
-    int pruned =
-        ledger_prune(recorder->ledger, clock_ms(CLOCK_REALTIME) - options->retention_s * 1000,
-                     options->ledger_size);
+    int pruned = ledger_prune(recorder->ledger, clock_wall_ms() - options->retention_s * 1000,
+                              options->ledger_size);
     leave_disk(recorder);
     if (pruned == 0)
         recorder->prune_ms = now_ms + PRUNE_MS;
@@ -256,15 +235,15 @@ could_not_write(struct recorder *recorder, int error, int64_t now_ms)
 static void
 write_what_is_due(struct recorder *recorder)
 {
-    if (clock_ms(CLOCK_MONOTONIC) < recorder->look_ms)
+    if (clock_steady_ms() < recorder->look_ms)
         return;
-    atomic_exchange(&recorder->woken, false);
+    worker_listen(&recorder->worker);
     int rows = write_batch(recorder);
     int result = rows < 0 ? rows : write_trouble(recorder);
     if (result == 0)
         result = prune_what_is_due(recorder);
     rows = result < 0 ? result : rows;
-    int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+    int64_t now_ms = clock_steady_ms();
     if (rows < 0)
         could_not_write(recorder, rows, now_ms);
     else
@@ -313,7 +292,7 @@ run_command(struct recorder *recorder, struct client *client, size_t length)
         .is_allowed_in_jail = options->is_allowed_in_jail,
         .gateways = options->gateways,
         .caller = client->user,
-        .now_ms = clock_ms(CLOCK_REALTIME),
+        .now_ms = clock_wall_ms(),
         .forget = forget,
         .closure = recorder,
     };
@@ -427,9 +406,9 @@ earlier(int64_t a, int64_t b)
 static void
 wait_for_work(struct recorder *recorder, struct pollfd events[2 + CLIENTS_MAX])
 {
-    int64_t now_ms = clock_ms(CLOCK_MONOTONIC), until_ms = recorder->look_ms;
+    int64_t now_ms = clock_steady_ms(), until_ms = recorder->look_ms;
     bool accepting = now_ms >= recorder->accept_after_ms && free_client(recorder) != NULL;
-    events[0] = (struct pollfd){.fd = recorder->wake_event, .events = POLLIN};
+    events[0] = (struct pollfd){.fd = worker_descriptor(&recorder->worker), .events = POLLIN};
     events[1] = (struct pollfd){.fd = accepting ? recorder->listen_socket : -1, .events = POLLIN};
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         const struct client *client = &recorder->clients[i];
@@ -446,7 +425,7 @@ wait_for_work(struct recorder *recorder, struct pollfd events[2 + CLIENTS_MAX])
 static void
 serve_clients(struct recorder *recorder, const struct pollfd *events)
 {
-    int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+    int64_t now_ms = clock_steady_ms();
     for (size_t i = 0; i < CLIENTS_MAX; i++) {
         struct client *client = &recorder->clients[i];
         if (client->fd >= 0 && events[2 + i].revents != 0)
@@ -458,50 +437,46 @@ serve_clients(struct recorder *recorder, const struct pollfd *events)
         accept_clients(recorder, now_ms);
 }
 
-/* A waker changed the table before it set `woken`, which is cleared before the table is looked at:
- * so a change is either seen by that look or writes to the eventfd again. Until then nobody needs
- * to write: under attack each ban would wake the thread only to make it wait on. */
+/* It listens again when it looks at the table, and not before: under attack each ban would wake the
+ * thread only to make it wait on. */
 static void
 take_wake(struct recorder *recorder)
 {
-    eventfd_t count;
-    eventfd_read(recorder->wake_event, &count);
+    worker_drain(&recorder->worker);
     look_soon(recorder);
 }
 
 static void
 write_the_rest(struct recorder *recorder)
 {
-    int64_t until_ms = clock_ms(CLOCK_MONOTONIC) + STOP_WRITING_MS;
+    int64_t until_ms = clock_steady_ms() + STOP_WRITING_MS;
     int rows;
     do
         rows = write_batch(recorder);
     while ((rows > 0 || recorder->copied < recorder->slots) && rows >= 0 &&
-           clock_ms(CLOCK_MONOTONIC) < until_ms);
+           clock_steady_ms() < until_ms);
     if (rows < 0)
         could_not_write(recorder, rows, until_ms);
     close_ledger(recorder);
 }
 
-static void *
+static void
 recorder_thread(void *argument)
 {
     struct recorder *recorder = argument;
     struct pollfd events[2 + CLIENTS_MAX];
-    pthread_setname_np(pthread_self(), "banmail-record");
-    while (!atomic_load(&recorder->stopping)) {
+
+    while (!worker_is_stopping(&recorder->worker)) {
         wait_for_work(recorder, events);
         if (events[0].revents != 0)
             take_wake(recorder);
         serve_clients(recorder, events);
         if (recorder->options.look != NULL)
             recorder->options.look();
-        table_sample(recorder->options.table, clock_ms(CLOCK_REALTIME) / 1000);
+        table_sample(recorder->options.table, clock_wall_ms() / 1000);
         write_what_is_due(recorder);
     }
     write_the_rest(recorder);
-    eventfd_write(recorder->ended_event, 1);
-    return NULL;
 }
 
 /* ---- from the main thread ---- */
@@ -542,18 +517,6 @@ recorder_listen(const char *socket_path, uid_t owner, gid_t group)
     return result;
 }
 
-/* Signals are rsyslogd's affair: its main thread waits for them. */
-static int
-start_thread(struct recorder *recorder)
-{
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    int error = pthread_create(&recorder->thread, NULL, recorder_thread, recorder);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
-}
-
 int
 recorder_start(struct recorder **recorder, const struct recorder_options *options,
                int listen_socket)
@@ -569,15 +532,16 @@ recorder_start(struct recorder **recorder, const struct recorder_options *option
     if (options->socket_path != NULL)
         made->options.socket_path = made->socket_path = strdup(options->socket_path);
     made->listen_socket = listen_socket;
-    made->prune_ms = clock_ms(CLOCK_MONOTONIC) + PRUNE_FIRST_MS;
-    made->wake_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    made->ended_event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    made->prune_ms = clock_steady_ms() + PRUNE_FIRST_MS;
     for (size_t i = 0; i < CLIENTS_MAX; i++)
         made->clients[i].fd = -1;
 
-    int result = -errno;
-    if (made->wake_event >= 0 && made->ended_event >= 0)
-        result = made->ledger_path != NULL ? start_thread(made) : -ENOMEM;
+    int result = worker_init(&made->worker);
+    worker_listen(&made->worker);
+    if (result == 0)
+        result = made->ledger_path != NULL
+                     ? worker_start(&made->worker, "banmail-record", recorder_thread, made)
+                     : -ENOMEM;
     if (result < 0)
         free_recorder(made);
     else
@@ -585,16 +549,10 @@ recorder_start(struct recorder **recorder, const struct recorder_options *option
     return result;
 }
 
-/* A worker that is cancelled between the two would leave `woken` set and nobody woken: so
- * cancellation waits. */
 void
 recorder_wake(struct recorder *recorder)
 {
-    int before;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-    if (!atomic_exchange(&recorder->woken, true))
-        eventfd_write(recorder->wake_event, 1);
-    pthread_setcancelstate(before, NULL);
+    worker_wake(&recorder->worker);
 }
 
 void
@@ -605,25 +563,6 @@ recorder_read_statistics(const struct recorder *recorder, struct recorder_statis
     statistics->commands = atomic_load(&recorder->commands);
 }
 
-/* Returns false when the thread hangs at the disk and was left to itself: *recorder is its own
- * then.
- */
-static bool
-join(struct recorder *recorder)
-{
-    struct pollfd ended = {.fd = recorder->ended_event, .events = POLLIN};
-    while (poll(&ended, 1, STOP_PATIENCE_MS) <= 0) {
-        int expected = MARK_AT_DISK;
-        pthread_t thread = recorder->thread;
-        if (atomic_compare_exchange_strong(&recorder->mark, &expected, MARK_ABANDONED)) {
-            pthread_detach(thread);
-            return false;
-        }
-    }
-    pthread_join(recorder->thread, NULL);
-    return true;
-}
-
 void
 recorder_stop(struct recorder *recorder)
 {
@@ -632,9 +571,7 @@ recorder_stop(struct recorder *recorder)
     const struct report *report = recorder->options.report;
     if (recorder->socket_path != NULL)
         unlink(recorder->socket_path);
-    atomic_store(&recorder->stopping, true);
-    eventfd_write(recorder->wake_event, 1);
-    if (join(recorder))
+    if (worker_stop(&recorder->worker, STOP_PATIENCE_MS))
         free_recorder(recorder);
     else /* it frees itself */
         report_say(report, LOG_ERR,

@@ -1,11 +1,7 @@
-/* enforcer: a loop of take, apply, settle, in a thread that may hang and must hold nobody up.
+/* enforcer: a loop of dequeue, apply, acknowledge, in a thread of its own: libnftables may loop for
+ * long, and the process may want to end meanwhile.
  *
- * Two small protocols carry it. Sleeping: the enforcer raises `sleeping`, looks once more whether
- * something waits, and only then polls; a waker changes the table first and writes to the eventfd
- * only if it finds the flag raised (see enforcer_wake). Commands: libnftables may loop for long,
- * and the process may want to end meanwhile; so the thread marks when it is in a command, and a
- * caller that has waited long enough takes the mark away. The thread then finds out as soon as the
- * command returns, and ends without touching a table that may be gone.
+ * How it sleeps, is woken, and is left behind when a command hangs: base/worker.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "kernel/enforcer.h"
@@ -15,17 +11,17 @@
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/worker.h"
 #include "kernel/flush.h"
 #include "kernel/monitor.h"
 #include "line/offence.h"
@@ -33,7 +29,7 @@
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_LAST_MS  10000
 #define SLEEP_MOST_MS    60000 /* the clock may be set: look again at times what has run out */
-#define STOP_PATIENCE_S  5
+#define STOP_PATIENCE_MS 5000
 #define COMMANDS_A_BATCH 32 /* while narrowing down which element is refused */
 
 /* A command costs some 60 us of CPU, whatever its size, and an element 2 us. So single bans go to
@@ -44,8 +40,6 @@
 /* Some kernels take less than one tick of their clock for no timeout at all. */
 #define TIMEOUT_LEAST_MS 100
 #define CLOCK_STEP_MS    2000 /* more than this between two looks: the clock was set */
-
-enum mark { MARK_FREE, MARK_IN_COMMAND, MARK_ABANDONED };
 
 /* One batch on its way to the kernel. */
 struct batch {
@@ -65,16 +59,13 @@ struct batch {
 };
 
 struct enforcer {
-    pthread_t thread; /* among the first: TSan looks at 1 kB of what is freed */
+    struct worker worker; /* among the first: TSan looks at 1 kB of what is freed */
     struct table *table;
     const struct report *report;
     struct firewall_policy policy; /* what does not come from the jails */
     bool flush_at_stop;
     sem_t ready;
-    int event;
-    atomic_bool released, stopping;
-    atomic_int mark; /* enum mark */
-    atomic_bool sleeping;
+    atomic_bool released;
     atomic_uint_least64_t enforced, removed, refused;
     /* what follows is the thread's own */
     struct firewall *firewall;
@@ -94,20 +85,10 @@ free_enforcer(struct enforcer *enforcer)
 {
     monitor_close(enforcer->monitor);
     firewall_close(enforcer->firewall);
-    if (enforcer->event >= 0)
-        close(enforcer->event);
+    worker_free(&enforcer->worker);
     sem_destroy(&enforcer->ready);
     free(enforcer->batch);
     free(enforcer);
-}
-
-static int64_t
-clock_ms(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* ---- one batch ---- */
@@ -186,16 +167,13 @@ static void
 enter_command(struct enforcer *enforcer)
 {
     if (enforcer != NULL)
-        atomic_store(&enforcer->mark, MARK_IN_COMMAND);
+        worker_enter(&enforcer->worker);
 }
 
 static void
 leave_command(struct enforcer *enforcer)
 {
-    int expected = MARK_IN_COMMAND;
-
-    if (enforcer != NULL &&
-        !atomic_compare_exchange_strong(&enforcer->mark, &expected, MARK_FREE)) {
+    if (enforcer != NULL && !worker_leave(&enforcer->worker)) {
         free_enforcer(enforcer);
         pthread_exit(NULL);
     }
@@ -204,13 +182,13 @@ leave_command(struct enforcer *enforcer)
 static int
 command(struct batch *batch, size_t from, size_t count)
 {
-    int64_t begin_ms = clock_ms(CLOCK_MONOTONIC);
+    int64_t begin_ms = clock_steady_ms();
     int result;
 
     enter_command(batch->enforcer);
     result = firewall_apply(batch->firewall, batch->changes + from, count, batch->reason);
     leave_command(batch->enforcer);
-    batch->is_slow = clock_ms(CLOCK_MONOTONIC) - begin_ms > SLOW_COMMAND_MS;
+    batch->is_slow = clock_steady_ms() - begin_ms > SLOW_COMMAND_MS;
     if (result == FIREWALL_WAS_LOST)
         batch->was_lost = true;
     return result;
@@ -246,8 +224,7 @@ apply(struct batch *batch, size_t from, size_t count)
             batch->removed++;
     }
     /* by the clock of now: the command may have taken long */
-    table_acknowledge(batch->table, batch->taken + from, count, result >= 0,
-                      clock_ms(CLOCK_REALTIME));
+    table_acknowledge(batch->table, batch->taken + from, count, result >= 0, clock_wall_ms());
 }
 
 /* What no set can hold goes behind the rest and stays wanted. Returns how many the rest are. */
@@ -428,7 +405,7 @@ static void
 lift_by_hand(struct enforcer *enforcer, const struct source *deleted, const char *process)
 {
     char text[SOURCE_TEXT_SIZE];
-    unsigned count = table_unban(enforcer->table, deleted, 0, clock_ms(CLOCK_REALTIME));
+    unsigned count = table_unban(enforcer->table, deleted, 0, clock_wall_ms());
 
     if (count > 0)
         report_say(enforcer->report, LOG_NOTICE,
@@ -560,7 +537,7 @@ work(struct enforcer *enforcer)
         return false;
     while (table_pending(enforcer->table) > 0) {
         pace(enforcer);
-        if (run_batch(batch, clock_ms(CLOCK_REALTIME)) == 0)
+        if (run_batch(batch, clock_wall_ms()) == 0)
             break;
         count_batch(enforcer);
         progress = progress || batch->refused == 0;
@@ -586,25 +563,15 @@ work(struct enforcer *enforcer)
 static void
 watch_clock(struct enforcer *enforcer)
 {
-    int64_t offset_ms = clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_MONOTONIC);
+    int64_t offset_ms = clock_wall_ms() - clock_steady_ms();
     int64_t step_ms = offset_ms - enforcer->clock_offset_ms, next_ms;
 
     if (step_ms > -CLOCK_STEP_MS && step_ms < CLOCK_STEP_MS)
         return; /* a slow slew adds up in the offset that is kept, and is caught in the end */
     enforcer->clock_offset_ms = offset_ms;
     if (step_ms < 0) /* the bans' ends first: what is applied is what they have left */
-        table_expire(enforcer->table, clock_ms(CLOCK_REALTIME), &next_ms);
+        table_expire(enforcer->table, clock_wall_ms(), &next_ms);
     table_want_all(enforcer->table);
-}
-
-static void
-drain_event(struct enforcer *enforcer)
-{
-    uint64_t count;
-
-    if (read(enforcer->event, &count, sizeof(count)) < 0) {
-        /* EAGAIN: it was the time, and no wake */
-    }
 }
 
 /* Until there is something to do: a wake, a ban that ends, or the time to try again. */
@@ -613,9 +580,9 @@ sleep_until(struct enforcer *enforcer, int64_t next_ms)
 {
     /* a negative descriptor is none */
     struct pollfd events[] = {
-        {.fd = enforcer->event, .events = POLLIN},
+        {.fd = worker_descriptor(&enforcer->worker), .events = POLLIN},
         {.fd = enforcer->monitor ? monitor_descriptor(enforcer->monitor) : -1, .events = POLLIN}};
-    int64_t wait_ms = next_ms - clock_ms(CLOCK_REALTIME);
+    int64_t wait_ms = next_ms - clock_wall_ms();
 
     if (wait_ms > SLEEP_MOST_MS)
         wait_ms = SLEEP_MOST_MS;
@@ -624,23 +591,23 @@ sleep_until(struct enforcer *enforcer, int64_t next_ms)
     if (wait_ms < 0)
         wait_ms = 0;
     if (!enforcer->deaf) {
-        atomic_exchange(&enforcer->sleeping, true);
+        worker_listen(&enforcer->worker);
         if (table_pending(enforcer->table) > enforcer->left)
             wait_ms = 0;
     }
     poll(events, 2, (int)wait_ms);
-    atomic_store(&enforcer->sleeping, false);
-    drain_event(enforcer);
+    worker_ignore(&enforcer->worker);
+    worker_drain(&enforcer->worker);
 }
 
 static void
 wait_for_release(struct enforcer *enforcer)
 {
-    struct pollfd event = {.fd = enforcer->event, .events = POLLIN};
+    struct pollfd event = {.fd = worker_descriptor(&enforcer->worker), .events = POLLIN};
 
-    while (!atomic_load(&enforcer->released) && !atomic_load(&enforcer->stopping)) {
+    while (!atomic_load(&enforcer->released) && !worker_is_stopping(&enforcer->worker)) {
         poll(&event, 1, -1);
-        drain_event(enforcer);
+        worker_drain(&enforcer->worker);
     }
 }
 
@@ -673,18 +640,18 @@ keep(struct enforcer *enforcer)
     keep_only_net_admin(enforcer);
     enforcer->knows_jails = true;
     use_policy(enforcer);
-    enforcer->clock_offset_ms = clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_MONOTONIC);
+    enforcer->clock_offset_ms = clock_wall_ms() - clock_steady_ms();
     table_want_all(enforcer->table);
-    while (!atomic_load(&enforcer->stopping)) {
+    while (!worker_is_stopping(&enforcer->worker)) {
         watch_clock(enforcer);
         watch_ruleset(enforcer, false);
         if (enforcer->backoff_ms == 0 || !enforcer->deaf ||
-            clock_ms(CLOCK_MONOTONIC) - tried_ms >= enforcer->backoff_ms) {
-            tried_ms = clock_ms(CLOCK_MONOTONIC);
+            clock_steady_ms() - tried_ms >= enforcer->backoff_ms) {
+            tried_ms = clock_steady_ms();
             if (!work(enforcer))
                 back_off(enforcer);
         }
-        table_expire(enforcer->table, clock_ms(CLOCK_REALTIME), &next_ms);
+        table_expire(enforcer->table, clock_wall_ms(), &next_ms);
         sleep_until(enforcer, next_ms);
     }
     if (enforcer->flush_at_stop)
@@ -693,12 +660,11 @@ keep(struct enforcer *enforcer)
         work(enforcer);
 }
 
-static void *
+static void
 run(void *argument)
 {
     struct enforcer *enforcer = argument;
 
-    prctl(PR_SET_NAME, "banmail-enforce");
     prctl(PR_SET_KEEPCAPS, 1); /* of this thread alone */
     table_set_trouble(enforcer->table, NULL);
     open_firewall(enforcer);
@@ -706,24 +672,9 @@ run(void *argument)
     wait_for_release(enforcer);
     if (atomic_load(&enforcer->released))
         keep(enforcer);
-    return NULL;
 }
 
 /* ---- the callers' side ---- */
-
-/* No signal of rsyslogd's is to be handled on this thread. */
-static int
-start_thread(struct enforcer *enforcer)
-{
-    sigset_t all, before;
-    int error;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&enforcer->thread, NULL, run, enforcer);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return -error;
-}
 
 int
 enforcer_start(struct enforcer **enforcer, const struct enforcer_options *options)
@@ -743,13 +694,15 @@ enforcer_start(struct enforcer **enforcer, const struct enforcer_options *option
     if (options->set6 != NULL)
         snprintf(made->policy.set[FIREWALL_V6], FIREWALL_SET_SIZE, "%s", options->set6);
     sem_init(&made->ready, 0, 0);
-    made->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    result = worker_init(&made->worker);
     made->batch = calloc(1, sizeof(*made->batch));
-    if (made->event < 0 || made->batch == NULL)
+    if (result < 0 || made->batch == NULL) {
+        result = result < 0 ? result : -ENOMEM;
         goto done;
+    }
     made->batch->table = options->table;
     made->batch->enforcer = made;
-    result = start_thread(made);
+    result = worker_start(&made->worker, "banmail-enforce", run, made);
     if (result < 0)
         goto done;
     while (sem_wait(&made->ready) != 0 && errno == EINTR) {
@@ -761,33 +714,17 @@ done:
     return result;
 }
 
-static void
-tell(struct enforcer *enforcer, atomic_bool *what)
-{
-    atomic_store(what, true);
-    eventfd_write(enforcer->event, 1);
-}
-
 void
 enforcer_release(struct enforcer *enforcer)
 {
-    tell(enforcer, &enforcer->released);
+    atomic_store(&enforcer->released, true);
+    worker_tell(&enforcer->worker);
 }
 
-/* The table was changed before this is called, and both sides exchange the flag, which puts the two
- * exchanges in one order. This one first: the enforcer's exchange, and so its second look at the
- * table, sees the change. The enforcer's first: this one finds the flag raised, unless another
- * waker took it down, which then writes. A worker that is cancelled between exchange and write
- * would leave a enforcer that nobody wakes: so cancellation waits. */
 void
 enforcer_wake(struct enforcer *enforcer)
 {
-    int before;
-
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-    if (atomic_exchange(&enforcer->sleeping, false))
-        eventfd_write(enforcer->event, 1);
-    pthread_setcancelstate(before, NULL);
+    worker_wake(&enforcer->worker);
 }
 
 void
@@ -799,28 +736,6 @@ enforcer_read_statistics(const struct enforcer *enforcer, struct enforcer_statis
     statistics->pending = table_pending(enforcer->table);
 }
 
-/* Returns false when the thread hangs in a command: it was given up, and the enforcer with it,
- * which the thread may free at once. */
-static bool
-join(struct enforcer *enforcer)
-{
-    const pthread_t thread = enforcer->thread;
-    struct timespec until;
-    int expected;
-
-    for (;;) {
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += STOP_PATIENCE_S;
-        if (pthread_timedjoin_np(thread, NULL, &until) == 0)
-            return true;
-        expected = MARK_IN_COMMAND;
-        if (atomic_compare_exchange_strong(&enforcer->mark, &expected, MARK_ABANDONED))
-            break;
-    }
-    pthread_detach(thread);
-    return false;
-}
-
 void
 enforcer_stop(struct enforcer *enforcer)
 {
@@ -829,12 +744,11 @@ enforcer_stop(struct enforcer *enforcer)
     if (enforcer == NULL)
         return;
     report = enforcer->report;
-    tell(enforcer, &enforcer->stopping);
-    if (join(enforcer))
+    if (worker_stop(&enforcer->worker, STOP_PATIENCE_MS))
         free_enforcer(enforcer);
     else
         report_say(report, LOG_ERR,
                    "an nftables command has not returned for %d s; the enforcer is left"
                    " behind, and what was not enforced stays wanted in the table",
-                   STOP_PATIENCE_S);
+                   STOP_PATIENCE_MS / 1000);
 }

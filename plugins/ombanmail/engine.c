@@ -26,6 +26,7 @@
 
 #include "complaints.h"
 #include "control/command.h"
+#include "base/clock.h"
 #include "engine.h"
 #include "kernel/policy.h"
 #include "ledger/restore.h"
@@ -58,10 +59,7 @@ const struct report engine_report = {.say = say};
 int64_t
 engine_now_ms(void)
 {
-    struct timespec now;
-
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return clock_wall_ms();
 }
 
 void
