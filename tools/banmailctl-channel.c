@@ -21,6 +21,7 @@
 #include "banmailctl.h"
 #include "banmailctl-program.h"
 #include "base/clock.h"
+#include "base/object.h"
 
 #define ANSWER_MS 900 /* each answer within a second */
 #define AGAIN_MS  20
@@ -203,4 +204,16 @@ channel_close(struct channel *channel, char reason[LOCATION_REASON_SIZE])
     }
     *channel = (struct channel){.place = channel->place};
     return status;
+}
+
+int
+channel_refusal(struct fjson_object *answer, char text[COMMAND_SIZE])
+{
+    char code[32];
+
+    if (object_text(answer, "error", text, COMMAND_SIZE) != 0)
+        return EXIT_FINE;
+    return object_text(answer, "code", code, sizeof(code)) == 0 && strcmp(code, COMMAND_DENIED) == 0
+               ? EXIT_PERMISSION
+               : EXIT_REFUSED;
 }

@@ -9,6 +9,8 @@
 #include "control/command.h"
 #include "banmailctl-location.h"
 
+struct fjson_object;
+
 struct channel {
     const struct location *place;
     struct table *table; /* locked by us, while no rsyslogd runs; else NULL */
@@ -21,6 +23,10 @@ struct channel {
  */
 int channel_send(struct channel *channel, const char *request, char answer[COMMAND_SIZE],
                  char reason[LOCATION_REASON_SIZE]);
+
+/* Whether an answer (parsed) is a refusal: returns the exit status with its sentence in text; else
+ * EXIT_FINE. */
+int channel_refusal(struct fjson_object *answer, char text[COMMAND_SIZE]);
 
 /* When we had to act ourselves: makes the kernel and the ledger agree with the table, and unlocks
  * it. Returns 0, or a negative errno with the reason; what was commanded stands in the table even

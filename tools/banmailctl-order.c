@@ -86,27 +86,21 @@ request_line(const struct order *order, const struct outcome *outcome)
     return line;
 }
 
-/* The recorder's words for somebody who could open the socket but is neither root nor its user. */
-static int
-refusal_status(const char *error)
-{
-    return strstr(error, "may not command") ? EXIT_PERMISSION : EXIT_REFUSED;
-}
-
-/* {"done":true,"bans":1} or {"done":false,"error":"…"} */
+/* {"done":true,"bans":1} or a refusal */
 static void
 read_answer(struct outcome *outcome, const char *answer)
 {
     struct fjson_object *object = object_parse(answer, strlen(answer)), *done;
     char text[COMMAND_SIZE];
     int64_t bans = 0, users = 0;
+    int refusal = object ? channel_refusal(object, text) : EXIT_FINE;
 
     if (object && fjson_object_object_get_ex(object, "done", &done))
         outcome->done = fjson_object_get_boolean(done);
     if (outcome->done && object_integer(object, "bans", 0, UINT32_MAX, &bans) == 0)
         outcome->bans = (unsigned)bans;
-    else if (object && object_text(object, "error", text, sizeof(text)) == 0)
-        fail(outcome, refusal_status(text), "%s", text);
+    else if (refusal != EXIT_FINE)
+        fail(outcome, refusal, "%s", text);
     else
         fail(outcome, EXIT_UNREACHABLE, "rsyslogd's answer makes no sense: %s",
              format_clean(answer, text, sizeof(text)));

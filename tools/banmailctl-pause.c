@@ -42,10 +42,8 @@ order(const struct invocation *invocation, const char *request, const char *key,
     if (error < 0)
         status = banmailctl_fail(invocation, error == -EACCES ? EXIT_PERMISSION : EXIT_UNREACHABLE,
                                  "%s", reason);
-    else if (object && object_text(object, "error", text, sizeof(text)) == 0)
-        status = banmailctl_fail(invocation,
-                                 strstr(text, "may not command") ? EXIT_PERMISSION : EXIT_REFUSED,
-                                 "%s", text);
+    else if (object && (status = channel_refusal(object, text)) != EXIT_FINE)
+        status = banmailctl_fail(invocation, status, "%s", text);
     else if (!object || object_integer(object, key, 0, INT64_MAX, number) < 0)
         status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "rsyslogd's answer makes no sense");
     fjson_object_put(object);

@@ -37,13 +37,32 @@
 
 /* ---- answers ---- */
 
+/* What kind of refusal it is, for programs; the sentence is for people. */
+static const char *
+code_of(int error)
+{
+    switch (error) {
+    case -EACCES:
+        return COMMAND_DENIED;
+    case -EINVAL:
+    case -EMSGSIZE:
+        return COMMAND_INVALID;
+    case -EPERM:
+        return COMMAND_PROTECTED;
+    case -ENOSPC:
+        return COMMAND_FULL;
+    default:
+        return COMMAND_FAILED;
+    }
+}
+
 static int answer_error(char *answer, int error, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 static int
 answer_error(char *answer, int error, const char *format, ...)
 {
-    char text[COMMAND_SIZE - 64]; /* 64: what stands around it */
+    char text[COMMAND_SIZE - 96]; /* 96: what stands around it */
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
@@ -54,8 +73,18 @@ answer_error(char *answer, int error, const char *format, ...)
         else if (*byte < ' ' || *byte > '~')
             *byte = '?';
     }
-    snprintf(answer, COMMAND_SIZE, "{\"done\":false,\"error\":\"%s\"}\n", text);
+    snprintf(answer, COMMAND_SIZE, "{\"done\":false,\"code\":\"%s\",\"error\":\"%s\"}\n",
+             code_of(error), text);
     return error;
+}
+
+void
+command_deny(uid_t caller, uid_t ours, char answer[COMMAND_SIZE])
+{
+    answer_error(answer, -EACCES,
+                 "user id %lu may not command: root may, user id %lu, which rsyslogd runs as, and "
+                 "the members of commandGroup",
+                 (unsigned long)caller, (unsigned long)ours);
 }
 
 static int

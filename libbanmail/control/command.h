@@ -9,7 +9,7 @@
  *   {"command":"forget","source":"203.0.113.9"}   → {"done":true,"bans":0,"erased":17}
  *   {"command":"forget","user":"anna@example.org"}
  *   {"command":"repair"}    the kernel's sets are made anew
- *   → {"done":true,"bans":1}    → {"done":false,"error":"…"}
+ *   → {"done":true,"bans":1}    → {"done":false,"code":"invalid","error":"…"}
  *   → {"done":true,"bans":1,"users":7}    it is banned, but is a gateway (users 0: a network's)
  *
  * While rsyslogd runs they go over a Unix stream socket to the recorder; while it does not,
@@ -30,6 +30,13 @@
 #define COMMAND_SIZE        1024 /* bytes of a request or an answer at most, with its newline */
 #define COMMAND_SOCKET_NAME "command.sock" /* beside the table */
 
+/* The codes of refusals. */
+#define COMMAND_DENIED    "denied"    /* the caller may not command */
+#define COMMAND_INVALID   "invalid"   /* the request makes no sense */
+#define COMMAND_PROTECTED "protected" /* it is never banned: an own address, or allow-listed */
+#define COMMAND_FULL      "full"      /* there is no room for another ban */
+#define COMMAND_FAILED    "failed"    /* the disk, or memory */
+
 struct command_context {
     struct table *table;
     const struct allow *allow; /* an allow-listed source is refused to be banned; may be NULL */
@@ -49,6 +56,9 @@ struct command_context {
  * says what was wrong). Whoever calls it wakes the enforcer and the recorder. Any thread. */
 int command_run(const struct command_context *context, const char *request, size_t length,
                 char *answer);
+
+/* The answer to somebody who may not command; `ours` is the user whom rsyslogd runs as. */
+void command_deny(uid_t caller, uid_t ours, char answer[COMMAND_SIZE]);
 
 /* banmailctl's end: connects to the socket, sends the request, waits at most timeout_ms for the
  * answer line. Returns 0, -ENOENT or -ECONNREFUSED when nobody listens, -ETIMEDOUT, -EACCES,

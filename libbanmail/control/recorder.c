@@ -361,10 +361,7 @@ admit(const struct recorder *recorder, struct client *client, int64_t now_ms)
     if (peer.uid != 0 && peer.uid != geteuid() &&
         !is_in_group(client->fd, &peer, recorder->options.command_group)) {
         char text[COMMAND_SIZE];
-        snprintf(text, sizeof(text),
-                 "{\"done\":false,\"error\":\"user id %lu may not command: root may, user id %lu, "
-                 "which rsyslogd runs as, and the members of commandGroup\"}\n",
-                 (unsigned long)peer.uid, (unsigned long)geteuid());
+        command_deny(peer.uid, geteuid(), text);
         answer(client, text);
     }
 }

@@ -91,6 +91,7 @@ assert_answer(bool done)
     assert_true(fjson_object_object_get_ex(object, "done", &member));
     assert_int_equal(fjson_object_get_boolean(member), done);
     assert_int_equal(fjson_object_object_get_ex(object, "error", &member), !done);
+    assert_int_equal(fjson_object_object_get_ex(object, "code", &member), !done);
     fjson_object_put(object);
 }
 
