@@ -1,89 +1,51 @@
-/* connection: see connection.h. Sets of four by a keyed hash; in a full one the oldest goes.
+/* connection: see connection.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "line/connection.h"
 
-#include <pthread.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/hash.h"
-#include "base/siphash.h"
+#include "base/memory.h"
 
 #define SETS 1024
 #define WAYS 4
 
 struct told {
-    uint64_t key; /* 0: free */
-    int64_t stamp_ms;
+    struct memory_entry entry;
     uint32_t failures; /* of AUTH, of any class */
     bool has_logged_in;
 };
 
-struct connection_store {
-    pthread_mutex_t lock;
-    uint64_t seed[2];
-    struct told told[SETS][WAYS];
-};
-
+/* A store is a memory of these. */
 struct connection_store *
 connection_new(void)
 {
-    struct connection_store *store = calloc(1, sizeof *store);
-
-    if (store == NULL)
-        return NULL;
-    if (getrandom(store->seed, sizeof store->seed, 0) != sizeof store->seed) {
-        free(store);
-        return NULL;
-    }
-    pthread_mutex_init(&store->lock, NULL);
-    return store;
+    return (struct connection_store *)memory_new(SETS, WAYS, sizeof(struct told), NULL);
 }
 
 void
 connection_free(struct connection_store *store)
 {
-    if (store == NULL)
-        return;
-    pthread_mutex_destroy(&store->lock);
-    free(store);
+    memory_free((struct memory *)store);
 }
 
 static uint64_t
-key_of(const struct connection_store *store, uint64_t host, const struct offence *offence)
+key_of(const struct memory *memory, uint64_t host, const struct offence *offence)
 {
     uint64_t words[5] = {host, hash_text(offence->service, offence->service_length),
-                         offence->process_hash},
-             key;
+                         offence->process_hash};
 
     memcpy(words + 3, offence->client.address, sizeof offence->client.address);
-    key = siphash(store->seed, words, sizeof words / sizeof *words, 0, 1, 3);
-    return key != 0 ? key : 1;
-}
-
-/* The entry of this key, or the free or oldest one of its set. */
-static struct told *
-find(struct connection_store *store, uint64_t key)
-{
-    struct told *set = store->told[key % SETS], *oldest = &set[0];
-
-    for (unsigned way = 0; way < WAYS; way++) {
-        if (set[way].key == key)
-            return &set[way];
-        if (set[way].stamp_ms < oldest->stamp_ms)
-            oldest = &set[way];
-    }
-    return oldest;
+    return memory_key(memory, words, sizeof words / sizeof *words, 0);
 }
 
 static bool
 is_of_it(const struct told *told, uint64_t key, int64_t stamp_ms)
 {
-    return told->key == key && stamp_ms - told->stamp_ms <= CONNECTION_LIFE_MS &&
-           told->stamp_ms - stamp_ms <= CONNECTION_LIFE_MS;
+    return told->entry.key == key && stamp_ms - told->entry.latest_ms <= CONNECTION_LIFE_MS &&
+           told->entry.latest_ms - stamp_ms <= CONNECTION_LIFE_MS;
 }
 
 /* What the summary says beyond the lines before it; with it the connection is over. */
@@ -125,22 +87,21 @@ void
 connection_hear(struct connection_store *store, uint64_t host, struct offence *offence,
                 int64_t stamp_ms)
 {
+    struct memory *const memory = (struct memory *)store;
     struct told *told, now;
     uint64_t key;
 
     if (!is_told(offence))
         return;
-    key = key_of(store, host, offence);
-    pthread_mutex_lock(&store->lock);
-    told = find(store, key);
+    key = key_of(memory, host, offence);
+    told = memory_lock(memory, key);
     now = is_of_it(told, key, stamp_ms) ? *told : (struct told){0};
     hear(&now, offence);
     if (now.failures > 0 || now.has_logged_in) {
-        now.key = key;
-        now.stamp_ms = stamp_ms;
+        now.entry = (struct memory_entry){.key = key, .latest_ms = stamp_ms};
         *told = now;
-    } else if (told->key == key) {
+    } else if (told->entry.key == key) {
         *told = (struct told){0};
     }
-    pthread_mutex_unlock(&store->lock);
+    memory_unlock(memory, key);
 }

@@ -1,18 +1,17 @@
-/* stamp: 256 places of four hosts each, a lock for each place.
+/* stamp: see stamp.h.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "line/stamp.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/memory.h"
 
 #define WAYS            4
-#define PLACES          (STAMP_HOSTS / WAYS)
 #define NAME_SIZE       64 /* kept for saying it; the hash covers more */
 
 #define STEADY_MS       3000 /* whole seconds on both sides, and what the network adds */
@@ -23,8 +22,7 @@
 #define QUARTER_MS INT64_C(900000)
 
 struct host {
-    uint64_t hash; /* 0: free */
-    int64_t seen_ms;
+    struct memory_entry entry;
     int64_t skew_ms; /* of the first message since it was last another one */
     int64_t since_ms;
     unsigned messages; /* that agreed with it */
@@ -33,34 +31,29 @@ struct host {
     char name[NAME_SIZE];
 };
 
-struct place {
-    pthread_mutex_t lock;
-    struct host hosts[WAYS];
-};
-
 struct stamp_watch {
-    uint64_t key[2];
     atomic_uint news; /* how many hosts were settled otherwise since somebody looked */
-    struct place places[PLACES];
+    struct memory *hosts;
 };
 
 struct stamp_watch *
 stamp_new(const uint64_t key[2])
 {
-    struct stamp_watch *watch = calloc(1, sizeof(*watch));
+    struct stamp_watch *const watch = calloc(1, sizeof *watch);
 
     if (watch == NULL)
         return NULL;
-    memcpy(watch->key, key, sizeof(watch->key));
-    for (size_t i = 0; i < PLACES; i++)
-        pthread_mutex_init(&watch->places[i].lock, NULL);
-    return watch;
+    watch->hosts = memory_new(STAMP_HOSTS / WAYS, WAYS, sizeof(struct host), key);
+    if (watch->hosts != NULL)
+        return watch;
+    free(watch);
+    return NULL;
 }
 
 static uint64_t
 hash_name(const struct stamp_watch *watch, const char *name, size_t length)
 {
-    const uint64_t hash = hash_bytes(watch->key[0], name, length);
+    const uint64_t hash = hash_bytes(memory_seed(watch->hosts)[0], name, length);
 
     return hash == 0 ? 1 : hash;
 }
@@ -74,23 +67,6 @@ keep_name(struct host *host, const char *name, size_t length)
     for (size_t i = 0; i < length; i++)
         host->name[i] = name[i] > ' ' && name[i] < 0x7f ? name[i] : '?';
     host->name[length] = '\0';
-}
-
-/* The host of this hash, or the one silent longest, for it. The place's lock is held. */
-static struct host *
-find_host(struct place *place, uint64_t hash, const char *name, size_t length)
-{
-    struct host *oldest = &place->hosts[0];
-
-    for (unsigned i = 0; i < WAYS; i++) {
-        if (place->hosts[i].hash == hash)
-            return &place->hosts[i];
-        if (place->hosts[i].seen_ms < oldest->seen_ms)
-            oldest = &place->hosts[i];
-    }
-    *oldest = (struct host){.hash = hash};
-    keep_name(oldest, name, length);
-    return oldest;
 }
 
 /* What to take off for a settled skew. */
@@ -112,7 +88,7 @@ watch_host(struct host *host, int64_t stamp_ms, int64_t received_ms)
     const int64_t skew_ms = stamp_ms - received_ms;
     int64_t off_ms;
 
-    host->seen_ms = received_ms;
+    host->entry.latest_ms = received_ms;
     if (host->messages == 0 || llabs(skew_ms - host->skew_ms) > STEADY_MS ||
         received_ms < host->since_ms) {
         host->skew_ms = skew_ms;
@@ -138,16 +114,17 @@ stamp_judge(struct stamp_watch *watch, const char *name, size_t length, int64_t 
             int64_t received_ms, const struct stamp_bounds *bounds)
 {
     const uint64_t hash = hash_name(watch, name, length);
-    struct place *const place = &watch->places[hash % PLACES];
-    struct host *host;
+    struct host *const host = memory_lock(watch->hosts, hash);
     int64_t happened_ms;
 
-    pthread_mutex_lock(&place->lock);
-    host = find_host(place, hash, name, length);
+    if (host->entry.key != hash) {
+        *host = (struct host){.entry.key = hash};
+        keep_name(host, name, length);
+    }
     if (watch_host(host, stamp_ms, received_ms))
         atomic_fetch_add(&watch->news, 1);
     happened_ms = stamp_ms - host->off_ms;
-    pthread_mutex_unlock(&place->lock);
+    memory_unlock(watch->hosts, hash);
     if (happened_ms - received_ms > bounds->ahead_ms || received_ms - happened_ms > bounds->age_ms)
         return received_ms;
     return happened_ms;
@@ -170,23 +147,16 @@ describe(const struct host *host, char text[STAMP_TEXT_SIZE])
                  zone ? "time zone, or have it send RFC 3339 stamps" : "clock");
 }
 
-static bool
-notice_of(struct place *place, char text[STAMP_TEXT_SIZE])
+static int
+notice_of(void *entry, void *text)
 {
-    bool found = false;
+    struct host *const host = entry;
 
-    pthread_mutex_lock(&place->lock);
-    for (unsigned i = 0; i < WAYS && !found; i++) {
-        struct host *const host = &place->hosts[i];
-
-        if (host->off_ms == host->said_ms)
-            continue;
-        host->said_ms = host->off_ms;
-        describe(host, text);
-        found = true;
-    }
-    pthread_mutex_unlock(&place->lock);
-    return found;
+    if (host->off_ms == host->said_ms)
+        return false;
+    host->said_ms = host->off_ms;
+    describe(host, text);
+    return true;
 }
 
 bool
@@ -196,9 +166,8 @@ stamp_notice(struct stamp_watch *watch, char text[STAMP_TEXT_SIZE])
 
     if (seen == 0)
         return false;
-    for (size_t i = 0; i < PLACES; i++)
-        if (notice_of(&watch->places[i], text))
-            return true;
+    if (memory_each(watch->hosts, notice_of, text))
+        return true;
     /* All is said, unless more has come meanwhile. */
     atomic_compare_exchange_strong(&watch->news, &seen, 0);
     return false;
@@ -209,7 +178,6 @@ stamp_free(struct stamp_watch *watch)
 {
     if (watch == NULL)
         return;
-    for (size_t i = 0; i < PLACES; i++)
-        pthread_mutex_destroy(&watch->places[i].lock);
+    memory_free(watch->hosts);
     free(watch);
 }
