@@ -23,6 +23,7 @@ typedef struct _instanceData {
     struct parameters parameters;
     msgPropDescr_t fields;       /* the object that mmnormalize made */
     msgPropDescr_t class_field;  /* its member `class` */
+    bool has_queue;              /* it is not called by the thread that runs the statements */
     unsigned reading;            /* which rulebases made it, as far as its path tells */
     unsigned jail_index;         /* in the table, from engine_prepare on; 0: has none */
     int action;                  /* its number in the counter, likewise; negative: has none */

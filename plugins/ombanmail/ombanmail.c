@@ -178,10 +178,25 @@ finalize_it:
     RETiRet;
 }
 
+/* Whether a parameter of a queue is given; queue.type="direct", which is none, may be one of them.
+ */
+static bool
+has_queue(const struct nvlst *list)
+{
+    static const char front[] = "queue.";
+
+    for (; list != NULL; list = list->next)
+        if (es_strlen(list->name) > sizeof front - 1 &&
+            memcmp(es_getBufAddr(list->name), front, sizeof front - 1) == 0)
+            return true;
+    return false;
+}
+
 BEGINnewActInst
     CODESTARTnewActInst
     CHKiRet(createInstance(&pData));
     CHKiRet(read_action(lst, &pData->parameters));
+    pData->has_queue = has_queue(lst);
     pData->action = -1;
     CHKiRet(describe_fields(pData));
     CODE_STD_STRING_REQUESTnewActInst(1);
