@@ -23,6 +23,7 @@ jail_defaults(struct jail *jail)
         .v6_bits = 64,
         .ports = ports_mail(),
         .repeats = 1,
+        .growth = {.factor = 1},
     };
 }
 
@@ -112,6 +113,38 @@ check_number(const char *parameter, int64_t value, int64_t least, int64_t most, 
     return text;
 }
 
+static const char *
+check_growth(const struct jail_growth *growth, char text[256])
+{
+    const char *wrong;
+
+    if (!(growth->factor > 0 && growth->factor <= JAIL_FACTOR_MAX)) {
+        snprintf(text, 256, "bantime.factor is %g, but must be more than 0 and at most %d",
+                 growth->factor, JAIL_FACTOR_MAX);
+        return text;
+    }
+    if ((wrong = check_number("the number of bantime.multipliers", growth->multiplier_count, 0,
+                              JAIL_LENGTHS_MAX, text)) ||
+        (wrong = check_number("bantime.maxtime", growth->max_s, 0, JAIL_TIME_MAX_S, text)) ||
+        (wrong = check_number("bantime.rndtime", growth->random_s, 0, JAIL_TIME_MAX_S, text)))
+        return wrong;
+    for (unsigned i = 0; i < growth->multiplier_count && wrong == NULL; i++)
+        wrong =
+            check_number("one of bantime.multipliers", growth->multipliers[i], 1, UINT16_MAX, text);
+    return wrong;
+}
+
+/* A repeat needs the user of each failure, and there is room for 16. */
+static const char *
+check_repeats(const struct jail *jail, char text[256])
+{
+    if (jail->repeats == 1 || jail->maxretry <= JAIL_STAMPS_MAX)
+        return check_number("repeats", jail->repeats, 1, JAIL_REPEATS_MAX, text);
+    snprintf(text, 256, "maxretry is %u, but with repeats=\"%u\" it must be 1 to %d",
+             jail->maxretry, jail->repeats, JAIL_STAMPS_MAX);
+    return text;
+}
+
 const char *
 jail_check(const struct jail *jail, char text[256])
 {
@@ -136,8 +169,7 @@ jail_check(const struct jail *jail, char text[256])
         (wrong = check_number("findtime", jail->findtime_s, 1, JAIL_TIME_MAX_S, text)) ||
         (wrong = check_number("v4 bits", jail->v4_bits, 8, 32, text)) ||
         (wrong = check_number("v6 bits", jail->v6_bits, 16, 128, text)) ||
-        (wrong = check_number("repeats", jail->repeats, 1, JAIL_REPEATS_MAX, text)) ||
-        (wrong = check_number("longest bantime", jail->bantime_max_s, 0, JAIL_TIME_MAX_S, text)))
+        (wrong = check_repeats(jail, text)) || (wrong = check_growth(&jail->growth, text)))
         return wrong;
     if (!ports_are_valid(&jail->ports)) {
         snprintf(text, 256, "ports must be 1 to %d ports, or all", PORTS_MAX);
@@ -148,21 +180,38 @@ jail_check(const struct jail *jail, char text[256])
     return check_number("bantime", jail->bantime_s, 1, JAIL_TIME_MAX_S, text);
 }
 
-int64_t
-jail_bantime(const struct jail *jail, unsigned before)
+/* How many times as long as bantime; `before` is not 0. */
+static double
+multiplier(const struct jail_growth *growth, unsigned before)
 {
-    int64_t bantime_s = jail->bantime_s;
+    const unsigned count = growth->multiplier_count;
 
-    if (jail->bantime_max_s <= bantime_s)
-        return bantime_s;
-    while (before-- > 0 && bantime_s < jail->bantime_max_s)
-        bantime_s *= 2;
-    return bantime_s < jail->bantime_max_s ? bantime_s : jail->bantime_max_s;
+    if (count > 0)
+        return growth->factor * growth->multipliers[before < count ? before : count - 1];
+    return growth->factor * (double)(1U << (before < 20 ? before : 20));
+}
+
+int64_t
+jail_bantime(const struct jail *jail, unsigned before, uint64_t chance)
+{
+    const struct jail_growth *const growth = &jail->growth;
+    int64_t longest_s = growth->max_s > 0 ? growth->max_s : JAIL_TIME_MAX_S;
+    double bantime_s;
+
+    if (!growth->is_on || before == 0 || jail->bantime_s >= longest_s)
+        return jail->bantime_s;
+    bantime_s = (double)jail->bantime_s * multiplier(growth, before);
+    if (bantime_s < (double)longest_s)
+        longest_s = (int64_t)bantime_s;
+    if (longest_s < jail->bantime_s)
+        longest_s = jail->bantime_s;
+    return longest_s + (int64_t)(chance % ((uint64_t)growth->random_s + 1));
 }
 
 bool
 jail_decide(const struct jail *jail, const uint32_t *stamps, unsigned count, unsigned *within)
 {
+    const unsigned enough = jail_stamps(jail);
     unsigned recent = 0;
     bool reached = false;
 
@@ -171,7 +220,7 @@ jail_decide(const struct jail *jail, const uint32_t *stamps, unsigned count, uns
         recent++;
     *within = recent;
     /* A line that came late may complete a window that lies wholly in the past. */
-    for (unsigned i = 0; i + jail->maxretry <= count && !reached; i++)
-        reached = (int64_t)stamps[i + jail->maxretry - 1] - stamps[i] <= jail->findtime_s;
+    for (unsigned i = 0; i + enough <= count && !reached; i++)
+        reached = (int64_t)stamps[i + enough - 1] - stamps[i] <= jail->findtime_s;
     return reached;
 }

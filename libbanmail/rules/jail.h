@@ -13,25 +13,40 @@
 #include "base/ports.h"
 
 #define JAIL_NAME_SIZE    32 /* with its NUL */
-#define JAIL_MAXRETRY_MAX 16 /* the table keeps that many stamps for each client */
+#define JAIL_STAMPS_MAX   16 /* the table keeps that many stamps for each client */
+#define JAIL_MAXRETRY_MAX 64 /* beyond JAIL_STAMPS_MAX not each failure has a stamp: jail_step */
 #define JAIL_FOREVER      INT64_MAX
 #define JAIL_TIME_MAX_S   INT64_C(3153600000) /* longest finite findtime and bantime: 100 years */
 #define JAIL_REPEATS_MAX  255
+#define JAIL_LENGTHS_MAX  16 /* multipliers in a list */
+#define JAIL_FACTOR_MAX   1000
 #define JAIL_MANUAL       "manual" /* the jail of bans made by hand; no other may be named so */
+
+/* fail2ban's bantime.increment: how long the bans last of a client that was banned before. */
+struct jail_growth {
+    bool is_on;
+    double factor;                          /* more than 0: each length is multiplied by it */
+    unsigned char multiplier_count;         /* 0: 2, 4, 8, … times as long; */
+    uint16_t multipliers[JAIL_LENGTHS_MAX]; /* else by the number of earlier bans, the last one for
+                                               all behind it; ≥ 1 */
+    int64_t max_s;       /* no longer than this, in seconds; 0: no limit but JAIL_TIME_MAX_S */
+    int64_t random_s;    /* and up to so much more by chance, so that nobody knows when it ends */
+    bool over_all_jails; /* bans in other jails count as earlier ones, too */
+};
 
 struct jail {
     char name[JAIL_NAME_SIZE]; /* letters, digits, - and _ */
     uint64_t classes;          /* OFFENCE_BIT of each class that counts */
-    unsigned maxretry;         /* 1..JAIL_MAXRETRY_MAX failures make a ban */
+    unsigned maxretry;         /* 1..JAIL_MAXRETRY_MAX failures make a ban; 1..JAIL_STAMPS_MAX
+                                  unless repeats is 1 */
     int64_t findtime_s;        /* seconds, ≥ 1 */
     int64_t bantime_s;         /* seconds, ≥ 1, or JAIL_FOREVER */
     unsigned v4_bits;          /* IPv4 is counted and banned by this prefix: 8..32 */
     unsigned v6_bits;          /* likewise IPv6: 16..128 */
     struct ports ports;        /* that its bans close */
-    int64_t bantime_max_s;     /* each further ban of a client lasts twice as long, up to this;
-                                  0: all last bantime_s */
-    unsigned repeats;          /* a guess again at the same user, with the same secret as far as the
-                                  line tells: of those one in so many counts; 1: each */
+    struct jail_growth growth;
+    unsigned repeats; /* a guess again at the same user, with the same secret as far as the
+                         line tells: of those one in so many counts; 1: each */
 };
 
 /* The defaults: mail, OFFENCE_DEFAULT, 5 in 10 minutes, 1 hour, /32 and /64, the
@@ -47,12 +62,38 @@ int jail_parse_time(const char *text, bool forever, int64_t *seconds);
  * the value and what is allowed, in text[256]. */
 const char *jail_check(const struct jail *jail, char text[256]);
 
-/* How long a ban lasts, in seconds, of a client that was banned `before` times. Pure. */
-int64_t jail_bantime(const struct jail *jail, unsigned before);
+/* How many failures one stamp stands for: 1, and 2 to 4 where maxretry is more than the stamps that
+ * are kept. Then the first of so many failures has a stamp, and the others are only numbered. So
+ * none of them is older than its stamp says: nobody is banned for fewer than maxretry failures
+ * within findtime. When a stamp has left the window, up to jail_step - 1 of its failures may be in
+ * it yet: a ban is certain when there are so many more than maxretry, 67 for 64. */
+static inline unsigned
+jail_step(const struct jail *jail)
+{
+    return (jail->maxretry + JAIL_STAMPS_MAX - 1) / JAIL_STAMPS_MAX;
+}
 
-/* The decision: whether any maxretry of these failures lie within one findtime (newest - oldest
+/* How many stamps make a ban. */
+static inline unsigned
+jail_stamps(const struct jail *jail)
+{
+    return (jail->maxretry + jail_step(jail) - 1) / jail_step(jail);
+}
+
+/* How many failures `stamps` of them stand for, if `last` came with the newest, it included. */
+static inline unsigned
+jail_failures(const struct jail *jail, unsigned stamps, unsigned last)
+{
+    return jail_step(jail) == 1 || stamps == 0 ? stamps : (stamps - 1) * jail_step(jail) + last;
+}
+
+/* How long a ban lasts, in seconds, of a client that was banned `before` times; never less than
+ * bantime_s. `chance` is any number; equal ones give equal lengths. Pure. */
+int64_t jail_bantime(const struct jail *jail, unsigned before, uint64_t chance);
+
+/* The decision: whether any jail_stamps of these failures lie within one findtime (newest - oldest
  * ≤ findtime). `stamps` are one client's newest failures, seconds since the epoch, ascending;
- * `count` is at most JAIL_MAXRETRY_MAX. How many lie within findtime of the newest goes to
+ * `count` is at most JAIL_STAMPS_MAX. How many lie within findtime of the newest goes to
  * *within. Pure: the answer does not depend on the order in which the lines arrived. */
 bool jail_decide(const struct jail *jail, const uint32_t *stamps, unsigned count, unsigned *within);
 

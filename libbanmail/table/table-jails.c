@@ -29,6 +29,19 @@ table_has_jail(const struct table *table, unsigned index)
     return index == TABLE_JAIL_MANUAL || read_jail_cell(table, index, &cell);
 }
 
+/* Of a list of multipliers the file knows nothing: it is of no use but to who counts. */
+static struct jail_growth
+growth_of(const struct jail_cell *cell)
+{
+    return (struct jail_growth){
+        .is_on = cell->growth & JAIL_CELL_GROWS,
+        .factor = cell->factor != 0 ? (double)cell->factor : 1,
+        .max_s = cell->bantime_max_s,
+        .random_s = cell->random_s,
+        .over_all_jails = cell->growth & JAIL_CELL_OVER_ALL,
+    };
+}
+
 static struct jail
 jail_of(const struct jail_cell *cell)
 {
@@ -40,7 +53,7 @@ jail_of(const struct jail_cell *cell)
         .v4_bits = cell->v4_bits,
         .v6_bits = cell->v6_bits,
         .ports = ports_of(cell),
-        .bantime_max_s = cell->bantime_max_s,
+        .growth = growth_of(cell),
         .repeats = cell->repeats != 0 ? cell->repeats : 1,
     };
 
@@ -101,8 +114,12 @@ write_jail(struct table *table, unsigned index, const struct jail *jail)
         .v4_bits = (uint8_t)jail->v4_bits,
         .v6_bits = (uint8_t)jail->v6_bits,
         .ports = jail->ports,
-        .bantime_max_s = jail->bantime_max_s,
+        .bantime_max_s = jail->growth.max_s,
         .repeats = (uint8_t)jail->repeats,
+        .growth = (uint8_t)((jail->growth.is_on ? JAIL_CELL_GROWS : 0) |
+                            (jail->growth.over_all_jails ? JAIL_CELL_OVER_ALL : 0)),
+        .factor = (float)jail->growth.factor,
+        .random_s = (uint32_t)jail->growth.random_s,
     };
 
     memcpy(cell.name, jail->name, strnlen(jail->name, sizeof cell.name - 1));

@@ -52,10 +52,17 @@ struct jail_cell {
     uint8_t v4_bits;
     uint8_t v6_bits;
     struct ports ports;    /* count 0: the mail ports */
-    int64_t bantime_max_s; /* 0: bans do not grow */
+    int64_t bantime_max_s; /* growth.max_s */
     uint8_t repeats;       /* 0, as layout 3 has it, means 1 */
-    uint8_t zero[15];
+    uint8_t growth;        /* JAIL_CELL_… */
+    uint8_t zero[2];
+    float factor;      /* growth.factor; 0: 1 */
+    uint32_t random_s; /* growth.random_s */
+    uint8_t zero2[4];
 };
+
+#define JAIL_CELL_GROWS    1
+#define JAIL_CELL_OVER_ALL 2
 
 _Static_assert(sizeof(struct jail_cell) == CELL_SIZE && _Alignof(struct jail_cell) == 8 &&
                    sizeof(struct ports) == 34,
@@ -88,11 +95,13 @@ struct record {
     uint32_t ban;     /* the slot of its latest ban + 1; 0: none */
     uint32_t login_s; /* when a user last logged in from there; 0: never, as far as known */
     uint16_t bans;    /* how often it was banned before */
-    uint8_t repeat;   /* repeated guesses since the last one that counted, see jail.repeats */
+    uint8_t repeat; /* repeated guesses since the last one that counted, see jail.repeats; or, where
+                       jail_step is more than 1, the failures that have come with the newest
+                       stamp */
     uint8_t zero[25];
-    uint16_t users[JAIL_MAXRETRY_MAX]; /* hashes; 0: the line named none */
-    uint16_t secrets[JAIL_MAXRETRY_MAX];
-    uint32_t stamps[JAIL_MAXRETRY_MAX]; /* of the newest failures, in seconds */
+    uint16_t users[JAIL_STAMPS_MAX]; /* hashes; 0: the line named none */
+    uint16_t secrets[JAIL_STAMPS_MAX];
+    uint32_t stamps[JAIL_STAMPS_MAX]; /* of the newest failures, in seconds */
 };
 
 struct record_cell {
@@ -446,7 +455,7 @@ table_layout_id(void)
         RECORD_SIZE,
         OFFENCE_SERVER_FAULT + 1, /* the classes behind it came later, and changed no number */
         TABLE_JAILS_MAX,
-        JAIL_MAXRETRY_MAX,
+        JAIL_STAMPS_MAX,
         BUCKET_WAYS,
         WITNESS_SIZE,
     };

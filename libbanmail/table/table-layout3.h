@@ -27,8 +27,8 @@ struct layout3_record {
     struct cell_head head;
     struct record_key key;
     uint32_t ban;
-    uint16_t attempted[JAIL_MAXRETRY_MAX];
-    uint32_t stamps[JAIL_MAXRETRY_MAX];
+    uint16_t attempted[JAIL_STAMPS_MAX];
+    uint32_t stamps[JAIL_STAMPS_MAX];
 };
 
 _Static_assert(sizeof(struct layout3_record) == LAYOUT3_RECORD_SIZE, "layout");

@@ -55,6 +55,21 @@ table_find_record(const struct table *table, const struct record_key *key, struc
     return find_way(table, place_of(table, key), key, record);
 }
 
+/* The record of this key, without its lock. Any process. */
+static bool
+read_record(const struct table *table, const struct record_key *key, struct record *record)
+{
+    const uint32_t bucket = place_of(table, key).bucket;
+
+    for (unsigned way = 0; way < BUCKET_WAYS; way++) {
+        if (words_read(cell_of(table, bucket, way), RECORD_WORDS, record) &&
+            words_are_whole(record, RECORD_WORDS) && record->head.used == 1 &&
+            record->head.own <= JAIL_STAMPS_MAX && memcmp(&record->key, key, sizeof *key) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* ---- the kinds of keys ---- */
 
 static void
@@ -109,7 +124,7 @@ rank_of(const struct table *table, uint32_t bucket_index, unsigned way, int64_t 
     if (left == 0) {
         words_load(cell_of(table, bucket_index, way), RECORD_WORDS, &record);
         if (!table_ban_is_live(table, record.ban - 1, &record.key, now_ms))
-            left = JAIL_MAXRETRY_MAX;
+            left = JAIL_STAMPS_MAX;
     }
     /* What lies in the future was counted by a clock that was wrong. */
     if (left > 0 && (age_s > findtime_s || age_s < -TABLE_LIVE_MS / 1000))
@@ -215,16 +230,43 @@ drop_future(struct counting *counting)
     counting->changed = CELL_ALL;
 }
 
-/* The first window that holds maxretry failures; jail_decide has said that there is one. */
+/* The first window that holds enough failures; jail_decide has said that there is one. */
 static unsigned
 deciding_window(const struct jail *jail, const struct record *record)
 {
+    const unsigned last = jail_stamps(jail) - 1;
     unsigned first = 0;
 
-    while (record->stamps[first + jail->maxretry - 1] - (int64_t)record->stamps[first] >
-           jail->findtime_s)
+    while (record->stamps[first + last] - (int64_t)record->stamps[first] > jail->findtime_s)
         first++;
     return first;
+}
+
+/* The bans of the client in another jail, in a record that other threads may be writing. */
+static unsigned
+bans_in(const struct table *table, unsigned jail_index, const struct table_failure *failure,
+        uint16_t scope)
+{
+    struct record_key key;
+    struct record record;
+    struct jail jail;
+
+    if (!table_read_jail(table, jail_index, &jail))
+        return 0;
+    key = table_key_of(jail_index, &jail, &failure->client, scope);
+    return read_record(table, &key, &record) ? record.bans : 0;
+}
+
+/* Only when there is a ban to be made, and without their locks: one is held already. */
+static __attribute__((noinline)) unsigned
+bans_elsewhere(const struct counting *counting)
+{
+    unsigned bans = 0;
+
+    for (unsigned jail = 0; jail < TABLE_JAILS_MAX; jail++)
+        if (jail != counting->key.jail && has_bit(&counting->table->kinds.jails, jail))
+            bans += bans_in(counting->table, jail, counting->failure, counting->key.scope);
+    return bans;
 }
 
 /* How many bans of the client are over: one that is only prolonged is no further one. */
@@ -232,10 +274,20 @@ static unsigned
 bans_before(const struct counting *counting)
 {
     const struct record *record = &counting->record;
+    unsigned bans = record->bans;
 
-    return record->bans -
-           (record->bans > 0 && record->ban != 0 &&
-            table_ban_is_live(counting->table, record->ban - 1, &record->key, counting->now_ms));
+    if (bans > 0 && record->ban != 0 &&
+        table_ban_is_live(counting->table, record->ban - 1, &record->key, counting->now_ms))
+        bans--;
+    return counting->jail->growth.over_all_jails ? bans + bans_elsewhere(counting) : bans;
+}
+
+/* What nobody can tell who does not have the table's seed. */
+static uint64_t
+chance_of(const struct counting *counting)
+{
+    return siphash_address(counting->table->hash, counting->key.address,
+                           (uint64_t)19 << 56 ^ (uint64_t)counting->stamp_ms);
 }
 
 /* The ban that the stamps deserve. It begins with the failure that completes the window, whichever
@@ -247,7 +299,7 @@ deserved_ban(const struct counting *counting)
     const struct jail *jail = counting->jail;
     int64_t now_ms = counting->now_ms;
     unsigned first = deciding_window(jail, record);
-    unsigned last = first + jail->maxretry - 1;
+    unsigned last = first + jail_stamps(jail) - 1;
     struct ban ban = {
         .source.prefix = record->key.prefix,
         .jail = record->key.jail,
@@ -266,8 +318,8 @@ deserved_ban(const struct counting *counting)
     while (last + 1 < record->head.own &&
            (int64_t)record->stamps[last + 1] - record->stamps[first] <= jail->findtime_s)
         last++;
-    ban.failures = (uint16_t)(last - first + 1);
-    const int64_t bantime_s = jail_bantime(jail, bans_before(counting));
+    ban.failures = (uint16_t)jail_failures(jail, last - first + 1, record->repeat);
+    const int64_t bantime_s = jail_bantime(jail, bans_before(counting), chance_of(counting));
     ban.until_ms = TABLE_FOREVER_MS;
     if (bantime_s < (TABLE_FOREVER_MS - ban.since_ms) / 1000)
         ban.until_ms = ban.since_ms + bantime_s * 1000;
@@ -290,7 +342,7 @@ make_ban(struct counting *counting)
 
     if (ban.until_ms <= counting->now_ms || counting->failure->is_gateway) {
         clear_window(counting);
-        counting->left = counting->jail->maxretry;
+        counting->left = jail_stamps(counting->jail);
         return ban.until_ms <= counting->now_ms ? TABLE_LATE : TABLE_SPARED;
     }
     outcome = table_want_ban(counting->table, &ban, counting->now_ms, &slot);
@@ -350,28 +402,85 @@ without_repeats(struct counting *counting, struct window_entry entry, unsigned a
     return attempts + repeats / of;
 }
 
+/* Where a stamp stands for several failures: each of them, in the order in which they come, is one
+ * more of the newest stamp, or begins the next. See jail_step. */
+static __attribute__((noinline)) void
+insert_by_steps(struct counting *counting, struct window_entry entry, unsigned attempts)
+{
+    struct record *record = &counting->record;
+    const unsigned step = jail_step(counting->jail);
+
+    for (unsigned i = 0; i < attempts; i++) {
+        if (record->head.own > 0 && record->repeat < step &&
+            entry.stamp_s <= window_newest(record) + counting->jail->findtime_s) {
+            record->repeat++;
+            continue;
+        }
+        record->repeat = 1;
+        window_insert(record, entry, &counting->changed);
+    }
+    counting->changed = CELL_ALL;
+}
+
+/* Whether the failure that came, which may have no stamp, completes so many stamps. */
+static __attribute__((noinline)) bool
+completes_steps(const struct counting *counting)
+{
+    const struct record *record = &counting->record;
+    const struct jail *jail = counting->jail;
+    const unsigned stamps = jail_stamps(jail), own = record->head.own;
+
+    return own >= stamps && jail_failures(jail, stamps, record->repeat) >= jail->maxretry &&
+           counting->stamp_s <= record->stamps[own - stamps] + jail->findtime_s;
+}
+
+/* Adds the failures to the record. Returns how many they are. */
+static unsigned
+insert(struct counting *counting, unsigned attempts)
+{
+    struct record *record = &counting->record;
+    const struct window_entry entry = {counting->stamp_s, window_hash(counting->failure->user_hash),
+                                       window_hash(counting->failure->secret_hash)};
+
+    if (window_newest(record) > counting->stamp_s)
+        drop_future(counting);
+    if (counting->jail->maxretry > JAIL_STAMPS_MAX) {
+        insert_by_steps(counting, entry, attempts);
+        return attempts;
+    }
+    attempts = without_repeats(counting, entry, attempts);
+    for (unsigned i = 0; i < attempts && i < JAIL_STAMPS_MAX; i++)
+        window_insert(record, entry, &counting->changed);
+    return attempts;
+}
+
+/* Whether there are enough of them. *left: how many are missing, as far as can be told. */
+static bool
+decide(struct counting *counting)
+{
+    const struct jail *jail = counting->jail;
+    const struct record *record = &counting->record;
+    const unsigned enough = jail_stamps(jail);
+    unsigned within = record->head.own;
+
+    if (within >= enough && jail_decide(jail, record->stamps, record->head.own, &within) &&
+        (jail->maxretry <= JAIL_STAMPS_MAX || completes_steps(counting)))
+        return true;
+    counting->left = within < enough ? enough - within : 1;
+    return false;
+}
+
 /* Adds the failures to the record and says what follows. */
 static enum table_verdict
 judge(struct counting *counting, unsigned attempts)
 {
-    const struct jail *jail = counting->jail;
     struct record *record = &counting->record;
-    const struct window_entry entry = {counting->stamp_s, window_hash(counting->failure->user_hash),
-                                       window_hash(counting->failure->secret_hash)};
-    unsigned within;
 
-    if (window_newest(record) > counting->stamp_s)
-        drop_future(counting);
-    attempts = without_repeats(counting, entry, attempts);
-    for (unsigned i = 0; i < attempts && i < JAIL_MAXRETRY_MAX; i++)
-        window_insert(record, entry, &counting->changed);
-
-    within = record->head.own;
-    if (within >= jail->maxretry && jail_decide(jail, record->stamps, record->head.own, &within)) {
+    attempts = insert(counting, attempts);
+    if (decide(counting)) {
         note_passed(counting, attempts);
         return make_ban(counting);
     }
-    counting->left = within < jail->maxretry ? jail->maxretry - within : 1;
     if (record->ban == 0)
         return TABLE_COUNTED;
     note_passed(counting, attempts);
@@ -495,29 +604,22 @@ table_read_counter(const struct table *table, unsigned jail_index, const struct 
 {
     struct record_key key = {.prefix = source->prefix, .jail = (uint8_t)jail_index};
     struct record record;
-
     struct jail jail;
     unsigned within;
 
     memcpy(key.address, source->address, sizeof key.address);
-    if (!table_read_jail(table, jail_index, &jail))
+    if (!table_read_jail(table, jail_index, &jail) || !read_record(table, &key, &record))
         return false;
-    const uint32_t bucket = place_of(table, &key).bucket;
-    for (unsigned way = 0; way < BUCKET_WAYS; way++) {
-        if (!words_read(cell_of(table, bucket, way), RECORD_WORDS, &record) ||
-            !words_are_whole(&record, RECORD_WORDS) || record.head.used != 1 ||
-            record.head.own > JAIL_MAXRETRY_MAX || memcmp(&record.key, &key, sizeof key) != 0)
-            continue;
-        jail_decide(&jail, record.stamps, record.head.own, &within);
-        *counter = (struct table_counter){.failures = record.head.own,
-                                          .within = within,
-                                          .users = count_users(&record),
-                                          .bans = record.bans,
-                                          .newest_s = window_newest(&record),
-                                          .login_s = record.login_s};
-        return true;
-    }
-    return false;
+    jail_decide(&jail, record.stamps, record.head.own, &within);
+    *counter = (struct table_counter){
+        .failures = jail_failures(&jail, record.head.own, record.repeat),
+        .within = jail_failures(&jail, within, record.repeat),
+        .users = count_users(&record),
+        .bans = record.bans,
+        .newest_s = window_newest(&record),
+        .login_s = record.login_s,
+    };
+    return true;
 }
 
 /* ---- reset, reading, attach ---- */
@@ -653,11 +755,11 @@ table_is_record(const struct table *table, const struct record *record)
 {
     unsigned count = record->head.own;
 
-    if (record->head.used != 1 || count > JAIL_MAXRETRY_MAX ||
+    if (record->head.used != 1 || count > JAIL_STAMPS_MAX ||
         !table_is_masked(record->key.address, record->key.prefix) ||
         !table_has_jail(table, record->key.jail) || record->ban > table->max_bans)
         return false;
-    for (unsigned i = 1; i < JAIL_MAXRETRY_MAX; i++) {
+    for (unsigned i = 1; i < JAIL_STAMPS_MAX; i++) {
         if (i < count ? record->stamps[i] < record->stamps[i - 1] : record->stamps[i] != 0)
             return false;
     }
@@ -677,12 +779,13 @@ enter_way(struct table *table, struct place place, unsigned way, const struct re
     bucket->tags[way] = place.tag;
     bucket->jails[way] = record->key.jail;
     bucket->newest_s[way] = window_newest(record);
-    bucket->left[way] = JAIL_MAXRETRY_MAX;
+    bucket->left[way] = JAIL_STAMPS_MAX;
     if (record->ban != 0)
         bucket->left[way] = 0;
     else if (count > 0 && table_read_jail(table, record->key.jail, &jail)) {
         jail_decide(&jail, record->stamps, count, &within);
-        bucket->left[way] = (uint8_t)(within < jail.maxretry ? jail.maxretry - within : 1);
+        bucket->left[way] =
+            (uint8_t)(within < jail_stamps(&jail) ? jail_stamps(&jail) - within : 1);
     }
 }
 

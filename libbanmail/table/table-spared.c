@@ -22,22 +22,22 @@ table_read_spared(const struct table *table, uint32_t index, int64_t now_ms, str
     int64_t latest_s;
 
     if (!words_read(table->records[index].word, RECORD_WORDS, &record) || !record.head.used ||
-        record.head.own == 0 || record.head.own > JAIL_MAXRETRY_MAX ||
+        record.head.own == 0 || record.head.own > JAIL_STAMPS_MAX ||
         !words_are_whole(&record, RECORD_WORDS) ||
         !table_read_jail(table, record.key.jail, &jail) || jail.classes == 0 ||
-        record.head.own < jail.maxretry ||
+        record.head.own < jail_stamps(&jail) ||
         !jail_decide(&jail, record.stamps, record.head.own, &within) ||
         is_banned(table, &record, now_ms))
         return false;
     latest_s = record.stamps[record.head.own - 1];
     if (jail.bantime_s != JAIL_FOREVER &&
-        latest_s + jail_bantime(&jail, record.bans) <= now_ms / 1000)
+        latest_s + jail_bantime(&jail, record.bans, 0) <= now_ms / 1000)
         return false; /* its next failure would begin anew */
     *ban = (struct ban){
         .source.prefix = record.key.prefix,
         .jail = record.key.jail,
         .scope = record.key.scope,
-        .failures = (uint16_t)within,
+        .failures = (uint16_t)jail_failures(&jail, within, record.repeat),
         .origin = BAN_BY_JAIL,
         .first_ms = (int64_t)record.stamps[0] * 1000,
         .since_ms = latest_s * 1000,

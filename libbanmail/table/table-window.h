@@ -63,7 +63,7 @@ window_make_place(struct record *record, unsigned at)
 {
     unsigned from = at, to = at + 1, moved = record->head.own - at;
 
-    if (record->head.own == JAIL_MAXRETRY_MAX) {
+    if (record->head.own == JAIL_STAMPS_MAX) {
         from = 1;
         to = 0;
         moved = --at;
@@ -84,10 +84,10 @@ window_insert(struct record *record, struct window_entry entry, uint32_t *change
 
     while (at > 0 && record->stamps[at - 1] > entry.stamp_s)
         at--;
-    if (at == record->head.own && at < JAIL_MAXRETRY_MAX) { /* mostly: behind the others */
+    if (at == record->head.own && at < JAIL_STAMPS_MAX) { /* mostly: behind the others */
         record->head.own++;
         *changed |= WINDOW_WORDS_OF(at);
-    } else if (at > 0 || record->head.own < JAIL_MAXRETRY_MAX) {
+    } else if (at > 0 || record->head.own < JAIL_STAMPS_MAX) {
         at = window_make_place(record, at);
         *changed = CELL_ALL;
     } else {

@@ -4,7 +4,9 @@
 #include "table/table-private.h"
 #include "table/table-window.h"
 
-/* Takes up to `attempts` stamps of this second out of the record. Returns how many. */
+/* Takes up to `attempts` stamps of this second out of the record. Returns how many. Where a stamp
+ * stands for several failures (jail_step) it goes with all of them, and one that has none changes
+ * nothing: on the whole as many as are taken back. */
 static unsigned
 take_stamps(struct record *record, uint32_t stamp_s, unsigned attempts)
 {
@@ -65,8 +67,9 @@ withdraw_in(struct table *table, unsigned jail_index, const struct table_counted
         words_replace(table->records[(size_t)bucket * BUCKET_WAYS + way].word, RECORD_WORDS,
                       &record);
         if (lifted || *left != 0) /* 0: has another ban */
-            *left =
-                (uint8_t)(record.head.own < jail.maxretry ? jail.maxretry - record.head.own : 1);
+            *left = (uint8_t)(record.head.own < jail_stamps(&jail)
+                                  ? jail_stamps(&jail) - record.head.own
+                                  : 1);
     }
     pthread_mutex_unlock(table_stripe(table, bucket));
     return lifted;

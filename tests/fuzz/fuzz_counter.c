@@ -100,7 +100,7 @@ make_counter(struct table *table, uint64_t *jails)
         snprintf(action.jail.name, sizeof action.jail.name, "jail-%u", i);
         action.jail.classes = classes[i];
         action.jail.repeats = i == 1 ? 3 : 1;
-        action.jail.bantime_max_s = i == 2 ? 1000000 : 0;
+        action.jail.growth.is_on = i == 2;
         index = table_jail(table, &action.jail);
         FUZZ_WANT(index >= 1);
         action.jail_index = (unsigned)index;

@@ -753,7 +753,7 @@ threads_lose_nothing(void **state)
     pthread_t threads[THREADS];
 
     (void)state;
-    f.jail.maxretry = JAIL_MAXRETRY_MAX;
+    f.jail.maxretry = JAIL_STAMPS_MAX;
     begin(0);
     for (unsigned i = 0; i < 3; i++)
         add(i, OFFENCE_DEFAULT, NULL, i == 1);

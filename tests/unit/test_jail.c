@@ -1,7 +1,8 @@
 /* test_jail: fail2ban's notation of time, the limits, and the decision against a slow oracle.
  *
- * Fails when a slip such as "10x" or an overflow passes for a time, when a limit is off by one, or
- * when jail_decide differs from looking at every choice of maxretry failures.
+ * Fails when a slip such as "10x" or an overflow passes for a time, when a limit is off by one,
+ * when a further ban is as long as fail2ban's is not, or when jail_decide differs from looking at
+ * every choice of maxretry failures.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
@@ -128,9 +129,24 @@ names_parameter_value_and_limits(void **state)
     (void)state;
     jail_defaults(&good);
     jail = good, jail.maxretry = 0;
-    assert_refused(&jail, "maxretry", "0", "1 to 16");
+    assert_refused(&jail, "maxretry", "0", "1 to 64");
+    jail.maxretry = 65;
+    assert_refused(&jail, "maxretry", "65", "1 to 64");
     jail.maxretry = 17;
+    jail.repeats = 10;
     assert_refused(&jail, "maxretry", "17", "1 to 16");
+    jail.repeats = 1;
+    assert_null(jail_check(&jail, (char[256]){""}));
+    jail = good, jail.growth.factor = 0;
+    assert_refused(&jail, "bantime.factor", "0", "more than 0");
+    jail = good, jail.growth.max_s = -1;
+    assert_refused(&jail, "bantime.maxtime", "-1", "0 to");
+    jail = good, jail.growth.random_s = JAIL_FOREVER;
+    assert_refused(&jail, "bantime.rndtime", "9223372036854775807", "0 to");
+    jail = good, jail.growth.multiplier_count = 17;
+    assert_refused(&jail, "bantime.multipliers", "17", "0 to 16");
+    jail.growth.multiplier_count = 1;
+    assert_refused(&jail, "bantime.multipliers", "0", "1 to");
     jail = good, jail.findtime_s = 0;
     assert_refused(&jail, "findtime", "0", "1 to");
     jail.findtime_s = JAIL_FOREVER;
@@ -153,6 +169,43 @@ names_parameter_value_and_limits(void **state)
     assert_refused(&jail, "jail", "aaaa", "letters");
     strcpy(jail.name, JAIL_MANUAL);
     assert_refused(&jail, "jail", JAIL_MANUAL, "by hand");
+}
+
+/* As fail2ban's bantime.increment has it. */
+static void
+bans_grow(void **state)
+{
+    struct jail jail;
+
+    (void)state;
+    jail_defaults(&jail);
+    jail.bantime_s = 600;
+    assert_int_equal(jail_bantime(&jail, 7, 5), 600);
+    jail.growth.is_on = true;
+    for (unsigned before = 0; before < 10; before++)
+        assert_int_equal(jail_bantime(&jail, before, 5), 600 << before);
+    assert_int_equal(jail_bantime(&jail, 1000, 5), INT64_C(600) << 20);
+    jail.growth.factor = 1.5;
+    assert_int_equal(jail_bantime(&jail, 0, 5), 600);
+    assert_int_equal(jail_bantime(&jail, 2, 5), 3600);
+    jail.growth.factor = 0.01; /* never shorter */
+    assert_int_equal(jail_bantime(&jail, 1, 5), 600);
+    jail.growth = (struct jail_growth){.is_on = true, .factor = 1, .max_s = 5000};
+    assert_int_equal(jail_bantime(&jail, 3, 5), 4800);
+    assert_int_equal(jail_bantime(&jail, 4, 5), 5000);
+    jail.growth.multiplier_count = 3;
+    memcpy(jail.growth.multipliers, ((uint16_t[]){1, 5, 8}), 3 * sizeof(uint16_t));
+    assert_int_equal(jail_bantime(&jail, 1, 5), 3000);
+    assert_int_equal(jail_bantime(&jail, 2, 5), 4800);
+    assert_int_equal(jail_bantime(&jail, 9, 5), 4800);
+    jail.growth.random_s = 99;
+    assert_int_equal(jail_bantime(&jail, 0, 250), 600);
+    assert_int_equal(jail_bantime(&jail, 1, 250), 3050);
+    jail.growth.max_s = 100;
+    assert_int_equal(jail_bantime(&jail, 9, 5), 600);
+    jail.bantime_s = JAIL_FOREVER;
+    jail.growth.max_s = 0;
+    assert_true(jail_bantime(&jail, 9, 5) == JAIL_FOREVER);
 }
 
 static bool
@@ -181,7 +234,7 @@ ascending(const void *a, const void *b)
 static void
 decides_like_the_oracle(void **state)
 {
-    uint32_t stamps[JAIL_MAXRETRY_MAX];
+    uint32_t stamps[JAIL_STAMPS_MAX];
     unsigned reached = 0, within;
     struct jail jail;
 
@@ -189,10 +242,10 @@ decides_like_the_oracle(void **state)
     jail_defaults(&jail);
     srandom(3);
     for (unsigned round = 0; round < 100000; round++) {
-        unsigned count = (unsigned)(random() % (JAIL_MAXRETRY_MAX + 1));
+        unsigned count = (unsigned)(random() % (JAIL_STAMPS_MAX + 1));
         bool decided;
 
-        jail.maxretry = (unsigned)(1 + random() % JAIL_MAXRETRY_MAX);
+        jail.maxretry = (unsigned)(1 + random() % JAIL_STAMPS_MAX);
         jail.findtime_s = 1 + random() % 50;
         for (unsigned i = 0; i < count; i++)
             stamps[i] = UINT32_MAX - (uint32_t)(random() % 100);
@@ -233,6 +286,7 @@ main(void)
         cmocka_unit_test(negative_is_for_ever_where_that_is_allowed),
         cmocka_unit_test(the_defaults_are_within_the_limits),
         cmocka_unit_test(names_parameter_value_and_limits),
+        cmocka_unit_test(bans_grow),
         cmocka_unit_test(decides_like_the_oracle),
         cmocka_unit_test(the_edge_of_the_window_belongs_to_it),
     };

@@ -66,7 +66,7 @@ failures_go_on_to_count_during_a_ban(void **state)
 }
 
 struct oracle {
-    uint32_t stamps[JAIL_MAXRETRY_MAX + 1];
+    uint32_t stamps[JAIL_STAMPS_MAX + 1];
     unsigned count;
 };
 
@@ -86,7 +86,7 @@ oracle_says(struct oracle *oracle, const struct jail *jail, uint32_t stamp, unsi
     for (unsigned i = 0; i < attempts; i++) {
         oracle->stamps[oracle->count++] = stamp;
         qsort(oracle->stamps, oracle->count, sizeof stamp, ascending);
-        if (oracle->count > JAIL_MAXRETRY_MAX)
+        if (oracle->count > JAIL_STAMPS_MAX)
             memmove(oracle->stamps, oracle->stamps + 1, --oracle->count * sizeof stamp);
     }
     if (!jail_decide(jail, oracle->stamps, oracle->count, &within))
@@ -106,7 +106,7 @@ differences_of_seed(struct fixture *f, unsigned seed, unsigned *reached)
     const int64_t new_year_s = 1798761600; /* 2027-01-01 */
 
     srandom(seed);
-    jail.maxretry = (unsigned)(1 + random() % JAIL_MAXRETRY_MAX);
+    jail.maxretry = (unsigned)(1 + random() % JAIL_STAMPS_MAX);
     jail.findtime_s = 1 + random() % 100;
     jail.bantime_s = 1;
     for (unsigned i = 0; i < 120; i++) {
@@ -355,7 +355,7 @@ of_repeated_guesses_one_in_so_many_counts(void **state)
 
     (void)state;
     fixture_begin(&f, 1024, 64);
-    f.jail.maxretry = JAIL_MAXRETRY_MAX;
+    f.jail.maxretry = JAIL_STAMPS_MAX;
     for (int i = 0; i < 7; i++) /* repeats is 1: each */
         guess(&f, "192.0.2.1", 7, 8, NOON_MS + i);
     assert_int_equal(counter_of(&f, "192.0.2.1").failures, 7);
@@ -387,6 +387,64 @@ of_repeated_guesses_one_in_so_many_counts(void **state)
     fixture_end(&f);
 }
 
+/* Against a count of all failures within findtime, in the order in which they come: never a ban
+ * before there are maxretry, and always when there are jail_step - 1 more. */
+static void
+up_to_64_failures_are_counted_by_steps(void **state)
+{
+    int64_t times_s[1000];
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    srandom(5);
+    for (unsigned round = 0; round < 300; round++) {
+        const struct source client = numbered_source(round + 1);
+        unsigned first = 0, count = 0;
+        int64_t now_ms = NOON_MS;
+        enum table_verdict verdict = TABLE_COUNTED;
+
+        f.jail.maxretry = 17 + (unsigned)random() % 48;
+        f.jail.findtime_s = 1000;
+        for (; count < 1000 && verdict != TABLE_BANNED; now_ms += random() % 30000) {
+            times_s[count++] = now_ms / 1000;
+            while (times_s[count - 1] - times_s[first] > f.jail.findtime_s)
+                first++;
+            verdict = count_at(&f, client, now_ms, now_ms);
+            if (verdict == TABLE_BANNED && count - first < f.jail.maxretry)
+                fail_msg("banned for %u of %u", count - first, f.jail.maxretry);
+            assert_true(verdict == TABLE_BANNED ||
+                        count - first < f.jail.maxretry + jail_step(&f.jail) - 1);
+        }
+        assert_int_equal(verdict, TABLE_BANNED);
+        table_unban(f.table, &client, 0, now_ms);
+        keep(f.table, now_ms);
+        write_down(f.table);
+    }
+    fixture_end(&f);
+}
+
+static void
+without_a_gap_the_ban_comes_with_maxretry(void **state)
+{
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (f.jail.maxretry = 1; f.jail.maxretry <= JAIL_MAXRETRY_MAX; f.jail.maxretry++) {
+        for (unsigned i = 1; i < f.jail.maxretry; i++)
+            assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS), TABLE_COUNTED);
+        assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS), TABLE_BANNED);
+        assert_true(find_ban(f.table, "192.0.2.1", &ban));
+        assert_int_equal(ban.failures, f.jail.maxretry);
+        table_unban(f.table, &ban.source, 0, NOON_MS);
+        keep(f.table, NOON_MS);
+        write_down(f.table);
+    }
+    fixture_end(&f);
+}
+
 static int64_t
 ban_again(struct fixture *f, const char *client, int64_t now_ms)
 {
@@ -409,7 +467,7 @@ each_further_ban_lasts_twice_as_long(void **state)
     fixture_begin(&f, 1024, 64);
     f.jail.maxretry = 1;
     f.jail.bantime_s = 600;
-    f.jail.bantime_max_s = 3000;
+    f.jail.growth = (struct jail_growth){.is_on = true, .factor = 1, .max_s = 3000};
     for (unsigned i = 0; i < 5; i++) {
         assert_int_equal(ban_again(&f, "192.0.2.1", now_ms), lasts_s[i]);
         assert_int_equal(counter_of(&f, "192.0.2.1").bans, i + 1);
@@ -422,9 +480,38 @@ each_further_ban_lasts_twice_as_long(void **state)
         if (i == 2)
             fixture_reopen(&f);
     }
-    f.jail.bantime_max_s = 0;
+    f.jail.growth.is_on = false;
     assert_int_equal(ban_again(&f, "192.0.2.1", now_ms), 600);
     assert_int_equal(ban_again(&f, "192.0.2.2", now_ms), 600);
+    fixture_end(&f);
+}
+
+/* In a jail of wider prefixes, too. */
+static void
+bans_of_other_jails_are_earlier_ones(void **state)
+{
+    struct fixture f;
+    struct jail first;
+    unsigned first_index;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.maxretry = 1;
+    f.jail.bantime_s = 600;
+    f.jail.v4_bits = 24;
+    first = f.jail;
+    first_index = f.jail_index;
+    table_jail(f.table, &first);
+    strcpy(f.jail.name, "recidive");
+    f.jail.v4_bits = 32;
+    f.jail.growth = (struct jail_growth){.is_on = true, .factor = 1};
+    f.jail_index = (unsigned)table_jail(f.table, &f.jail);
+    const struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
+    assert_int_equal(table_count(f.table, first_index, &first, &failure, 1, NOON_MS), TABLE_BANNED);
+    assert_int_equal(ban_again(&f, "192.0.2.1", NOON_MS), 600);
+    f.jail.growth.over_all_jails = true;
+    assert_int_equal(ban_again(&f, "192.0.2.2", NOON_MS), 1200);
+    assert_int_equal(ban_again(&f, "192.0.3.2", NOON_MS), 600);
     fixture_end(&f);
 }
 
@@ -1304,7 +1391,10 @@ main(void)
         cmocka_unit_test(one_line_may_tell_of_many_attempts),
         cmocka_unit_test(jails_and_scopes_count_apart),
         cmocka_unit_test(of_repeated_guesses_one_in_so_many_counts),
+        cmocka_unit_test(up_to_64_failures_are_counted_by_steps),
+        cmocka_unit_test(without_a_gap_the_ban_comes_with_maxretry),
         cmocka_unit_test(each_further_ban_lasts_twice_as_long),
+        cmocka_unit_test(bans_of_other_jails_are_earlier_ones),
         cmocka_unit_test(a_counter_is_read_and_knows_of_logins),
         cmocka_unit_test(a_like_ban_of_another_table_is_another_one),
         cmocka_unit_test(one_attempt_counts_once),

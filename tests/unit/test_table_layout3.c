@@ -169,7 +169,7 @@ check(struct fixture *f, uint64_t table_id)
     assert_int_equal(status.bans, 1);
     assert_true(table_read_jail(f->table, f->jail_index, &jail));
     assert_int_equal(jail.repeats, 1);
-    assert_int_equal(jail.bantime_max_s, 0);
+    assert_false(jail.growth.is_on);
     assert_true(table_read_counter(f->table, f->jail_index, &client, &counter));
     assert_int_equal(counter.failures, 4);
     assert_int_equal(counter.newest_s, NOON_MS / 1000);
