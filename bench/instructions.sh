@@ -34,8 +34,8 @@ at_most() {
     [ "${3:-0}" -gt 0 ] && [ "$3" -le "$1" ] || status=1
 }
 
-at_most 550 "a count, IPv4" "$(instructions counted_calls table_count "$bench/table" count "$calls")"
-at_most 550 "a count, IPv6" "$(instructions counted_calls table_count "$bench/table" count6 "$calls")"
+at_most 560 "a count, IPv4" "$(instructions counted_calls table_count "$bench/table" count "$calls")"
+at_most 560 "a count, IPv6" "$(instructions counted_calls table_count "$bench/table" count6 "$calls")"
 at_most 600 "a line without a class" \
     "$(instructions counted_lines counter_take "$bench/counter" none "$calls")"
 at_most 11000 "a failure" "$(instructions counted_lines counter_take "$bench/counter" failure "$calls" 1)"

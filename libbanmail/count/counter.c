@@ -36,6 +36,24 @@
      OFFENCE_BIT(OFFENCE_RATE_LIMITED) | OFFENCE_BIT(OFFENCE_LOGIN_OK) |                           \
      OFFENCE_BIT(OFFENCE_SERVER_FAULT))
 
+#define MERITS (OFFENCE_BIT(OFFENCE_LOGIN_OK) | OFFENCE_BIT(OFFENCE_MAIL_ACCEPTED))
+
+/* What tells a failed login from mail that was not taken. */
+#define LOGINS                                                                                     \
+    (OFFENCE_BIT(OFFENCE_AUTH_FAILED) | OFFENCE_BIT(OFFENCE_AUTH_UNKNOWN_USER) |                   \
+     OFFENCE_BIT(OFFENCE_AUTH_MECH_UNSUPPORTED) | OFFENCE_BIT(OFFENCE_AUTH_MALFORMED) |            \
+     OFFENCE_BIT(OFFENCE_AUTH_PLAINTEXT_DISALLOWED) | OFFENCE_BIT(OFFENCE_AUTH_REFUSED) |          \
+     OFFENCE_BIT(OFFENCE_AUTH_DISABLED) | OFFENCE_BIT(OFFENCE_AUTH_ABORTED) |                      \
+     OFFENCE_BIT(OFFENCE_NO_AUTH))
+
+/* Rejections of a mail, which has a sender or none. */
+#define REJECTIONS                                                                                 \
+    (OFFENCE_BIT(OFFENCE_RELAY_DENIED) | OFFENCE_BIT(OFFENCE_RCPT_UNKNOWN) |                       \
+     OFFENCE_BIT(OFFENCE_RCPT_REJECTED) | OFFENCE_BIT(OFFENCE_SENDER_REJECTED) |                   \
+     OFFENCE_BIT(OFFENCE_HELO_REJECTED) | OFFENCE_BIT(OFFENCE_CLIENT_REJECTED) |                   \
+     OFFENCE_BIT(OFFENCE_RBL_LISTED) | OFFENCE_BIT(OFFENCE_CONTENT_REJECT) |                       \
+     OFFENCE_BIT(OFFENCE_SMTP_REJECT))
+
 /* Classes of lines in which Postfix quotes what a client said. */
 #define SAID_BY_CLIENT                                                                             \
     (OFFENCE_BIT(OFFENCE_PROTOCOL_ABUSE) | OFFENCE_BIT(OFFENCE_PROBE) |                            \
@@ -69,6 +87,7 @@ struct counter {
     uint64_t classes;                  /* of all actions */
     struct lengths lengths[VIEWS_MAX]; /* [0]: single addresses */
     unsigned view_count;
+    bool hears_mail; /* a jail makes something of mail that was taken */
     struct {
         _Atomic uint64_t failures, duplicates, repeated, ignored, allow_listed, old,
             session_mismatches, untrusted, unmatched, logins, mails_accepted, bans, bans_full,
@@ -171,7 +190,10 @@ add(struct counter *counter, const struct counter_action *given)
     if (number == COUNTER_ACTIONS_MAX)
         return -ENOSPC;
     action->given = *given;
-    action->single = given->jail;
+    if (given->jail.classes & LOGINS)
+        action->given.jail.kindness.mail_allowance = 1;
+    counter->hears_mail |= action->given.jail.kindness.mail_allowance > 1;
+    action->single = action->given.jail;
     action->single.v4_bits = counter->lengths[0].v4_bits;
     action->single.v6_bits = counter->lengths[0].v6_bits;
     action->view = view_of_lengths(counter, given->jail.v4_bits, given->jail.v6_bits);
@@ -530,23 +552,28 @@ hash_of_user(const struct offence *offence)
     return hash_text(folded, offence->user_length);
 }
 
-/* Every user who logs in tells whom his address is shared with. */
+/* What a client has done well, in all jails; and every user who logs in tells whom his address is
+ * shared with. */
 static void
-note_login(struct taking *taking)
+note_merit(struct taking *taking)
 {
     struct counter *const counter = taking->counter;
     const struct offence *const offence = taking->offence;
-    const uint64_t user = hash_of_user(offence);
+    const struct table_merit merit = {.is_login = offence->class == OFFENCE_LOGIN_OK,
+                                      .user_hash = offence->user_hash,
+                                      .stamp_ms = taking->told.stamp_ms};
+    const uint64_t user = merit.is_login ? hash_of_user(offence) : 0;
     uint64_t noted = 0;
 
     taking->judgement.failure.client = offence->client;
     for (unsigned i = 0; i < counter->action_count; i++) {
+        const struct action *const at = &counter->actions[i];
         const struct source *const source = &view_for(taking, i)->source;
-        const unsigned index = taking->singles >> i & 1 ? 0 : counter->actions[i].view;
+        const unsigned index = taking->singles >> i & 1 ? 0 : at->view;
 
-        table_note_login(counter->options.table, counter->actions[i].given.jail_index, source,
-                         taking->told.stamp_ms);
-        if (counter->gateways == NULL || index >= 64 || (noted >> index & 1))
+        table_note_merit(counter->options.table, at->given.jail_index, &at->given.jail, source,
+                         &merit, taking->line->now_ms);
+        if (counter->gateways == NULL || user == 0 || index >= 64 || (noted >> index & 1))
             continue;
         noted |= UINT64_C(1) << index;
         gateway_login(counter->gateways, source, user, taking->told.stamp_ms);
@@ -774,13 +801,38 @@ hear(struct taking *taking)
     taking->outcome->wake |= backend_hear(counter->backend, &taking->told, taking->offence);
 }
 
+/* A mail server tells a sender, whoever he claims to be, that his mail did not arrive. A client may
+ * write this in any of the names that the line has; but he may as well send such mail. */
+static bool
+is_bounce(const struct line *line, enum offence_class class)
+{
+    return (REJECTIONS & OFFENCE_BIT(class)) && holds(line->text, "; from=<> ");
+}
+
+static uint64_t
+without_skipping(const struct counter *counter, uint64_t actions)
+{
+    uint64_t left = actions;
+
+    for (; actions != 0; actions &= actions - 1) {
+        const unsigned action = (unsigned)__builtin_ctzll(actions);
+
+        if (counter->actions[action].given.jail.kindness.skips_bounces)
+            left &= ~(UINT64_C(1) << action);
+    }
+    return left;
+}
+
 /* Which of these actions' jails the line may count in. */
 static uint64_t
 wanting(const struct taking *taking, uint64_t actions)
 {
     if (!offence_counts(taking->offence))
         return 0;
-    return of_class(taking->counter, actions, taking->offence->class);
+    actions = of_class(taking->counter, actions, taking->offence->class);
+    if (actions != 0 && is_bounce(taking->line, taking->offence->class))
+        actions = without_skipping(taking->counter, actions);
+    return actions;
 }
 
 static uint64_t
@@ -799,8 +851,8 @@ judge(struct taking *taking, uint64_t actions)
     uint64_t all;
 
     hear(taking);
-    if (taking->offence->class == OFFENCE_LOGIN_OK && taking->offence->has_client)
-        note_login(taking);
+    if ((MERITS & OFFENCE_BIT(taking->offence->class)) && taking->offence->has_client)
+        note_merit(taking);
     /* Another class than at first: the backend may have told that there is no such user. */
     all = wanting(taking, all_actions(taking->counter));
     if (all == 0)
@@ -830,6 +882,8 @@ count_judged(struct taking *taking, uint64_t actions)
         return;
     taking->outcome->counts = true;
     actions = of_class(counter, actions, taking->judgement.failure.class);
+    if (is_bounce(taking->line, taking->judgement.failure.class))
+        actions = without_skipping(counter, actions);
     table_note_jail_lines(counter->options.table, jails_of(counter, actions));
     if (taking->judgement.attempts == 0)
         return;
@@ -842,12 +896,18 @@ count_judged(struct taking *taking, uint64_t actions)
     count_in_jails(taking, actions);
 }
 
+static bool
+is_heard(const struct counter *counter, enum offence_class class)
+{
+    return ((counter->classes | HEARD) & OFFENCE_BIT(class)) ||
+           (counter->hears_mail && class == OFFENCE_MAIL_ACCEPTED);
+}
+
 /* Lines of other classes change nothing. */
 static bool
 matters(const struct counter *counter, const struct offence *offence)
 {
-    return ((counter->classes | HEARD) & OFFENCE_BIT(offence->class)) ||
-           (offence->flags & OFFENCE_ID_LOGGED);
+    return is_heard(counter, offence->class) || (offence->flags & OFFENCE_ID_LOGGED);
 }
 
 /* Makes of the line what there is to be made, for these actions. One that matters is asked whether
@@ -866,7 +926,7 @@ take_line(struct taking *taking, uint64_t actions)
         return;
     note_sight(counter, line, taking->worker, TABLE_MATCHED);
     distrust_login(counter, line, taking->offence);
-    if (!((counter->classes | HEARD) & OFFENCE_BIT(taking->offence->class))) {
+    if (!is_heard(counter, taking->offence->class)) {
         stamp_of(counter, line); /* the host's clock is known by the time that it matters */
     } else if (table_note_line(counter->options.table, line, taking->fingerprint)) {
         judge(taking, actions);

@@ -1154,9 +1154,17 @@ offence_session_ms(const struct offence *offence, int64_t near_ms)
     return near_ms - back_us / 1000;
 }
 
+/* Relaying is refused for the time being by default in Debian (smtpd_relay_restrictions). */
+static bool
+is_relay_deferred(const struct offence *offence)
+{
+    return offence->class == OFFENCE_RELAY_DENIED && offence->code == 454 &&
+           offence->dsn == 4007001;
+}
+
 bool
 offence_counts(const struct offence *offence)
 {
     return (OFFENCE_COUNTABLE & OFFENCE_BIT(offence->class)) && offence->has_client &&
-           (offence->class == OFFENCE_RELAY_DENIED || !is_temporary(offence));
+           (!is_temporary(offence) || is_relay_deferred(offence));
 }

@@ -147,7 +147,7 @@ void offence_service_from_tag(struct offence *offence, const char *tag, size_t l
 int64_t offence_session_ms(const struct offence *offence, int64_t near_ms);
 
 /* Whether lines of this class and with these fields may ever count against a client: a countable
- * class, a trusted client, and no 4xx code. (Relaying is denied with either, for ever.) */
+ * class, a trusted client, and no 4xx code. (But relaying is denied with 454 4.7.1, for ever.) */
 bool offence_counts(const struct offence *offence);
 
 /* "auth_failed" and back. offence_class_parse returns the class, or -ENOENT. */

@@ -24,7 +24,17 @@ jail_defaults(struct jail *jail)
         .ports = ports_mail(),
         .repeats = 1,
         .growth = {.factor = 1},
+        .kindness = {.login_allowance = 1, .mail_allowance = 1},
     };
+}
+
+void
+jail_be_kind(struct jail *jail)
+{
+    if (jail->maxretry <= JAIL_STAMPS_MAX)
+        jail->repeats = 10;
+    jail->kindness = (struct jail_kindness){
+        .login_allowance = 2, .mail_allowance = 10, .login_forgives = true, .skips_bounces = true};
 }
 
 /* Seconds in a unit, or 0. */
@@ -169,6 +179,10 @@ jail_check(const struct jail *jail, char text[256])
         (wrong = check_number("findtime", jail->findtime_s, 1, JAIL_TIME_MAX_S, text)) ||
         (wrong = check_number("v4 bits", jail->v4_bits, 8, 32, text)) ||
         (wrong = check_number("v6 bits", jail->v6_bits, 16, 128, text)) ||
+        (wrong = check_number("loginAllowance", jail->kindness.login_allowance, 1,
+                              JAIL_ALLOWANCE_MAX, text)) ||
+        (wrong = check_number("mailAllowance", jail->kindness.mail_allowance, 1, JAIL_ALLOWANCE_MAX,
+                              text)) ||
         (wrong = check_repeats(jail, text)) || (wrong = check_growth(&jail->growth, text)))
         return wrong;
     if (!ports_are_valid(&jail->ports)) {

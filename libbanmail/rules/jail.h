@@ -12,15 +12,17 @@
 
 #include "base/ports.h"
 
-#define JAIL_NAME_SIZE    32 /* with its NUL */
-#define JAIL_STAMPS_MAX   16 /* the table keeps that many stamps for each client */
-#define JAIL_MAXRETRY_MAX 64 /* beyond JAIL_STAMPS_MAX not each failure has a stamp: jail_step */
-#define JAIL_FOREVER      INT64_MAX
-#define JAIL_TIME_MAX_S   INT64_C(3153600000) /* longest finite findtime and bantime: 100 years */
-#define JAIL_REPEATS_MAX  255
-#define JAIL_LENGTHS_MAX  16 /* multipliers in a list */
-#define JAIL_FACTOR_MAX   1000
-#define JAIL_MANUAL       "manual" /* the jail of bans made by hand; no other may be named so */
+#define JAIL_NAME_SIZE     32 /* with its NUL */
+#define JAIL_STAMPS_MAX    16 /* the table keeps that many stamps for each client */
+#define JAIL_MAXRETRY_MAX  64 /* beyond JAIL_STAMPS_MAX not each failure has a stamp: jail_step */
+#define JAIL_FOREVER       INT64_MAX
+#define JAIL_TIME_MAX_S    INT64_C(3153600000) /* longest finite findtime and bantime: 100 years */
+#define JAIL_REPEATS_MAX   255
+#define JAIL_LENGTHS_MAX   16 /* multipliers in a list */
+#define JAIL_FACTOR_MAX    1000
+#define JAIL_ALLOWANCE_MAX 100
+#define JAIL_LATELY_S      (7 * 24 * 3600) /* a login, or a mail, is of lately so long */
+#define JAIL_MANUAL        "manual" /* the jail of bans made by hand; no other may be named so */
 
 /* fail2ban's bantime.increment: how long the bans last of a client that was banned before. */
 struct jail_growth {
@@ -34,6 +36,16 @@ struct jail_growth {
     bool over_all_jails; /* bans in other jails count as earlier ones, too */
 };
 
+/* Who is honest for all that can be seen: what it gives an attacker is in docs/kindness.md. */
+struct jail_kindness {
+    unsigned login_allowance; /* a client that has logged in lately may fail so many times as often:
+                                 1..JAIL_ALLOWANCE_MAX; 1: no more than others */
+    unsigned mail_allowance;  /* likewise one that mail was taken from; only in a jail that counts
+                                 no failed login, as anybody can send mail */
+    bool login_forgives;      /* a login takes back this user's failures of this client */
+    bool skips_bounces;       /* rejected mail that has no sender (from=<>) does not count */
+};
+
 struct jail {
     char name[JAIL_NAME_SIZE]; /* letters, digits, - and _ */
     uint64_t classes;          /* OFFENCE_BIT of each class that counts */
@@ -45,6 +57,7 @@ struct jail {
     unsigned v6_bits;          /* likewise IPv6: 16..128 */
     struct ports ports;        /* that its bans close */
     struct jail_growth growth;
+    struct jail_kindness kindness;
     unsigned repeats; /* a guess again at the same user, with the same secret as far as the
                          line tells: of those one in so many counts; 1: each */
 };
@@ -52,6 +65,10 @@ struct jail {
 /* The defaults: mail, OFFENCE_DEFAULT, 5 in 10 minutes, 1 hour, /32 and /64, the
  * mail ports. */
 void jail_defaults(struct jail *jail);
+
+/* Makes it kind to users with an old password in some device and to mail servers: of repeats one
+ * in ten, twice the failures after a login, ten times after mail, logins forgive, no bounces. */
+void jail_be_kind(struct jail *jail);
 
 /* Parses a span of time in fail2ban's notation: 90, 90s, 10m, 24h, 7d, 1w, "1d 12h"; any negative
  * number is JAIL_FOREVER where `forever` allows it. Returns 0 and seconds, or -EINVAL (no number,
@@ -77,7 +94,9 @@ jail_step(const struct jail *jail)
 static inline unsigned
 jail_stamps(const struct jail *jail)
 {
-    return (jail->maxretry + jail_step(jail) - 1) / jail_step(jail);
+    return jail->maxretry <= JAIL_STAMPS_MAX
+               ? jail->maxretry
+               : (jail->maxretry + jail_step(jail) - 1) / jail_step(jail);
 }
 
 /* How many failures `stamps` of them stand for, if `last` came with the newest, it included. */

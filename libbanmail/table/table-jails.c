@@ -34,11 +34,22 @@ static struct jail_growth
 growth_of(const struct jail_cell *cell)
 {
     return (struct jail_growth){
-        .is_on = cell->growth & JAIL_CELL_GROWS,
+        .is_on = cell->flags & JAIL_CELL_GROWS,
         .factor = cell->factor != 0 ? (double)cell->factor : 1,
         .max_s = cell->bantime_max_s,
         .random_s = cell->random_s,
-        .over_all_jails = cell->growth & JAIL_CELL_OVER_ALL,
+        .over_all_jails = cell->flags & JAIL_CELL_OVER_ALL,
+    };
+}
+
+static struct jail_kindness
+kindness_of(const struct jail_cell *cell)
+{
+    return (struct jail_kindness){
+        .login_allowance = cell->login_allowance != 0 ? cell->login_allowance : 1,
+        .mail_allowance = cell->mail_allowance != 0 ? cell->mail_allowance : 1,
+        .login_forgives = cell->flags & JAIL_CELL_FORGIVES,
+        .skips_bounces = cell->flags & JAIL_CELL_SKIPS,
     };
 }
 
@@ -54,6 +65,7 @@ jail_of(const struct jail_cell *cell)
         .v6_bits = cell->v6_bits,
         .ports = ports_of(cell),
         .growth = growth_of(cell),
+        .kindness = kindness_of(cell),
         .repeats = cell->repeats != 0 ? cell->repeats : 1,
     };
 
@@ -102,6 +114,15 @@ store_jail(struct table *table, unsigned index, const struct jail_cell *cell)
     atomic_store_explicit(&table->findtime_s[index], cell->findtime_s, memory_order_relaxed);
 }
 
+static uint8_t
+flags_of(const struct jail *jail)
+{
+    return (uint8_t)((jail->growth.is_on ? JAIL_CELL_GROWS : 0) |
+                     (jail->growth.over_all_jails ? JAIL_CELL_OVER_ALL : 0) |
+                     (jail->kindness.login_forgives ? JAIL_CELL_FORGIVES : 0) |
+                     (jail->kindness.skips_bounces ? JAIL_CELL_SKIPS : 0));
+}
+
 static void
 write_jail(struct table *table, unsigned index, const struct jail *jail)
 {
@@ -116,8 +137,9 @@ write_jail(struct table *table, unsigned index, const struct jail *jail)
         .ports = jail->ports,
         .bantime_max_s = jail->growth.max_s,
         .repeats = (uint8_t)jail->repeats,
-        .growth = (uint8_t)((jail->growth.is_on ? JAIL_CELL_GROWS : 0) |
-                            (jail->growth.over_all_jails ? JAIL_CELL_OVER_ALL : 0)),
+        .flags = flags_of(jail),
+        .login_allowance = (uint8_t)jail->kindness.login_allowance,
+        .mail_allowance = (uint8_t)jail->kindness.mail_allowance,
         .factor = (float)jail->growth.factor,
         .random_s = (uint32_t)jail->growth.random_s,
     };

@@ -54,15 +54,19 @@ struct jail_cell {
     struct ports ports;    /* count 0: the mail ports */
     int64_t bantime_max_s; /* growth.max_s */
     uint8_t repeats;       /* 0, as layout 3 has it, means 1 */
-    uint8_t growth;        /* JAIL_CELL_… */
+    uint8_t flags;         /* JAIL_CELL_… */
     uint8_t zero[2];
-    float factor;      /* growth.factor; 0: 1 */
-    uint32_t random_s; /* growth.random_s */
-    uint8_t zero2[4];
+    float factor;            /* growth.factor; 0: 1 */
+    uint32_t random_s;       /* growth.random_s */
+    uint8_t login_allowance; /* kindness.login_allowance; 0: 1 */
+    uint8_t mail_allowance;  /* kindness.mail_allowance; 0: 1 */
+    uint8_t zero2[2];
 };
 
 #define JAIL_CELL_GROWS    1
 #define JAIL_CELL_OVER_ALL 2
+#define JAIL_CELL_FORGIVES 4
+#define JAIL_CELL_SKIPS    8
 
 _Static_assert(sizeof(struct jail_cell) == CELL_SIZE && _Alignof(struct jail_cell) == 8 &&
                    sizeof(struct ports) == 34,
@@ -80,10 +84,11 @@ _Static_assert(sizeof(struct record_key) == 20, "no padding: keys are hashed and
 
 /* One client's counter in one jail.
  *
- *      0      8     28    32      36     38       39   64       96         128      192
- *      ┌──────┬─────┬─────┬───────┬──────┬────────┬────┬────────┬──────────┬────────┐
- *      │ head │ key │ ban │ login │ bans │ repeat │ 0  │16 users│16 secrets│16 stamps│
- *      └──────┴─────┴─────┴───────┴──────┴────────┴────┴────────┴──────────┴────────┘
+ *      0      8     28    32      36     38       39       40     44      48  64       96 128
+ *      ┌──────┬─────┬─────┬───────┬──────┬────────┬────────┬──────┬───────┬───┬────────┬──────────┬──
+ *      │ head │ key │ ban │ login │ bans │ repeat │ spared │ mail │ since │ 0 │16 users│16
+ * secrets│…
+ *      └──────┴─────┴─────┴───────┴──────┴────────┴────────┴──────┴───────┴───┴────────┴──────────┴──
  *
  * User, secret and stamp of one failure have the same index; the stamps ascend. */
 #define RECORD_WORDS 24
@@ -98,7 +103,10 @@ struct record {
     uint8_t repeat; /* repeated guesses since the last one that counted, see jail.repeats; or, where
                        jail_step is more than 1, the failures that have come with the newest
                        stamp */
-    uint8_t zero[25];
+    uint8_t spared; /* how often it had enough failures for a ban, but was worth more, */
+    uint32_t mail_s;   /* when mail was last taken from there; 0: never, as far as known */
+    uint32_t spared_s; /* since then */
+    uint8_t zero[16];
     uint16_t users[JAIL_STAMPS_MAX]; /* hashes; 0: the line named none */
     uint16_t secrets[JAIL_STAMPS_MAX];
     uint32_t stamps[JAIL_STAMPS_MAX]; /* of the newest failures, in seconds */
@@ -113,8 +121,9 @@ _Static_assert(sizeof(struct record) == RECORD_SIZE && RECORD_WORDS <= CELL_WORD
                "layout");
 _Static_assert(offsetof(struct record, key) == 8 && offsetof(struct record, ban) == 28 &&
                    offsetof(struct record, login_s) == 32 && offsetof(struct record, bans) == 36 &&
-                   offsetof(struct record, repeat) == 38 && offsetof(struct record, users) == 64 &&
-                   offsetof(struct record, secrets) == 96 && offsetof(struct record, stamps) == 128,
+                   offsetof(struct record, repeat) == 38 && offsetof(struct record, mail_s) == 40 &&
+                   offsetof(struct record, users) == 64 && offsetof(struct record, secrets) == 96 &&
+                   offsetof(struct record, stamps) == 128,
                "layout");
 
 #define ATTEMPT_KINDS 8
@@ -391,6 +400,7 @@ struct table_header {
     _Atomic uint64_t untrusted;    /* lines of users who may not write them */
     _Atomic int64_t untrusted_s;   /* the latest of them, */
     _Atomic int64_t untrusted_uid; /* and whose it was */
+    _Atomic int64_t learn_until_ms;
 };
 
 /* A client that was not banned because others come through it. In the header's page, but behind the

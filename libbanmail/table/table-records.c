@@ -318,7 +318,10 @@ deserved_ban(const struct counting *counting)
     while (last + 1 < record->head.own &&
            (int64_t)record->stamps[last + 1] - record->stamps[first] <= jail->findtime_s)
         last++;
-    ban.failures = (uint16_t)jail_failures(jail, last - first + 1, record->repeat);
+    ban.failures = (uint16_t)(jail_failures(jail, last - first + 1, record->repeat) +
+                              record->spared * jail->maxretry);
+    if (record->spared > 0)
+        ban.first_ms = record->spared_s * INT64_C(1000);
     const int64_t bantime_s = jail_bantime(jail, bans_before(counting), chance_of(counting));
     ban.until_ms = TABLE_FOREVER_MS;
     if (bantime_s < (TABLE_FOREVER_MS - ban.since_ms) / 1000)
@@ -349,6 +352,7 @@ make_ban(struct counting *counting)
     counting->left = 1;
     if (outcome != BAN_NO_ROOM && outcome != BAN_HELD_BACK) {
         clear_window(counting);
+        counting->record.spared = 0;
         counting->record.ban = slot + 1;
         counting->left = 0;
     }
@@ -392,8 +396,6 @@ without_repeats(struct counting *counting, struct window_entry entry, unsigned a
     const unsigned of = counting->jail->repeats;
     unsigned repeats;
 
-    if (of <= 1)
-        return attempts;
     repeats = attempts - (attempts > 0 && !is_repeat(record, counting->jail, entry));
     attempts -= repeats;
     repeats += record->repeat;
@@ -448,7 +450,8 @@ insert(struct counting *counting, unsigned attempts)
         insert_by_steps(counting, entry, attempts);
         return attempts;
     }
-    attempts = without_repeats(counting, entry, attempts);
+    if (counting->jail->repeats > 1)
+        attempts = without_repeats(counting, entry, attempts);
     for (unsigned i = 0; i < attempts && i < JAIL_STAMPS_MAX; i++)
         window_insert(record, entry, &counting->changed);
     return attempts;
@@ -463,11 +466,61 @@ decide(struct counting *counting)
     const unsigned enough = jail_stamps(jail);
     unsigned within = record->head.own;
 
-    if (within >= enough && jail_decide(jail, record->stamps, record->head.own, &within) &&
+    if (within < enough) {
+        counting->left = enough - within;
+        return false;
+    }
+    if (jail_decide(jail, record->stamps, record->head.own, &within) &&
         (jail->maxretry <= JAIL_STAMPS_MAX || completes_steps(counting)))
         return true;
     counting->left = within < enough ? enough - within : 1;
     return false;
+}
+
+static bool
+is_of_lately(const struct counting *counting, uint32_t merit_s)
+{
+    return merit_s != 0 && counting->stamp_s <= merit_s + INT64_C(1) * JAIL_LATELY_S;
+}
+
+/* How many times as many failures as others this client may have. */
+static unsigned
+worth(const struct counting *counting)
+{
+    const struct jail_kindness *const kindness = &counting->jail->kindness;
+    const struct record *record = &counting->record;
+    unsigned times = 1;
+
+    if (is_of_lately(counting, record->login_s))
+        times = kindness->login_allowance;
+    if (kindness->mail_allowance > times && is_of_lately(counting, record->mail_s))
+        times = kindness->mail_allowance;
+    return counting->stamp_ms < table_learns_until(counting->table) ? 2 * times : times;
+}
+
+/* There are enough failures for a ban. A client that is worth more needs them several times, from
+ * the first of them within one findtime; as there is no room for all of these, they are used up,
+ * and how often is counted. So such a client is banned for no fewer failures than it is worth, and
+ * for twice as many at most where it goes on at the same rate. */
+static __attribute__((noinline)) bool
+is_allowed(struct counting *counting)
+{
+    struct record *record = &counting->record;
+    const unsigned times = worth(counting);
+
+    if (times <= 1 || (record->ban != 0 && table_ban_is_live(counting->table, record->ban - 1,
+                                                             &record->key, counting->now_ms)))
+        return false;
+    if (record->spared == 0 || counting->stamp_s > record->spared_s + counting->jail->findtime_s) {
+        record->spared = 0;
+        record->spared_s = record->stamps[deciding_window(counting->jail, record)];
+    }
+    if (record->spared + 1U >= times)
+        return false;
+    record->spared++;
+    clear_window(counting);
+    counting->left = jail_stamps(counting->jail);
+    return true;
 }
 
 /* Adds the failures to the record and says what follows. */
@@ -479,7 +532,7 @@ judge(struct counting *counting, unsigned attempts)
     attempts = insert(counting, attempts);
     if (decide(counting)) {
         note_passed(counting, attempts);
-        return make_ban(counting);
+        return is_allowed(counting) ? TABLE_ALLOWED : make_ban(counting);
     }
     if (record->ban == 0)
         return TABLE_COUNTED;
@@ -564,21 +617,105 @@ table_count(struct table *table, unsigned jail_index, const struct jail *jail,
 /* ---- logins, and reading one counter ---- */
 
 void
-table_note_login(struct table *table, unsigned jail_index, const struct source *source,
-                 int64_t stamp_ms)
+table_learn_until(struct table *table, int64_t until_ms)
+{
+    atomic_store(&table->header->learn_until_ms, until_ms);
+}
+
+int64_t
+table_learns_until(const struct table *table)
+{
+    return atomic_load_explicit(&table->header->learn_until_ms, memory_order_relaxed);
+}
+
+/* A free way, or that of a record which is expired; else BUCKET_WAYS. */
+static unsigned
+find_room(struct table *table, uint32_t bucket_index, int64_t now_ms)
+{
+    const uint32_t free_ways = table_match_tags(table->record_buckets[bucket_index].tags, 0);
+    unsigned way = 0;
+
+    if (free_ways != 0)
+        return (unsigned)__builtin_ctz(free_ways);
+    while (way < BUCKET_WAYS && rank_of(table, bucket_index, way, now_ms) != UINT64_MAX)
+        way++;
+    return way;
+}
+
+/* A record without failures, where there is room: whoever fails takes its place. */
+static unsigned
+begin_quiet_record(struct table *table, struct place place, const struct record_key *key,
+                   struct record *record, int64_t now_ms)
+{
+    struct record_bucket *bucket = &table->record_buckets[place.bucket];
+    const unsigned way = find_room(table, place.bucket, now_ms);
+
+    if (way == BUCKET_WAYS)
+        return way;
+    note_kind(table, key);
+    *record = (struct record){.head.used = 1, .key = *key};
+    bucket->tags[way] = place.tag;
+    bucket->jails[way] = key->jail;
+    bucket->newest_s[way] = 0;
+    bucket->left[way] = JAIL_STAMPS_MAX;
+    return way;
+}
+
+/* The user who has logged in knows his password: he mistyped it, or another device of his has an
+ * old one. */
+static void
+forgive(struct record *record, uint64_t user_hash)
+{
+    const uint16_t user = window_hash(user_hash);
+    unsigned kept = 0;
+
+    for (unsigned at = 0; at < record->head.own; at++)
+        if (user == 0 || record->users[at] != user)
+            window_put(record, kept++, window_get(record, at));
+    window_cut(record, kept);
+}
+
+static bool
+is_worth_a_record(const struct jail *jail, const struct table_merit *merit)
+{
+    return (merit->is_login ? jail->kindness.login_allowance : jail->kindness.mail_allowance) > 1;
+}
+
+static void
+add_merit(struct record *record, const struct jail *jail, const struct table_merit *merit)
+{
+    const uint32_t stamp_s = (uint32_t)((uint64_t)merit->stamp_ms / 1000);
+    uint32_t *const last_s = merit->is_login ? &record->login_s : &record->mail_s;
+
+    if (stamp_s > *last_s)
+        *last_s = stamp_s;
+    if (merit->is_login && jail->kindness.login_forgives && jail_step(jail) == 1)
+        forgive(record, merit->user_hash);
+}
+
+void
+table_note_merit(struct table *table, unsigned jail_index, const struct jail *jail,
+                 const struct source *source, const struct table_merit *merit, int64_t now_ms)
 {
     struct record_key key = {.prefix = source->prefix, .jail = (uint8_t)jail_index};
     struct place place;
     struct record record;
-    unsigned way;
+    unsigned way, own;
 
     memcpy(key.address, source->address, sizeof key.address);
     place = place_of(table, &key);
     pthread_mutex_lock(table_stripe(table, place.bucket));
     way = find_way(table, place, &key, &record);
-    if (way < BUCKET_WAYS && stamp_ms / 1000 > record.login_s) {
-        record.login_s = (uint32_t)(stamp_ms / 1000);
+    if (way == BUCKET_WAYS && is_worth_a_record(jail, merit))
+        way = begin_quiet_record(table, place, &key, &record, now_ms);
+    if (way < BUCKET_WAYS) {
+        uint8_t *const left = &table->record_buckets[place.bucket].left[way];
+
+        own = record.head.own;
+        add_merit(&record, jail, merit);
         words_replace(cell_of(table, place.bucket, way), RECORD_WORDS, &record);
+        if (*left != 0)
+            *left = (uint8_t)(*left + own - record.head.own);
     }
     pthread_mutex_unlock(table_stripe(table, place.bucket));
 }

@@ -131,6 +131,8 @@ enum table_verdict {
     TABLE_HELD_BACK, /* likewise, but jails have made as many bans this minute as they may */
     TABLE_PROLONGED, /* the threshold again, while banned: the ban ends later now: wake both */
     TABLE_SPARED,    /* would make or prolong a ban, but the client is a gateway */
+    TABLE_ALLOWED,   /* would make a ban, but the client is worth more failures, or it is too early:
+                        the failures are used up */
 };
 
 /* Counts `attempts` failures of a client in a jail (an index from table_jail). A ban begins with
@@ -300,9 +302,24 @@ struct table_counter {
 bool table_read_counter(const struct table *table, unsigned jail_index, const struct source *source,
                         struct table_counter *counter);
 
-/* A user has logged in from `source`, masked likewise: noted where it has a counter. */
-void table_note_login(struct table *table, unsigned jail_index, const struct source *source,
-                      int64_t stamp_ms);
+/* What a client has done well. */
+struct table_merit {
+    bool is_login;      /* else mail was taken from it */
+    uint64_t user_hash; /* who logged in; 0: not told */
+    int64_t stamp_ms;
+};
+
+/* Notes it of `source`, masked as the jail does, where that has a counter; and where the jail's
+ * kindness makes anything of it, and there is room that nobody else needs, begins one. A login
+ * takes back the failures of this user, if the jail says so and knows which they are (jail_step is
+ * 1). They are told apart by 16 bits of their hash. */
+void table_note_merit(struct table *table, unsigned jail_index, const struct jail *jail,
+                      const struct source *source, const struct table_merit *merit, int64_t now_ms);
+
+/* Until then twice as many failures make a ban, so that a server is not met by the bans of users
+ * whose logins have not been seen yet. 0: from now on no more. Kept in the table. */
+void table_learn_until(struct table *table, int64_t until_ms);
+int64_t table_learns_until(const struct table *table);
 
 /* Lines that may count in these jails (bits of their indexes), since the table was opened: who sees
  * none counts none. Costs some instructions a jail. */

@@ -163,9 +163,9 @@ temporary_failures_never_count(void **state)
     assert_false(offence_counts(&offence));
 }
 
-/* Postfix denies relaying with 454 where it is to be tried again, for ever. */
+/* Postfix denies relaying with 454 4.7.1 where it is to be tried again, for ever. */
 static void
-denied_relaying_counts_with_any_code(void **state)
+denied_relaying_counts_with_454(void **state)
 {
     struct offence offence;
 
@@ -174,6 +174,12 @@ denied_relaying_counts_with_any_code(void **state)
                 "4.7.1", NULL);
     assert_int_equal(offence.class, OFFENCE_RELAY_DENIED);
     assert_true(offence_counts(&offence));
+    read_fields(&offence, "class", "relay_denied", "ip", "203.0.113.9", "code", "454", "dsn",
+                "4.3.0", NULL);
+    assert_false(offence_counts(&offence));
+    read_fields(&offence, "class", "relay_denied", "ip", "203.0.113.9", "code", "450", "dsn",
+                "4.7.1", NULL);
+    assert_false(offence_counts(&offence));
 }
 
 /* Classes that came later are in no group by their number. */
@@ -586,7 +592,7 @@ main(void)
         cmocka_unit_test_teardown(no_client_that_cannot_be_one, forget_fields),
         cmocka_unit_test_teardown(attempts_are_bounded, forget_fields),
         cmocka_unit_test_teardown(temporary_failures_never_count, forget_fields),
-        cmocka_unit_test_teardown(denied_relaying_counts_with_any_code, forget_fields),
+        cmocka_unit_test_teardown(denied_relaying_counts_with_454, forget_fields),
         cmocka_unit_test(later_classes_are_in_their_groups),
         cmocka_unit_test_teardown(dsn_is_read_or_0, forget_fields),
         cmocka_unit_test_teardown(the_last_rip_is_the_daemons, forget_fields),

@@ -516,6 +516,137 @@ bans_of_other_jails_are_earlier_ones(void **state)
 }
 
 static void
+note_login(struct fixture *f, struct source client, uint64_t user, int64_t stamp_ms)
+{
+    const struct table_merit merit = {.is_login = true, .user_hash = user, .stamp_ms = stamp_ms};
+
+    table_note_merit(f->table, f->jail_index, &f->jail, &client, &merit, stamp_ms);
+}
+
+static void
+note_mail(struct fixture *f, struct source client, int64_t stamp_ms)
+{
+    const struct table_merit merit = {.stamp_ms = stamp_ms};
+
+    table_note_merit(f->table, f->jail_index, &f->jail, &client, &merit, stamp_ms);
+}
+
+/* The same user's elsewhere, and another's of this client, are none of his. */
+static void
+a_login_forgives_this_user_at_this_client(void **state)
+{
+    const struct source client = source_of("192.0.2.1");
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (int i = 0; i < 2; i++) {
+        guess(&f, "192.0.2.1", 7, 0, NOON_MS);
+        guess(&f, "192.0.2.1", 8, 0, NOON_MS + 1000);
+        guess(&f, "192.0.2.1", 0, 0, NOON_MS + 2000);
+    }
+    guess(&f, "192.0.2.2", 7, 0, NOON_MS);
+    f.jail.maxretry = 10;
+    note_login(&f, client, 7, NOON_MS + 3000);                 /* the jail does not say so */
+    assert_int_equal(counter_of(&f, "192.0.2.1").failures, 1); /* its fifth made a ban */
+    f.jail.kindness.login_forgives = true;
+    for (int i = 0; i < 2; i++) {
+        guess(&f, "192.0.2.1", 7, 0, NOON_MS + 4000);
+        guess(&f, "192.0.2.1", 8, 0, NOON_MS + 4000);
+    }
+    note_login(&f, client, 0, NOON_MS + 5000); /* whoever it was */
+    assert_int_equal(counter_of(&f, "192.0.2.1").failures, 5);
+    note_login(&f, client, 7, NOON_MS + 5000);
+    assert_int_equal(counter_of(&f, "192.0.2.1").failures, 3);
+    assert_int_equal(counter_of(&f, "192.0.2.1").users, 1);
+    assert_int_equal(counter_of(&f, "192.0.2.2").failures, 1);
+    fixture_reopen(&f);
+    assert_int_equal(f.said, 0);
+    assert_int_equal(counter_of(&f, "192.0.2.1").failures, 3);
+    fixture_end(&f);
+}
+
+/* So many failures of one client, one a second, until it is banned. */
+static unsigned
+failures_to_a_ban(struct fixture *f, const char *client, int64_t from_ms)
+{
+    unsigned count = 1;
+
+    while (count_now(f, client, from_ms + count * INT64_C(1000)) != TABLE_BANNED && count < 1000)
+        count++;
+    return count;
+}
+
+static void
+who_has_a_merit_may_fail_more_often(void **state)
+{
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.kindness.login_allowance = 2;
+    f.jail.kindness.mail_allowance = 10;
+    table_jail(f.table, &f.jail);
+    note_login(&f, source_of("192.0.2.2"), 7, NOON_MS);
+    note_mail(&f, source_of("192.0.2.3"), NOON_MS);
+    note_login(&f, source_of("192.0.2.4"), 7, NOON_MS - (JAIL_LATELY_S + 60) * INT64_C(1000));
+    fixture_reopen(&f); /* it is in the table */
+    assert_int_equal(failures_to_a_ban(&f, "192.0.2.1", NOON_MS), 5);
+    assert_int_equal(failures_to_a_ban(&f, "192.0.2.2", NOON_MS), 10);
+    assert_int_equal(failures_to_a_ban(&f, "192.0.2.3", NOON_MS), 50);
+    assert_int_equal(failures_to_a_ban(&f, "192.0.2.4", NOON_MS), 5); /* long ago */
+    assert_true(find_ban(f.table, "192.0.2.3", &ban));
+    assert_int_equal(ban.failures, 50);
+    assert_int_equal(ban.first_ms, NOON_MS + 1000);
+    f.jail.kindness.login_allowance = f.jail.kindness.mail_allowance = 1;
+    table_unban(f.table, &ban.source, 0, NOON_MS);
+    note_mail(&f, source_of("192.0.2.3"), NOON_MS);
+    assert_int_equal(failures_to_a_ban(&f, "192.0.2.3", NOON_MS), 5);
+    fixture_end(&f);
+}
+
+/* Of whom never failed: his records give way, and are no counters. */
+static void
+merits_take_no_room_from_failures(void **state)
+{
+    struct table_status status;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.kindness.login_allowance = 2;
+    for (unsigned i = 0; i < 5000; i++)
+        note_login(&f, numbered_source(i), 7, NOON_MS);
+    assert_int_equal(table_tracked(f.table), 0);
+    for (unsigned i = 0; i < 200; i++)
+        count_at(&f, numbered_source(100000 + i), NOON_MS, NOON_MS);
+    for (unsigned i = 0; i < 5000; i++)
+        note_login(&f, numbered_source(i), 7, NOON_MS);
+    assert_int_equal(table_tracked(f.table), 200);
+    table_read_status(f.table, &status);
+    assert_int_equal(status.evicted, 0);
+    fixture_reopen(&f);
+    assert_int_equal(f.said, 0);
+    fixture_end(&f);
+}
+
+static void
+while_it_learns_twice_as_many_make_a_ban(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    table_learn_until(f.table, NOON_MS + HOUR_MS);
+    fixture_reopen(&f);
+    assert_int_equal(table_learns_until(f.table), NOON_MS + HOUR_MS);
+    assert_int_equal(failures_to_a_ban(&f, "192.0.2.1", NOON_MS), 10);
+    assert_int_equal(failures_to_a_ban(&f, "192.0.2.2", NOON_MS + HOUR_MS), 5);
+    fixture_end(&f);
+}
+
+static void
 a_counter_is_read_and_knows_of_logins(void **state)
 {
     const struct source client = source_of("192.0.2.1"), stranger = source_of("192.0.2.2");
@@ -525,14 +656,16 @@ a_counter_is_read_and_knows_of_logins(void **state)
 
     (void)state;
     fixture_begin(&f, 1024, 64);
-    table_note_login(f.table, f.jail_index, &client, NOON_MS); /* it has no counter: not noted */
+    note_login(&f, client, 7, NOON_MS); /* it has no counter: not noted */
     assert_false(table_read_counter(f.table, f.jail_index, &client, &counter));
     guess(&f, "192.0.2.1", 7, 0, NOON_MS);
     assert_int_equal(counter_of(&f, "192.0.2.1").login_s, 0);
-    table_note_login(f.table, f.jail_index, &client, NOON_MS + 5000);
-    table_note_login(f.table, f.jail_index, &client, NOON_MS); /* a line that comes late */
-    table_note_login(f.table, f.jail_index + 1, &client, NOON_MS + 9000);
-    table_note_login(f.table, f.jail_index, &stranger, NOON_MS + 9000);
+    note_login(&f, client, 7, NOON_MS + 5000);
+    note_login(&f, client, 7, NOON_MS); /* a line that comes late */
+    f.jail_index++;
+    note_login(&f, client, 7, NOON_MS + 9000);
+    f.jail_index--;
+    note_login(&f, stranger, 7, NOON_MS + 9000);
     assert_int_equal(table_open_reader(f.path, &reader), 0);
     assert_true(table_read_counter(reader, f.jail_index, &client, &counter));
     assert_int_equal(counter.login_s, NOON_MS / 1000 + 5);
@@ -1395,6 +1528,10 @@ main(void)
         cmocka_unit_test(without_a_gap_the_ban_comes_with_maxretry),
         cmocka_unit_test(each_further_ban_lasts_twice_as_long),
         cmocka_unit_test(bans_of_other_jails_are_earlier_ones),
+        cmocka_unit_test(a_login_forgives_this_user_at_this_client),
+        cmocka_unit_test(who_has_a_merit_may_fail_more_often),
+        cmocka_unit_test(merits_take_no_room_from_failures),
+        cmocka_unit_test(while_it_learns_twice_as_many_make_a_ban),
         cmocka_unit_test(a_counter_is_read_and_knows_of_logins),
         cmocka_unit_test(a_like_ban_of_another_table_is_another_one),
         cmocka_unit_test(one_attempt_counts_once),
