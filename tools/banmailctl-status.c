@@ -411,12 +411,25 @@ print_untrusted(const struct summary *summary)
 }
 
 static void
+print_learning(const struct table *table, const struct summary *summary)
+{
+    const int64_t until_ms = table_learns_until(table);
+    char stamp[FORMAT_STAMP_SIZE];
+
+    if (until_ms > summary->facts.now_ms)
+        printf("NOTE: until %s twice as many failures make a ban, as logins and mails before the "
+               "first start are not known (learningTime)\n",
+               format_stamp(until_ms, stamp));
+}
+
+static void
 print_text(const struct location *place, const struct table *table, const struct summary *summary)
 {
     print_verdict(summary);
     gateways_print(table, summary->facts.now_ms);
     print_id_log(table, summary);
     print_untrusted(summary);
+    print_learning(table, summary);
     print_rsyslogd(place, summary);
     print_jails(table, summary);
     print_numbers(summary);
@@ -560,6 +573,7 @@ health_json(const struct table *table, const struct summary *summary)
     format_add_number(object, "lostQueue", health->lost[TABLE_LOST_QUEUE]);
     fjson_object_object_add(object, "outage", outage_json(&health->outage));
     format_add_bool(object, "idsLogged", table_logs_ids(table, summary->facts.now_ms));
+    format_add_bool(object, "learning", table_learns_until(table) > summary->facts.now_ms);
     return object;
 }
 

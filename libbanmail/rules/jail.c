@@ -149,7 +149,7 @@ static const char *
 check_repeats(const struct jail *jail, char text[256])
 {
     if (jail->repeats == 1 || jail->maxretry <= JAIL_STAMPS_MAX)
-        return check_number("repeats", jail->repeats, 1, JAIL_REPEATS_MAX, text);
+        return check_number("repeats", jail->repeats, 1, JAIL_REPEATS_NONE, text);
     snprintf(text, 256, "maxretry is %u, but with repeats=\"%u\" it must be 1 to %d",
              jail->maxretry, jail->repeats, JAIL_STAMPS_MAX);
     return text;

@@ -17,8 +17,9 @@
 #define JAIL_MAXRETRY_MAX  64 /* beyond JAIL_STAMPS_MAX not each failure has a stamp: jail_step */
 #define JAIL_FOREVER       INT64_MAX
 #define JAIL_TIME_MAX_S    INT64_C(3153600000) /* longest finite findtime and bantime: 100 years */
-#define JAIL_REPEATS_MAX   255
-#define JAIL_LENGTHS_MAX   16 /* multipliers in a list */
+#define JAIL_REPEATS_MAX   254
+#define JAIL_REPEATS_NONE  255 /* in place of repeats: none of them counts */
+#define JAIL_LENGTHS_MAX   16  /* multipliers in a list */
 #define JAIL_FACTOR_MAX    1000
 #define JAIL_ALLOWANCE_MAX 100
 #define JAIL_LATELY_S      (7 * 24 * 3600) /* a login, or a mail, is of lately so long */
@@ -58,8 +59,9 @@ struct jail {
     struct ports ports;        /* that its bans close */
     struct jail_growth growth;
     struct jail_kindness kindness;
-    unsigned repeats; /* a guess again at the same user, with the same secret as far as the
-                         line tells: of those one in so many counts; 1: each */
+    unsigned repeats; /* a guess again at the same user, of which the line does not tell
+                         whether it is with the same secret: of those one in so many
+                         counts; 1: each, and those with the same secret, too; JAIL_REPEATS_NONE */
 };
 
 /* The defaults: mail, OFFENCE_DEFAULT, 5 in 10 minutes, 1 hour, /32 and /64, the

@@ -84,11 +84,14 @@ _Static_assert(sizeof(struct record_key) == 20, "no padding: keys are hashed and
 
 /* One client's counter in one jail.
  *
- *      0      8     28    32      36     38       39       40     44      48  64       96 128
- *      ┌──────┬─────┬─────┬───────┬──────┬────────┬────────┬──────┬───────┬───┬────────┬──────────┬──
- *      │ head │ key │ ban │ login │ bans │ repeat │ spared │ mail │ since │ 0 │16 users│16
- * secrets│…
- *      └──────┴─────┴─────┴───────┴──────┴────────┴────────┴──────┴───────┴───┴────────┴──────────┴──
+ *      0      8     28    32      36     38       39       40     44      48  64
+ *      ┌──────┬─────┬─────┬───────┬──────┬────────┬────────┬──────┬───────┬───┐
+ *      │ head │ key │ ban │ login │ bans │ repeat │ spared │ mail │ since │ 0 │
+ *      └──────┴─────┴─────┴───────┴──────┴────────┴────────┴──────┴───────┴───┘
+ *      64         96           128         192
+ *      ┌──────────┬────────────┬───────────┐
+ *      │ 16 users │ 16 secrets │ 16 stamps │
+ *      └──────────┴────────────┴───────────┘
  *
  * User, secret and stamp of one failure have the same index; the stamps ascend. */
 #define RECORD_WORDS 24

@@ -371,33 +371,41 @@ note_passed(const struct counting *counting, unsigned attempts)
                           counting->failure, attempts, counting->stamp_ms);
 }
 
+enum guess { GUESS_NEW, GUESS_SAME_USER, GUESS_SAME_SECRET };
+
 /* Whether the window has this guess already: the same user, and not another secret. */
-static bool
-is_repeat(const struct record *record, const struct jail *jail, struct window_entry entry)
+static enum guess
+find_guess(const struct record *record, const struct jail *jail, struct window_entry entry)
 {
     if (entry.user == 0)
-        return false;
+        return GUESS_NEW;
     for (unsigned at = record->head.own; at-- > 0;) {
         if (entry.stamp_s > record->stamps[at] + jail->findtime_s)
-            return false;
+            return GUESS_NEW;
         if (record->users[at] == entry.user &&
             (entry.secret == 0 || record->secrets[at] == entry.secret))
-            return true;
+            return entry.secret == 0 ? GUESS_SAME_USER : GUESS_SAME_SECRET;
     }
-    return false;
+    return GUESS_NEW;
 }
 
-/* A phone with an old password repeats one guess all day: of repeats one in jail->repeats counts.
- */
+/* A phone with an old password repeats one guess all day. Where the log tells that it is the same,
+ * it counts once. Else it may as well be somebody who guesses at one mailbox: of repeats one in
+ * jail->repeats counts. */
 static unsigned
 without_repeats(struct counting *counting, struct window_entry entry, unsigned attempts)
 {
     struct record *record = &counting->record;
     const unsigned of = counting->jail->repeats;
+    const enum guess guess = find_guess(record, counting->jail, entry);
     unsigned repeats;
 
-    repeats = attempts - (attempts > 0 && !is_repeat(record, counting->jail, entry));
+    if (guess == GUESS_SAME_SECRET)
+        return 0;
+    repeats = attempts - (attempts > 0 && guess == GUESS_NEW);
     attempts -= repeats;
+    if (of == JAIL_REPEATS_NONE)
+        return attempts;
     repeats += record->repeat;
     record->repeat = (uint8_t)(repeats % of);
     counting->changed = CELL_ALL;

@@ -266,6 +266,21 @@ restore_bans(const struct parameters *parameters)
     restore_live_bans(engine.table, path, engine_now_ms(), &engine_report, &first_run);
     if (first_run && engine.counter != NULL) /* stamps have whole seconds */
         counter_set_start(engine.counter, engine_now_ms() / 1000 * 1000);
+    if (first_run) /* a table that a reboot took has a history all the same */
+        table_learn_until(engine.table, engine_now_ms() + parameters->learning_s * 1000);
+}
+
+/* Of a table that is there already the configuration can make the time shorter alone. */
+static void
+limit_learning(const struct parameters *parameters)
+{
+    struct table_status status;
+    int64_t until_ms;
+
+    table_read_status(engine.table, &status);
+    until_ms = status.created_ms + parameters->learning_s * 1000;
+    if (table_learns_until(engine.table) > until_ms)
+        table_learn_until(engine.table, until_ms);
 }
 
 /* ---- who is never banned ---- */
@@ -512,6 +527,7 @@ engine_begin(modConfData_t *configuration, void (*look)(void))
 {
     statistics_enable();
     restore_bans(&configuration->parameters);
+    limit_learning(&configuration->parameters);
     engine.configuration = configuration;
     engine.allow = configuration->parameters.allow;
     allow_list_set_own(engine.allow); /* known only now */

@@ -54,7 +54,7 @@ struct parameter {
     word_reader read;
 };
 
-#define PARAMETERS_MAX 32 /* rows in a table */
+#define PARAMETERS_MAX 64 /* rows in a table */
 
 static char refusal[PARAMETERS_REFUSAL_SIZE]; /* the first since it was forgotten */
 
@@ -394,6 +394,134 @@ read_bantime(const char *name, const char *word, struct parameters *parameters)
                              "a span of time such as 3600, 1h, 7d, or -1 (for ever) is allowed");
 }
 
+/* ---- bans that grow, and kindness ---- */
+
+static bool
+read_on(const char *name, const char *word, bool *is_on)
+{
+    if (strcmp(word, "on") != 0 && strcmp(word, "off") != 0)
+        return parameters_refuse(name, word, "on or off is allowed");
+    *is_on = word[1] == 'n';
+    return true;
+}
+
+static bool
+read_increment(const char *name, const char *word, struct parameters *parameters)
+{
+    return read_on(name, word, &parameters->jail.growth.is_on);
+}
+
+static bool
+read_over_all_jails(const char *name, const char *word, struct parameters *parameters)
+{
+    return read_on(name, word, &parameters->jail.growth.over_all_jails);
+}
+
+static bool
+read_factor(const char *name, const char *word, struct parameters *parameters)
+{
+    char *end;
+    const double factor = strtod(word, &end);
+
+    if (word[0] < '0' || word[0] > '9' || *end != '\0' || !(factor > 0) || factor > JAIL_FACTOR_MAX)
+        return parameters_refuse(name, word,
+                                 "a number above 0 and up to 1000, such as 1 or 1.5, is allowed");
+    parameters->jail.growth.factor = factor;
+    return true;
+}
+
+static bool
+read_multiplier(const char *name, const char *word, struct parameters *parameters)
+{
+    struct jail_growth *const growth = &parameters->jail.growth;
+    unsigned long number;
+
+    if (growth->multiplier_count == JAIL_LENGTHS_MAX)
+        return parameters_refuse(name, word, "that is one more than the 16 that are allowed");
+    if (!read_number(name, word, 1, UINT16_MAX, &number))
+        return false;
+    growth->multipliers[growth->multiplier_count++] = (uint16_t)number;
+    return true;
+}
+
+static bool
+read_max_bantime(const char *name, const char *word, struct parameters *parameters)
+{
+    if (jail_parse_time(word, false, &parameters->jail.growth.max_s) == 0)
+        return true;
+    return parameters_refuse(name, word, "a span of time such as 5w or 28d is allowed");
+}
+
+static bool
+read_random_time(const char *name, const char *word, struct parameters *parameters)
+{
+    if (jail_parse_time(word, false, &parameters->jail.growth.random_s) == 0)
+        return true;
+    return parameters_refuse(name, word, "a span of time such as 10m or 2048 is allowed");
+}
+
+static bool
+read_repeats(const char *name, const char *word, struct parameters *parameters)
+{
+    unsigned long number;
+
+    if (strcmp(word, "none") == 0)
+        number = JAIL_REPEATS_NONE;
+    else if (!read_number(name, word, 1, JAIL_REPEATS_MAX, &number))
+        return false;
+    parameters->jail.repeats = (unsigned)number;
+    return true;
+}
+
+static bool
+read_allowance(const char *name, const char *word, unsigned *allowance)
+{
+    unsigned long number;
+
+    if (!read_number(name, word, 1, JAIL_ALLOWANCE_MAX, &number))
+        return false;
+    *allowance = (unsigned)number;
+    return true;
+}
+
+static bool
+read_login_allowance(const char *name, const char *word, struct parameters *parameters)
+{
+    return read_allowance(name, word, &parameters->jail.kindness.login_allowance);
+}
+
+static bool
+read_mail_allowance(const char *name, const char *word, struct parameters *parameters)
+{
+    return read_allowance(name, word, &parameters->jail.kindness.mail_allowance);
+}
+
+static bool
+read_login_forgives(const char *name, const char *word, struct parameters *parameters)
+{
+    return read_on(name, word, &parameters->jail.kindness.login_forgives);
+}
+
+static bool
+read_skip_bounces(const char *name, const char *word, struct parameters *parameters)
+{
+    return read_on(name, word, &parameters->jail.kindness.skips_bounces);
+}
+
+static bool
+read_learning_time(const char *name, const char *word, struct parameters *parameters)
+{
+    if (strcmp(word, "off") == 0) {
+        parameters->learning_s = 0;
+        return true;
+    }
+    if (jail_parse_time(word, false, &parameters->learning_s) == 0)
+        return true;
+    return parameters_refuse(name, word, "off, or a span of time such as 1d or 12h, is allowed");
+}
+
+/* ---- who is never banned, and the rest ---- */
+
 static bool
 read_ignoreip(const char *name, const char *word, struct parameters *parameters)
 {
@@ -502,6 +630,17 @@ read_path(const char *name, const char *word, struct parameters *parameters)
         {"classes", "classes", eCmdHdlrArray, read_class},                                         \
         {"ports", "ports", eCmdHdlrArray, read_port},                                              \
         {"ipv4Prefix", "ipv4prefix", eCmdHdlrString, read_v4_prefix},                              \
+        {"bantimeIncrement", "bantimeincrement", eCmdHdlrString, read_increment},                  \
+        {"bantimeFactor", "bantimefactor", eCmdHdlrString, read_factor},                           \
+        {"bantimeMultipliers", "bantimemultipliers", eCmdHdlrArray, read_multiplier},              \
+        {"bantimeMaxtime", "bantimemaxtime", eCmdHdlrString, read_max_bantime},                    \
+        {"bantimeRndtime", "bantimerndtime", eCmdHdlrString, read_random_time},                    \
+        {"bantimeOveralljails", "bantimeoveralljails", eCmdHdlrString, read_over_all_jails},       \
+        {"repeats", "repeats", eCmdHdlrString, read_repeats},                                      \
+        {"loginAllowance", "loginallowance", eCmdHdlrString, read_login_allowance},                \
+        {"loginForgives", "loginforgives", eCmdHdlrString, read_login_forgives},                   \
+        {"mailAllowance", "mailallowance", eCmdHdlrString, read_mail_allowance},                   \
+        {"skipBounces", "skipbounces", eCmdHdlrString, read_skip_bounces},                         \
     {                                                                                              \
         "ipv6Prefix", "ipv6prefix", eCmdHdlrString, read_v6_prefix                                 \
     }
@@ -526,6 +665,7 @@ static const struct parameter module_table[] = {
     {"commandGroup", "commandgroup", eCmdHdlrString, read_command_group},
     {"maxLedgerSize", "maxledgersize", eCmdHdlrString, read_ledger_size},
     {"trustedUsers", "trustedusers", eCmdHdlrArray, read_trusted_user},
+    {"learningTime", "learningtime", eCmdHdlrString, read_learning_time},
     JAIL_PARAMETERS,
 };
 
@@ -632,21 +772,27 @@ read_values(struct nvlst *list, const struct parameter *table, size_t rows,
     return iRet;
 }
 
-/* No class or port named: those that were there before. */
+/* No class, port or multiplier named: those that were there before. */
 static rsRetVal
 read_jail_values(struct nvlst *list, const struct parameter *table, size_t rows,
                  const struct parameters *module, struct parameters *parameters)
 {
     const uint64_t classes = parameters->jail.classes;
     const struct ports ports = parameters->jail.ports;
+    const struct jail_growth growth = parameters->jail.growth;
     char wrong[256];
     rsRetVal iRet;
 
     parameters->jail.classes = 0;
     parameters->jail.ports = (struct ports){0};
+    parameters->jail.growth.multiplier_count = 0;
     iRet = read_values(list, table, rows, parameters);
     if (parameters->jail.classes == 0)
         parameters->jail.classes = classes;
+    if (parameters->jail.growth.multiplier_count == 0) {
+        parameters->jail.growth.multiplier_count = growth.multiplier_count;
+        memcpy(parameters->jail.growth.multipliers, growth.multipliers, sizeof(growth.multipliers));
+    }
     if (parameters->jail.ports.count == 0)
         parameters->jail.ports = ports;
     else if (module->set4 != NULL && module->set6 != NULL)

@@ -361,9 +361,12 @@ of_repeated_guesses_one_in_so_many_counts(void **state)
     assert_int_equal(counter_of(&f, "192.0.2.1").failures, 7);
     f.jail.repeats = 10;
     for (unsigned i = 0; i <= 50; i++) {
-        guess(&f, "192.0.2.2", 7, 8, NOON_MS + i);
+        guess(&f, "192.0.2.2", 7, i == 0 ? 8 : 0, NOON_MS + i);
         assert_int_equal(counter_of(&f, "192.0.2.2").failures, 1 + i / 10);
     }
+    for (unsigned i = 0; i < 50; i++)
+        guess(&f, "192.0.2.2", 7, 8, NOON_MS + 60 + i); /* for certain the same */
+    assert_int_equal(counter_of(&f, "192.0.2.2").failures, 6);
     guess(&f, "192.0.2.2", 7, 9, NOON_MS + 100); /* another secret */
     guess(&f, "192.0.2.2", 6, 8, NOON_MS + 100); /* another user */
     assert_int_equal(counter_of(&f, "192.0.2.2").failures, 8);
