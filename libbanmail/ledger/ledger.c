@@ -814,6 +814,51 @@ ledger_live(struct ledger *ledger, int64_t now_ms,
     return code == SQLITE_ROW || code == SQLITE_DONE ? given : failed(ledger, code);
 }
 
+static bool
+read_banned(sqlite3_stmt *statement, struct ledger_banned *banned)
+{
+    const char *source = column_text(statement, 0), *jail = column_text(statement, 1);
+    int64_t scope, count;
+    if (source == NULL || source_parse_prefix(source, strlen(source), &banned->source) < 0 ||
+        !source_is_client(&banned->source) || jail == NULL || jail[0] == '\0' ||
+        strlen(jail) >= sizeof(banned->jail) ||
+        !column_number(statement, 2, 0, UINT16_MAX, &scope) ||
+        !column_number(statement, 3, 1, INT64_MAX, &count))
+        return false;
+    strcpy(banned->jail, jail);
+    banned->scope = (uint16_t)scope;
+    banned->count = count < UINT16_MAX ? (unsigned)count : UINT16_MAX;
+    return true;
+}
+
+int
+ledger_banned(struct ledger *ledger, unsigned most,
+              bool (*each)(void *context, const struct ledger_banned *banned), void *context)
+{
+    static const char query[] =
+        "SELECT source, jail, scope, count(*) FROM ban WHERE origin = 'jail'"
+        " AND end_reason IS NOT 'withdrawn' GROUP BY source, jail, scope"
+        " ORDER BY max(since_ms) DESC LIMIT ?";
+    sqlite3_stmt *statement = NULL;
+    struct ledger_banned banned;
+    int given = 0;
+    bool more = true;
+    if (ledger->sqlite == NULL)
+        return -EPROTO;
+    int code = sqlite3_prepare_v2(ledger->sqlite, query, -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_bind_int64(statement, 1, most);
+    while (more && (code == SQLITE_OK || code == SQLITE_ROW)) {
+        code = sqlite3_step(statement);
+        if (code != SQLITE_ROW || !read_banned(statement, &banned))
+            continue;
+        given++;
+        more = each(context, &banned);
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_ROW || code == SQLITE_DONE ? given : failed(ledger, code);
+}
+
 /* ---- asking ---- */
 
 static void

@@ -95,6 +95,19 @@ struct ledger_row {
 int ledger_live(struct ledger *ledger, int64_t now_ms,
                 bool (*each)(void *context, const struct ledger_row *row), void *context);
 
+/* How often a client was banned by a jail, what was withdrawn left out. */
+struct ledger_banned {
+    struct source source;
+    uint16_t scope;
+    char jail[JAIL_NAME_SIZE];
+    unsigned count;
+};
+
+/* Calls `each` for up to `most` clients and jails, the latest banned first; stops when it returns
+ * false. Reads all rows: a second for a million. Returns as ledger_live. */
+int ledger_banned(struct ledger *ledger, unsigned most,
+                  bool (*each)(void *context, const struct ledger_banned *banned), void *context);
+
 /* Ends the rows that ran out by now_ms while nobody was there to see it. Returns how many, or a
  * negative errno as ledger_write. */
 int ledger_expire(struct ledger *ledger, int64_t now_ms);

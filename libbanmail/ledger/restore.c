@@ -47,6 +47,57 @@ restore_ban(void *context, const struct ledger_row *row)
     return true;
 }
 
+/* Jails whose bans the length of a further one depends on, as bits. */
+static uint64_t
+growing_jails(const struct table *table)
+{
+    uint64_t all = 0, growing = 0;
+    bool over_all = false;
+    struct jail jail;
+
+    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++) {
+        if (!table_read_jail(table, i, &jail) || jail.classes == 0)
+            continue;
+        all |= UINT64_C(1) << i;
+        growing |= jail.growth.is_on ? UINT64_C(1) << i : 0;
+        over_all = over_all || (jail.growth.is_on && jail.growth.over_all_jails);
+    }
+    return over_all ? all : growing;
+}
+
+struct recalling {
+    struct table *table;
+    uint64_t jails;
+    int64_t now_ms;
+};
+
+static bool
+recall(void *context, const struct ledger_banned *banned)
+{
+    const struct recalling *recalling = context;
+    struct jail jail;
+
+    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
+        if ((recalling->jails >> i & 1) && table_read_jail(recalling->table, i, &jail) &&
+            strcmp(jail.name, banned->jail) == 0)
+            table_note_bans(recalling->table, i, &banned->source, banned->scope, banned->count,
+                            recalling->now_ms);
+    return true;
+}
+
+/* Who was banned how often, for bans that grow; no more clients than leave room for others. */
+static int
+recall_bans(struct table *table, struct ledger *ledger, int64_t now_ms)
+{
+    struct recalling recalling = {table, growing_jails(table), now_ms};
+    struct table_status status;
+
+    if (recalling.jails == 0)
+        return 0;
+    table_read_status(table, &status);
+    return ledger_banned(ledger, status.capacity / 2, recall, &recalling);
+}
+
 int
 restore_live_bans(struct table *table, const char *ledger_path, int64_t now_ms,
                   const struct report *report, bool *first_run)
@@ -58,6 +109,8 @@ restore_live_bans(struct table *table, const char *ledger_path, int64_t now_ms,
     int result = ledger_open(ledger_path, false, report, &ledger, NULL);
     if (result == 0)
         result = ledger_live(ledger, now_ms, restore_ban, &restoring);
+    if (result >= 0)
+        result = recall_bans(table, ledger, now_ms);
     if (result >= 0)
         result = ledger_expire(ledger, now_ms);
     ledger_close(ledger);

@@ -535,6 +535,20 @@ table_ban(struct table *table, const struct ban *ban, int64_t now_ms)
     return table_want_ban(table, ban, now_ms, &slot) >= BAN_NO_ROOM ? -ENOSPC : 0;
 }
 
+uint32_t
+table_find_ban(struct table *table, const struct record_key *key, int64_t now_ms)
+{
+    struct ban ban = {.source.prefix = key->prefix, .jail = key->jail, .scope = key->scope};
+    struct ban_cell cell;
+    uint32_t slot;
+
+    memcpy(ban.source.address, key->address, sizeof ban.source.address);
+    pthread_mutex_lock(&table->bans.lock);
+    slot = find_live(table, &ban, now_ms, &cell);
+    pthread_mutex_unlock(&table->bans.lock);
+    return slot == NONE ? 0 : slot + 1;
+}
+
 bool
 table_ban_is_live(const struct table *table, uint32_t slot, const struct record_key *key,
                   int64_t now_ms)

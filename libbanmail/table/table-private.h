@@ -304,6 +304,9 @@ enum ban_outcome { BAN_MADE, BAN_PROLONGED, BAN_AS_IT_WAS, BAN_NO_ROOM, BAN_HELD
 enum ban_outcome table_want_ban(struct table *table, const struct ban *ban, int64_t now_ms,
                                 uint32_t *slot);
 
+/* The slot of the live ban of just this client, plus 1; 0 when it has none. */
+uint32_t table_find_ban(struct table *table, const struct record_key *key, int64_t now_ms);
+
 /* Whether the slot holds a ban of just this client, live at now_ms. Takes no lock. */
 bool table_ban_is_live(const struct table *table, uint32_t slot, const struct record_key *key,
                        int64_t now_ms);

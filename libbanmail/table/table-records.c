@@ -728,6 +728,30 @@ table_note_merit(struct table *table, unsigned jail_index, const struct jail *ja
     pthread_mutex_unlock(table_stripe(table, place.bucket));
 }
 
+void
+table_note_bans(struct table *table, unsigned jail_index, const struct source *source,
+                uint16_t scope, unsigned bans, int64_t now_ms)
+{
+    struct record_key key = {.prefix = source->prefix, .jail = (uint8_t)jail_index, .scope = scope};
+    struct place place;
+    struct record record;
+    unsigned way;
+
+    memcpy(key.address, source->address, sizeof key.address);
+    place = place_of(table, &key);
+    pthread_mutex_lock(table_stripe(table, place.bucket));
+    way = find_way(table, place, &key, &record);
+    if (way == BUCKET_WAYS)
+        way = begin_quiet_record(table, place, &key, &record, now_ms);
+    if (way < BUCKET_WAYS && bans > record.bans) {
+        record.bans = (uint16_t)(bans < UINT16_MAX ? bans : UINT16_MAX);
+        record.ban = table_find_ban(table, &key, now_ms); /* its latest counts among them */
+        table->record_buckets[place.bucket].left[way] = record.ban != 0 ? 0 : JAIL_STAMPS_MAX;
+        words_replace(cell_of(table, place.bucket, way), RECORD_WORDS, &record);
+    }
+    pthread_mutex_unlock(table_stripe(table, place.bucket));
+}
+
 static unsigned
 count_users(const struct record *record)
 {

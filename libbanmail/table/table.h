@@ -316,6 +316,12 @@ struct table_merit {
 void table_note_merit(struct table *table, unsigned jail_index, const struct jail *jail,
                       const struct source *source, const struct table_merit *merit, int64_t now_ms);
 
+/* A client, masked as the jail does, was banned so often, by what the ledger says: counts as if it
+ * had been this table's, unless the table knows of as many, or has no room that nobody else needs.
+ */
+void table_note_bans(struct table *table, unsigned jail_index, const struct source *source,
+                     uint16_t scope, unsigned bans, int64_t now_ms);
+
 /* Until then twice as many failures make a ban, so that a server is not met by the bans of users
  * whose logins have not been seen yet. 0: from now on no more. Kept in the table. */
 void table_learn_until(struct table *table, int64_t until_ms);

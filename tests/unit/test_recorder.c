@@ -539,6 +539,45 @@ bans_come_back_into_a_new_table(void **state)
     assert_int_equal(count_rows("jail = 'gone'"), 1);
 }
 
+/* Only where that makes a further ban longer. One that lasts is none of the earlier ones. */
+static void
+earlier_bans_come_back_where_bans_grow(void **state)
+{
+    const struct source client = source_of("203.0.113.2"), other = source_of("203.0.113.4");
+    struct table_counter counter;
+    struct table_failure failure = {
+        .client = client, .class = OFFENCE_AUTH_FAILED, .stamp_ms = now_ms()};
+    int64_t now = now_ms();
+    bool first_run;
+    struct jail jail;
+    struct ban ban;
+
+    (void)state;
+    write_rows();
+    assert_true(restore_live_bans(table, ledger_path, now, &report, &first_run) >= 0);
+    assert_false(table_read_counter(table, mail_jail, &client, &counter));
+    assert_true(table_read_jail(table, mail_jail, &jail));
+    jail.growth = (struct jail_growth){.is_on = true, .factor = 1};
+    jail.maxretry = 1;
+    assert_int_equal(table_jail(table, &jail), mail_jail);
+    assert_true(restore_live_bans(table, ledger_path, now, &report, &first_run) >= 0);
+    assert_true(table_read_counter(table, mail_jail, &client, &counter));
+    assert_int_equal(counter.bans, 1);
+    assert_int_equal(counter.failures, 0);
+    assert_false(table_read_counter(table, mail_jail, &other, &counter)); /* by hand */
+    assert_int_equal(table_count(table, mail_jail, &jail, &failure, 1, now), TABLE_PROLONGED);
+    assert_true(find_ban("203.0.113.2", &ban));
+    assert_in_range(ban.until_ms, now + (jail.bantime_s - 1) * 1000, now + jail.bantime_s * 1000);
+    failure.stamp_ms = now = ban.until_ms + 1000;
+    table_expire(table, now, &(int64_t){0});
+    assert_int_equal(table_count(table, mail_jail, &jail, &failure, 1, now), TABLE_BANNED);
+    for (uint32_t slot = 0; slot < MAX_BANS && ban.until_ms <= now; slot++)
+        if (!table_read_ban(table, slot, &ban) || source_compare(&ban.source, &client) != 0)
+            ban.until_ms = 0;
+    assert_in_range(ban.until_ms, now + (2 * jail.bantime_s - 1) * 1000,
+                    now + 2 * jail.bantime_s * 1000);
+}
+
 static void
 nothing_to_restore(void **state)
 {
@@ -842,6 +881,7 @@ main(void)
         TEST(a_damaged_ledger_is_begun_anew_whole),
         TEST(a_disk_that_hangs_holds_up_nothing),
         TEST(bans_come_back_into_a_new_table),
+        TEST(earlier_bans_come_back_where_bans_grow),
         TEST(nothing_to_restore),
         TEST(a_command_over_the_socket),
         TEST(garbage_half_lines_and_endless_lines),
