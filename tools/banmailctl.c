@@ -148,6 +148,20 @@ static const char flush_help[] =
     "sets that set4 and set6 name. For when ombanmail is removed: refused while rsyslogd has it\n"
     "loaded. To lift all bans for a while see pause.\n";
 
+static const char users_help[] =
+    "Usage: banmailctl users [FILE] [--json]\n"
+    "\n"
+    "Reads names from standard input, one a line, and puts them in the place of FILE\n"
+    "(/etc/ombanmail/users), whole or not at all. For knownUsers= of the module. The input may "
+    "have\n"
+    "mailboxes, names without a domain, and domains of which any name is known (@example.org).\n"
+    "\n"
+    "Exit status: 2 there was no name, or a line that is none.\n"
+    "\n"
+    "Examples:\n"
+    "  doveadm user '*' | banmailctl users\n"
+    "  mysql -BN mail -e 'SELECT username FROM mailbox' | banmailctl users\n";
+
 static const char version_help[] = "Usage: banmailctl version [--json]\n";
 static const char help_help[] = "Usage: banmailctl help [COMMAND]\n";
 
@@ -173,6 +187,7 @@ static const struct command {
     {"resume", resume_main, 0, "", "end a pause", pause_help},
     {"forget", forget_main, 1, "", "erase the lines kept of a client or a user", forget_help},
     {"check", check_main, 0, "r", "whether table, kernel and ledger agree", check_help},
+    {"users", users_main, 1, "", "write the file of known users, from standard input", users_help},
     {"metrics", metrics_main, 0, "o", "the numbers of status, for Prometheus", metrics_help},
     {"flush", flush_main, 0, "", "take everything out of the kernel, when ombanmail is removed",
      flush_help},

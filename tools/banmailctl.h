@@ -61,6 +61,7 @@ int resume_main(const struct invocation *invocation);
 int forget_main(const struct invocation *invocation);
 int why_main(const struct invocation *invocation);
 int flush_main(const struct invocation *invocation);
+int users_main(const struct invocation *invocation);
 int check_main(const struct invocation *invocation);
 int metrics_main(const struct invocation *invocation);
 int order_ban(const struct invocation *invocation);

@@ -782,6 +782,15 @@ adds_anything(struct taking *taking, uint64_t allowed)
     return taking->judgement.attempts != 0;
 }
 
+/* A login failed for a name that is nobody's: the mail server may never tell. */
+static void
+find_unknown_user(const struct counter *counter, struct offence *offence)
+{
+    if (offence->class == OFFENCE_AUTH_FAILED && counter->options.users != NULL &&
+        users_is_unknown(counter->options.users, offence->user, offence->user_length))
+        offence->class = OFFENCE_AUTH_UNKNOWN_USER;
+}
+
 /* A line of a class that matters, for these actions; without the lists in hand. */
 static void
 hear(struct taking *taking)
@@ -799,6 +808,7 @@ hear(struct taking *taking)
     connection_hear(counter->connections, taking->told.place.host, taking->offence,
                     taking->told.stamp_ms);
     taking->outcome->wake |= backend_hear(counter->backend, &taking->told, taking->offence);
+    find_unknown_user(counter, taking->offence);
 }
 
 /* A mail server tells a sender, whoever he claims to be, that his mail did not arrive. A client may

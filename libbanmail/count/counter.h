@@ -19,6 +19,7 @@
 #include "line/evidence.h"
 #include "count/gateway.h"
 #include "rules/jail.h"
+#include "rules/users.h"
 #include "line/line.h"
 #include "line/offence.h"
 #include "base/readers.h"
@@ -38,6 +39,7 @@ struct counter_options {
                                        nobody is spared for being one */
     const char *host;               /* this machine, as its own messages name it; "": not known */
     const struct allow_list *allow; /* for all jails; NULL: nobody */
+    const struct users *users;      /* who there is; NULL: that is not known */
 };
 
 /* What brings lines to a jail: an action of rsyslog's configuration. */

@@ -26,6 +26,7 @@ DEFobjCurrIf(module)
 static char path[128];          /* of the table; "": not begun */
 static char begun[SETUP_SIZE];  /* what the configuration tells */
 static char lists[SETUP_SIZE];  /* what is wrong with the allow lists */
+static char users[SETUP_SIZE];  /* and with that of known users */
 static char latest[SETUP_SIZE]; /* what was written */
 static uid_t file_owner;
 static gid_t file_group;
@@ -109,7 +110,7 @@ complaints_begin(const struct modConfData_s *configuration, const char *table_pa
     snprintf(path, sizeof(path), "%s", table_path);
     file_owner = owner;
     file_group = group;
-    begun[0] = lists[0] = '\0';
+    begun[0] = lists[0] = users[0] = '\0';
     atomic_store(&is_unread, false);
     look(configuration);
     if (configuration->is_refused)
@@ -141,6 +142,14 @@ complaints_add_list(const char *reason)
         reason);
 }
 
+void
+complaints_set_users(const char *reason)
+{
+    users[0] = '\0';
+    if (reason[0] != '\0')
+        add(users, "%s", reason);
+}
+
 const char *
 complaints_say(void)
 {
@@ -154,7 +163,9 @@ complaints_say(void)
             "lines of mail servers come to ombanmail without fields: an action of mmnormalize "
             "is missing in front of it, as when its rulebase was not found; rsyslogd -N1 tells");
     used = strlen(text);
-    snprintf(text + used, sizeof(text) - used, "%s", lists);
+    used += (size_t)snprintf(text + used, sizeof(text) - used, "%s", lists);
+    if (used < sizeof(text))
+        snprintf(text + used, sizeof(text) - used, "%s", users);
     if (strcmp(text, latest) == 0)
         return latest;
     snprintf(latest, sizeof(latest), "%s", text);

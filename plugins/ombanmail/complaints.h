@@ -25,6 +25,9 @@ void complaints_forget_lists(void);
 /* Adds one. Likewise. */
 void complaints_add_list(const char *reason);
 
+/* What is wrong with the list of known users; "" : nothing. Likewise. */
+void complaints_set_users(const char *reason);
+
 /* Writes what has changed. Returns all of it, valid until the next call. The same thread. */
 const char *complaints_say(void);
 

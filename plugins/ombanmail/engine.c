@@ -39,6 +39,7 @@
 #define LEDGER_NAME    "ledger.db"
 #define BUSY_PAUSE_MS  50 /* between tries to open a table that somebody has open */
 #define BUSY_MOST_MS   5000
+#define USERS_LOOK_MS  60000
 
 DEFobjStaticHelpers
 DEFobjCurrIf(glbl)
@@ -365,6 +366,31 @@ read_allow_lists(modConfData_t *configuration)
     engine_wake();
 }
 
+/* Once a minute, as what fills the file comes and goes, and it grows old; and after a HUP. */
+static void
+read_users(bool again)
+{
+    const int64_t now_ms = engine_now_ms();
+    char reason[USERS_REASON_SIZE];
+    bool changed;
+    int error;
+
+    if (engine.users == NULL || (!again && now_ms >= engine.users_looked_ms &&
+                                 now_ms < engine.users_looked_ms + USERS_LOOK_MS))
+        return;
+    engine.users_looked_ms = now_ms;
+    error = users_read(engine.users, again, now_ms / 1000, &engine.readers, &changed, reason);
+    complaints_set_users(reason);
+    if (!changed)
+        return;
+    complaints_say();
+    if (error != 0)
+        report_say(&engine_report, LOG_ERR, "%s", reason);
+    else
+        report_say(&engine_report, LOG_NOTICE, "%zu names of knownUsers are known",
+                   users_count(engine.users));
+}
+
 void
 engine_hangup(const instanceData *instance)
 {
@@ -377,7 +403,10 @@ engine_hangup(const instanceData *instance)
 void
 engine_follow_hangup(void)
 {
-    if (!atomic_exchange(&engine.hangup, false))
+    const bool again = atomic_exchange(&engine.hangup, false);
+
+    read_users(again);
+    if (!again)
         return;
     pthread_mutex_lock(&engine.instances_lock);
     read_allow_lists(engine.configuration);
@@ -444,6 +473,14 @@ static rsRetVal
 make_counter(const struct parameters *parameters)
 {
     char host[COUNTER_HOST_SIZE];
+
+    if (parameters->users_path != NULL) {
+        engine.users = users_new(parameters->users_path,
+                                 parameters->users_realm == NULL ? "" : parameters->users_realm,
+                                 parameters->users_age_s);
+        if (engine.users == NULL)
+            return RS_RET_OUT_OF_MEMORY;
+    }
     const struct counter_options options = {
         .table = engine.table,
         .stamps = {.age_ms = parameters->max_stamp_age_s * 1000,
@@ -451,7 +488,8 @@ make_counter(const struct parameters *parameters)
         .evidence = parameters->evidence,
         .gateway_users = parameters->spares_gateways ? parameters->gateway_users : 0,
         .host = host,
-        .allow = parameters->allow};
+        .allow = parameters->allow,
+        .users = engine.users};
 
     learn_host(host);
     engine.counter = counter_new(&options);
@@ -532,6 +570,7 @@ engine_begin(modConfData_t *configuration, void (*look)(void))
     engine.allow = configuration->parameters.allow;
     allow_list_set_own(engine.allow); /* known only now */
     read_allow_lists(configuration);
+    read_users(true);
     if (engine.enforcer != NULL)
         enforcer_release(engine.enforcer);
     start_recorder(&configuration->parameters, look);
@@ -543,11 +582,13 @@ engine_end(void)
     recorder_stop(engine.recorder); /* first: it wakes the enforcer */
     enforcer_stop(engine.enforcer);
     counter_free(engine.counter);
+    users_free(engine.users);
     table_close(engine.table);
     msgPropDescrDestruct(&engine.received_field);
     msgPropDescrDestruct(&engine.journal_user);
     msgPropDescrDestruct(&engine.socket_user);
     engine.counter = NULL;
+    engine.users = NULL;
     engine.enforcer = NULL;
     engine.recorder = NULL;
     engine.table = NULL;

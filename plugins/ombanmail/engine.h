@@ -50,6 +50,8 @@ struct engine {
     struct recorder *recorder;
     struct counter *counter;
     struct allow_list *allow;      /* the module's: for every action, and for banmailctl */
+    struct users *users;           /* who there is; NULL: no file of them is configured */
+    int64_t users_looked_ms;       /* when that file was last looked at */
     msgPropDescr_t received_field; /* when rsyslogd took the message in */
     msgPropDescr_t journal_user, socket_user; /* who wrote it, by imjournal and by imuxsock */
     bool table_is_new;

@@ -25,6 +25,7 @@
 #include "count/gateway.h"
 #include "line/offence.h"
 #include "parameters.h"
+#include "rules/users.h"
 #include "table/table.h"
 #include "table/table-health.h"
 
@@ -520,6 +521,30 @@ read_learning_time(const char *name, const char *word, struct parameters *parame
     return parameters_refuse(name, word, "off, or a span of time such as 1d or 12h, is allowed");
 }
 
+static bool
+read_known_users(const char *name, const char *word, struct parameters *parameters)
+{
+    if (word[0] != '/' || strlen(word) > 200)
+        return parameters_refuse(name, word, "the absolute path of a file is allowed");
+    return replace(&parameters->users_path, word);
+}
+
+static bool
+read_users_realm(const char *name, const char *word, struct parameters *parameters)
+{
+    if (strlen(word) >= USERS_REALM_SIZE || strchr(word, '@') != NULL)
+        return parameters_refuse(name, word, "a domain such as example.org is allowed");
+    return replace(&parameters->users_realm, word);
+}
+
+static bool
+read_users_age(const char *name, const char *word, struct parameters *parameters)
+{
+    if (jail_parse_time(word, false, &parameters->users_age_s) == 0)
+        return true;
+    return parameters_refuse(name, word, "a span of time such as 7d or 24h is allowed");
+}
+
 /* ---- who is never banned, and the rest ---- */
 
 static bool
@@ -665,6 +690,9 @@ static const struct parameter module_table[] = {
     {"commandGroup", "commandgroup", eCmdHdlrString, read_command_group},
     {"maxLedgerSize", "maxledgersize", eCmdHdlrString, read_ledger_size},
     {"trustedUsers", "trustedusers", eCmdHdlrArray, read_trusted_user},
+    {"knownUsers", "knownusers", eCmdHdlrString, read_known_users},
+    {"knownUsersRealm", "knownusersrealm", eCmdHdlrString, read_users_realm},
+    {"knownUsersMaxAge", "knownusersmaxage", eCmdHdlrString, read_users_age},
     {"learningTime", "learningtime", eCmdHdlrString, read_learning_time},
     JAIL_PARAMETERS,
 };
@@ -824,6 +852,7 @@ parameters_read_module(struct nvlst *list, struct parameters *module)
                                   .group = (gid_t)-1,
                                   .command_group = (gid_t)-1,
                                   .retention_s = DEFAULT_RETENTION_S,
+                                  .users_age_s = USERS_AGE_DEFAULT_S,
                                   .ledger_size = DEFAULT_LEDGER_SIZE,
                                   .allow = allow_list_new()};
     if (module->runtime_directory == NULL || module->state_directory == NULL ||
@@ -856,6 +885,8 @@ parameters_free(struct parameters *parameters)
     free(parameters->runtime_directory);
     free(parameters->state_directory);
     free(parameters->path);
+    free(parameters->users_path);
+    free(parameters->users_realm);
     free(parameters->set4);
     free(parameters->set6);
     allow_list_free(parameters->allow);

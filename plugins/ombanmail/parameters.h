@@ -38,6 +38,9 @@ struct parameters {
     unsigned max_ban_rate;  /* bans a minute, 0: no limit */
     bool spares_gateways;   /* they are reported, not banned */
     unsigned gateway_users; /* so many logging in through an address make one */
+    char *users_path;       /* of known users; NULL: none */
+    char *users_realm;      /* NULL: "" */
+    int64_t users_age_s;    /* it is not used when it is older */
     int64_t learning_s;     /* a new table takes twice as many failures so long */
     int64_t retention_s;    /* how long the ledger keeps what is over */
     gid_t group;            /* whose members may read table and ledger; (gid_t)-1: rsyslogd's own */

@@ -24,6 +24,7 @@ static struct counter *counter;
 static struct readers readers;
 static struct reader worker;
 static struct allow_list *lists[JAILS], *everywhere;
+static struct users *users;
 static unsigned jails[JAILS];
 static struct counter_outcome outcome;
 
@@ -36,6 +37,7 @@ setup(void **state)
     readers_join(&readers, &worker);
     counter = NULL;
     everywhere = NULL;
+    users = NULL;
     memset(lists, 0, sizeof lists);
     return 0;
 }
@@ -49,6 +51,7 @@ teardown(void **state)
     for (unsigned i = 0; i < JAILS; i++)
         allow_list_free(lists[i]);
     allow_list_free(everywhere);
+    users_free(users);
     f.said = 0;
     fixture_reopen(&f);
     assert_int_equal(f.said, 0); /* nothing was left damaged */
@@ -79,6 +82,7 @@ begin(unsigned gateway_users)
         .gateway_users = gateway_users,
         .host = "mx1",
         .allow = everywhere,
+        .users = users,
     };
 
     counter = counter_new(&options);
@@ -909,12 +913,72 @@ who_has_logged_in_may_be_impatient(void **state)
     assert_int_equal(failures_in(0, "203.0.113.9"), 3);
 }
 
+/* The jail of failed logins counts it, too, if it does not tell them apart. */
+static void
+a_name_that_is_nobodys_is_of_an_unknown_user(void **state)
+{
+    char path[] = "/tmp/ombanmail-users-XXXXXX", reason[USERS_REASON_SIZE];
+    FILE *const file = fdopen(mkstemp(path), "w");
+    unsigned action;
+    bool changed;
+
+    (void)state;
+    assert_true(fputs("alice\nbob\n", file) >= 0);
+    fclose(file);
+    users = users_new(path, "", INT64_MAX / 2);
+    begin(0);
+    action = add(0, OFFENCE_BIT(OFFENCE_AUTH_UNKNOWN_USER), NULL, false);
+    take(action, next_line(NOON_MS),
+         "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.1\",\"user\":\"x\"}");
+    assert_false(outcome.counts); /* it has not been read */
+    assert_int_equal(users_read(users, true, NOON_MS / 1000, &readers, &changed, reason), 0);
+    take(action, next_line(NOON_MS),
+         "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.1\",\"user\":\"x\"}");
+    assert_true(outcome.counts);
+    assert_int_equal(outcome.offence.class, OFFENCE_AUTH_UNKNOWN_USER);
+    take(action, next_line(NOON_MS), FAILED("192.0.2.1")); /* bob */
+    assert_false(outcome.counts);
+    take(action, next_line(NOON_MS), "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.1\"}"); /* who? */
+    assert_false(outcome.counts);
+    assert_int_equal(failures_in(0, "192.0.2.1"), 1);
+    unlink(path);
+}
+
+#define REJECTED                                                                                   \
+    "{\"class\":\"rcpt_unknown\",\"ip\":\"192.0.2.1\",\"code\":\"550\",\"dsn\":\"5.1.1\"}"
+
+static void
+mail_without_a_sender_counts_where_the_jail_says_so(void **state)
+{
+    unsigned first, second;
+
+    (void)state;
+    begin(0);
+    first = add_default(0);
+    f.jail.kindness.skips_bounces = true;
+    second = add_default(1);
+    for (unsigned i = 0; i < 2; i++) {
+        char text[] = " User unknown; from=<x> to=<a@b> 1";
+        char bounce[] = " User unknown; from=<> to=<a@b> 1";
+
+        text[sizeof text - 2] = bounce[sizeof bounce - 2] = (char)('1' + i);
+        take(i == 0 ? first : second, line_of(text, NOON_MS), REJECTED);
+        take(i == 0 ? second : first, line_of(text, NOON_MS), REJECTED);
+        take(i == 0 ? first : second, line_of(bounce, NOON_MS), REJECTED);
+        take(i == 0 ? second : first, line_of(bounce, NOON_MS), REJECTED);
+    }
+    assert_int_equal(failures_in(0, "192.0.2.1"), 4);
+    assert_int_equal(failures_in(1, "192.0.2.1"), 2);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(a_failure_counts_and_the_fifth_bans),
+        TEST(a_name_that_is_nobodys_is_of_an_unknown_user),
+        TEST(mail_without_a_sender_counts_where_the_jail_says_so),
         TEST(history_before_the_start_does_not_count),
         TEST(what_looks_like_a_login_is_unmatched_once),
         TEST(eight_jails_count_each_line_once),
