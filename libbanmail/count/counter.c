@@ -146,7 +146,7 @@ counter_new(const struct counter_options *options)
     counter->connections = connection_new();
     counter->recent = recent_new();
     if (options->gateway_users > 0)
-        counter->gateways = gateway_new(options->gateway_users);
+        counter->gateways = gateway_new(options->table, options->gateway_users);
     if (counter->stamps == NULL || counter->backend == NULL || counter->connections == NULL ||
         counter->recent == NULL || (options->gateway_users > 0 && counter->gateways == NULL)) {
         counter_free(counter);
@@ -576,7 +576,7 @@ note_merit(struct taking *taking)
         if (counter->gateways == NULL || user == 0 || index >= 64 || (noted >> index & 1))
             continue;
         noted |= UINT64_C(1) << index;
-        gateway_login(counter->gateways, source, user, taking->told.stamp_ms);
+        gateway_login(counter->gateways, source, user, taking->told.stamp_ms, taking->line->now_ms);
     }
 }
 

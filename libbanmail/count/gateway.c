@@ -1,7 +1,4 @@
-/* gateway: see gateway.h.
- *
- * Logins lie in sets of eight clients, by a keyed hash of the address, 128 bytes each: so nobody
- * can choose whom he pushes out.
+/* gateway: see gateway.h. Who has logged in is in the table.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "count/gateway.h"
@@ -12,27 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 
-#include "base/siphash.h"
-
-#define WAYS     8
-#define SETS     (GATEWAY_CLIENTS / WAYS)
 #define NETWORKS 128
-
-struct user {
-    uint32_t hash;
-    uint32_t stamp_s; /* 0: free */
-};
-
-struct client {
-    uint64_t hash; /* 0: free */
-    uint64_t latest_s;
-    struct user users[GATEWAY_USERS_MAX];
-};
-
-_Static_assert(sizeof(struct client) == 128, "two cache lines");
 
 struct network {
     struct source own;
@@ -40,25 +19,21 @@ struct network {
 };
 
 struct gateways {
-    pthread_mutex_t lock;
-    uint64_t key[2];
-    unsigned least; /* users */
+    struct table *table;
+    pthread_mutex_t lock; /* of the networks */
+    unsigned least;       /* users */
     unsigned network_count;
     struct network networks[NETWORKS];
-    struct client clients[SETS][WAYS];
 };
 
 struct gateways *
-gateway_new(unsigned users)
+gateway_new(struct table *table, unsigned users)
 {
     struct gateways *gateways = calloc(1, sizeof *gateways);
 
     if (gateways == NULL)
         return NULL;
-    if (getrandom(gateways->key, sizeof gateways->key, 0) != (ssize_t)sizeof gateways->key) {
-        free(gateways);
-        return NULL;
-    }
+    gateways->table = table;
     gateways->least = users;
     pthread_mutex_init(&gateways->lock, NULL);
     gateway_look(gateways);
@@ -177,115 +152,32 @@ find_network(const struct gateways *gateways, const struct source *source)
 
 /* ---- logins ---- */
 
-static uint64_t
-hash_of(const struct gateways *gateways, const struct source *source)
-{
-    const uint64_t hash = siphash_address(siphash_begin(gateways->key), source->address,
-                                          (uint64_t)17 << 56 | source->prefix);
-
-    return hash == 0 ? 1 : hash;
-}
-
-static struct client *
-find_client(struct gateways *gateways, uint64_t hash)
-{
-    struct client *const set = gateways->clients[hash % SETS];
-
-    for (unsigned way = 0; way < WAYS; way++)
-        if (set[way].hash == hash)
-            return &set[way];
-    return NULL;
-}
-
-/* How many logged in within the day before now_s. */
-static unsigned
-count_users(const struct client *client, int64_t now_s)
-{
-    unsigned count = 0;
-
-    for (unsigned i = 0; i < GATEWAY_USERS_MAX; i++)
-        count += client->users[i].stamp_s != 0 &&
-                 client->users[i].stamp_s > now_s - GATEWAY_DAY_MS / 1000;
-    return count;
-}
-
-/* In place of the client with the fewest users, of those the one silent longest. */
-static struct client *
-begin_client(struct gateways *gateways, uint64_t hash, int64_t now_s)
-{
-    struct client *const set = gateways->clients[hash % SETS], *worst = &set[0];
-    unsigned fewest = GATEWAY_USERS_MAX + 1;
-
-    for (unsigned way = 0; way < WAYS; way++) {
-        const unsigned users = count_users(&set[way], now_s);
-
-        if (users > fewest || (users == fewest && set[way].latest_s >= worst->latest_s))
-            continue;
-        fewest = users;
-        worst = &set[way];
-    }
-    *worst = (struct client){.hash = hash};
-    return worst;
-}
-
-/* In his own place, or in that of whom was seen longest ago. */
-static void
-note_user(struct client *client, uint32_t hash, uint32_t stamp_s)
-{
-    struct user *at = &client->users[0];
-
-    for (unsigned i = 0; i < GATEWAY_USERS_MAX; i++) {
-        struct user *const user = &client->users[i];
-
-        if (user->stamp_s != 0 && user->hash == hash) {
-            at = user;
-            break;
-        }
-        if (user->stamp_s < at->stamp_s)
-            at = user;
-    }
-    if (at->hash != hash || at->stamp_s < stamp_s)
-        *at = (struct user){hash, stamp_s};
-    if (client->latest_s < stamp_s)
-        client->latest_s = stamp_s;
-}
-
 void
 gateway_login(struct gateways *gateways, const struct source *source, uint64_t user,
-              int64_t stamp_ms)
+              int64_t stamp_ms, int64_t now_ms)
 {
-    const uint64_t hash = hash_of(gateways, source);
-    struct client *client;
-
-    if (user == 0 || stamp_ms < 1000)
-        return;
-    pthread_mutex_lock(&gateways->lock);
-    client = find_client(gateways, hash);
-    if (client == NULL)
-        client = begin_client(gateways, hash, stamp_ms / 1000);
-    note_user(client, (uint32_t)(user ^ user >> 32), (uint32_t)(stamp_ms / 1000));
-    pthread_mutex_unlock(&gateways->lock);
+    if (user != 0 && stamp_ms >= 1000)
+        table_note_user(gateways->table, source, user, stamp_ms, now_ms);
 }
 
 enum gateway_kind
 gateway_find(struct gateways *gateways, const struct source *source, int64_t now_ms,
              unsigned *users)
 {
-    const uint64_t hash = hash_of(gateways, source);
-    const struct client *client;
     enum gateway_kind kind;
 
     *users = 0;
     pthread_mutex_lock(&gateways->lock);
     kind = find_network(gateways, source);
-    client = kind == GATEWAY_NONE ? find_client(gateways, hash) : NULL;
-    if (client != NULL)
-        *users = count_users(client, now_ms / 1000);
+    pthread_mutex_unlock(&gateways->lock);
+    if (kind == GATEWAY_NONE)
+        *users = table_count_users(gateways->table, source, now_ms);
+    if (*users > GATEWAY_USERS_MAX)
+        *users = GATEWAY_USERS_MAX;
     if (*users >= gateways->least)
         kind = GATEWAY_USERS;
     else
         *users = 0;
-    pthread_mutex_unlock(&gateways->lock);
     return kind;
 }
 

@@ -5,9 +5,9 @@
  * many may come from there. And an address through which several users have logged in well within a
  * day: an office, a webmail, a proxy that does not hand over its clients' addresses.
  *
- * Users are kept in fixed room, the last day's, for as many clients as GATEWAY_CLIENTS; who has the
- * fewest goes first. An attacker is spared as well where he has as many valid accounts: that is the
- * price.
+ * Users are kept in the table, so that a restart does not forget them; who has the fewest goes
+ * first where there is no room. An attacker is spared as well where he has as many valid accounts:
+ * that is the price.
  *
  * Any thread, unless said otherwise; a short lock, no system call.
  *
@@ -19,9 +19,9 @@
 #include <stdint.h>
 
 #include "base/source.h"
+#include "table/table.h"
 #include "table/table-gateway.h"
 
-#define GATEWAY_CLIENTS       4096
 #define GATEWAY_USERS_MIN     2
 #define GATEWAY_USERS_MAX     14
 #define GATEWAY_USERS_DEFAULT 5 /* more than live in most households */
@@ -37,9 +37,9 @@ enum gateway_kind {
     GATEWAY_USERS,   /* several users log in through it */
 };
 
-/* So many users make one. Half a megabyte, touched as it is used. Makes system calls. Returns NULL
- * when out of memory; free with gateway_free, NULL is fine. */
-struct gateways *gateway_new(unsigned users);
+/* So many users make one. `table` must outlive it. Makes system calls. Returns NULL when out of
+ * memory; free with gateway_free, NULL is fine. */
+struct gateways *gateway_new(struct table *table, unsigned users);
 void gateway_free(struct gateways *gateways);
 
 /* Reads which networks there are now: they come and go with containers. Makes system calls; what
@@ -48,7 +48,7 @@ void gateway_look(struct gateways *gateways);
 
 /* A user (a hash; 0 is ignored) has logged in. `source`: his address as a jail would ban it. */
 void gateway_login(struct gateways *gateways, const struct source *source, uint64_t user,
-                   int64_t stamp_ms);
+                   int64_t stamp_ms, int64_t now_ms);
 
 /* Whether `source`, an address or what a jail would ban, is one; *users: how many have logged in
  * within the day before now_ms, where that is why, else 0. */

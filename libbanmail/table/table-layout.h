@@ -93,7 +93,8 @@ _Static_assert(sizeof(struct record_key) == 20, "no padding: keys are hashed and
  *      │ 16 users │ 16 secrets │ 16 stamps │
  *      └──────────┴────────────┴───────────┘
  *
- * User, secret and stamp of one failure have the same index; the stamps ascend. */
+ * User, secret and stamp of one failure have the same index; the stamps ascend. In a record of the
+ * jail TABLE_JAIL_MANUAL they are those of logins. */
 #define RECORD_WORDS 24
 #define RECORD_SIZE  (RECORD_WORDS * 8)
 

@@ -106,6 +106,21 @@ note_kind(struct table *table, const struct record_key *key)
         atomic_store_explicit(&table->kinds.has_scopes, true, memory_order_relaxed);
 }
 
+/* ---- the records of logins ----
+ *
+ * Who has logged in from a client stands in a record as well, of a jail that counts nothing: users
+ * and stamps are those of the logins, one entry for each user. */
+
+#define LOGINS_JAIL TABLE_JAIL_MANUAL
+
+/* As if so many failures were missing: that of one user is given up more gladly than anybody's
+ * failures, that of several is kept like a client who is about to be banned. */
+static uint8_t
+left_of_users(unsigned users)
+{
+    return (uint8_t)(users < 5 ? JAIL_STAMPS_MAX - 3 * users : 1);
+}
+
 /* ---- eviction ---- */
 
 /* How gladly a record is given up: expired before all others, then those farthest from their
@@ -117,7 +132,9 @@ rank_of(const struct table *table, uint32_t bucket_index, unsigned way, int64_t 
     int64_t now_s = now_ms / 1000;
     int64_t age_s = now_s - bucket->newest_s[way];
     int64_t findtime_s =
-        atomic_load_explicit(&table->findtime_s[bucket->jails[way]], memory_order_relaxed);
+        bucket->jails[way] == LOGINS_JAIL
+            ? TABLE_USERS_S
+            : atomic_load_explicit(&table->findtime_s[bucket->jails[way]], memory_order_relaxed);
     unsigned left = bucket->left[way];
     struct record record;
 
@@ -139,8 +156,10 @@ give_up(struct table *table, uint32_t bucket_index, unsigned way)
     struct ghosts *ghosts = &table->ghosts[bucket_index];
     struct record record;
 
-    table_add(&table_tally(table, bucket_index)->evicted, 1);
     words_load(cell_of(table, bucket_index, way), RECORD_WORDS, &record);
+    if (record.key.jail == LOGINS_JAIL)
+        return;
+    table_add(&table_tally(table, bucket_index)->evicted, 1);
     if (record.head.own == 0)
         return;
     ghosts->fingerprints[ghosts->next] = place_of(table, &record.key).fingerprint;
@@ -636,18 +655,29 @@ table_learns_until(const struct table *table)
     return atomic_load_explicit(&table->header->learn_until_ms, memory_order_relaxed);
 }
 
-/* A free way, or that of a record which is expired; else BUCKET_WAYS. */
+/* A free way, or that of a record which is expired, or of the logins of one user alone, of these
+ * the oldest; else BUCKET_WAYS. */
 static unsigned
 find_room(struct table *table, uint32_t bucket_index, int64_t now_ms)
 {
-    const uint32_t free_ways = table_match_tags(table->record_buckets[bucket_index].tags, 0);
-    unsigned way = 0;
+    const struct record_bucket *bucket = &table->record_buckets[bucket_index];
+    const uint32_t free_ways = table_match_tags(bucket->tags, 0);
+    uint64_t rank, best_rank = 0;
+    unsigned best = BUCKET_WAYS;
 
     if (free_ways != 0)
         return (unsigned)__builtin_ctz(free_ways);
-    while (way < BUCKET_WAYS && rank_of(table, bucket_index, way, now_ms) != UINT64_MAX)
-        way++;
-    return way;
+    for (unsigned way = 0; way < BUCKET_WAYS; way++) {
+        rank = rank_of(table, bucket_index, way, now_ms);
+        if (rank == UINT64_MAX)
+            return way;
+        if (bucket->jails[way] == LOGINS_JAIL && bucket->left[way] == left_of_users(1) &&
+            rank >= best_rank) {
+            best_rank = rank;
+            best = way;
+        }
+    }
+    return best;
 }
 
 /* A record without failures, where there is room: whoever fails takes its place. */
@@ -752,6 +782,70 @@ table_note_bans(struct table *table, unsigned jail_index, const struct source *s
     pthread_mutex_unlock(table_stripe(table, place.bucket));
 }
 
+/* Moves the user's entry behind the others, or adds one. */
+static void
+renew_user(struct record *record, struct window_entry entry)
+{
+    unsigned kept = 0;
+
+    for (unsigned at = 0; at < record->head.own; at++) {
+        if (record->users[at] == entry.user && record->stamps[at] >= entry.stamp_s)
+            return;
+        if (record->users[at] == entry.user)
+            continue;
+        window_put(record, kept++, window_get(record, at));
+    }
+    window_cut(record, kept);
+    window_insert(record, entry, &(uint32_t){0});
+}
+
+void
+table_note_user(struct table *table, const struct source *source, uint64_t user_hash,
+                int64_t stamp_ms, int64_t now_ms)
+{
+    const struct window_entry entry = {(uint32_t)((uint64_t)stamp_ms / 1000),
+                                       window_hash(user_hash), 0};
+    struct record_key key = {.prefix = source->prefix, .jail = LOGINS_JAIL};
+    struct place place;
+    struct record record;
+    unsigned way;
+
+    memcpy(key.address, source->address, sizeof key.address);
+    place = place_of(table, &key);
+    pthread_mutex_lock(table_stripe(table, place.bucket));
+    way = find_way(table, place, &key, &record);
+    if (way == BUCKET_WAYS)
+        way = begin_quiet_record(table, place, &key, &record, now_ms);
+    if (way < BUCKET_WAYS) {
+        struct record_bucket *const bucket = &table->record_buckets[place.bucket];
+
+        renew_user(&record, entry);
+        words_replace(cell_of(table, place.bucket, way), RECORD_WORDS, &record);
+        bucket->newest_s[way] = window_newest(&record);
+        bucket->left[way] = left_of_users(record.head.own);
+    }
+    pthread_mutex_unlock(table_stripe(table, place.bucket));
+}
+
+unsigned
+table_count_users(struct table *table, const struct source *source, int64_t now_ms)
+{
+    struct record_key key = {.prefix = source->prefix, .jail = LOGINS_JAIL};
+    struct place place;
+    struct record record;
+    unsigned users = 0;
+
+    memcpy(key.address, source->address, sizeof key.address);
+    place = place_of(table, &key);
+    pthread_mutex_lock(table_stripe(table, place.bucket));
+    if (find_way(table, place, &key, &record) < BUCKET_WAYS)
+        while (users < record.head.own &&
+               record.stamps[record.head.own - 1 - users] > now_ms / 1000 - TABLE_USERS_S)
+            users++;
+    pthread_mutex_unlock(table_stripe(table, place.bucket));
+    return users;
+}
+
 static unsigned
 count_users(const struct record *record)
 {
@@ -796,7 +890,8 @@ table_read_counter(const struct table *table, unsigned jail_index, const struct 
 static bool
 is_of(const struct record *record, const struct source *source)
 {
-    return record->head.used && table_overlaps(source, record->key.address, record->key.prefix);
+    return record->head.used && record->key.jail != LOGINS_JAIL &&
+           table_overlaps(source, record->key.address, record->key.prefix);
 }
 
 /* All of them, as they do not tell whose they are. */
@@ -866,7 +961,7 @@ forget_keys(struct table *table, const struct source *source)
             continue;
         network = source_mask(source, prefix - SOURCE_V4_OFFSET, prefix);
         memcpy(key.address, network.address, sizeof key.address);
-        for (key.jail = 0; key.jail < TABLE_JAILS_MAX; key.jail++) {
+        for (key.jail = LOGINS_JAIL + 1; key.jail < TABLE_JAILS_MAX; key.jail++) {
             if (has_bit(&table->kinds.jails, key.jail))
                 forget_key(table, &key);
         }
@@ -906,6 +1001,17 @@ table_reset_records(struct table *table, const struct source *source)
         forget_keys(table, source);
 }
 
+static bool
+is_of_logins(const struct record_cell *cell)
+{
+    const size_t at = offsetof(struct record, key) + offsetof(struct record_key, jail);
+    const uint64_t word = atomic_load_explicit(&cell->word[at / 8], memory_order_relaxed);
+    uint8_t bytes[8];
+
+    memcpy(bytes, &word, sizeof bytes);
+    return bytes[at % 8] == LOGINS_JAIL;
+}
+
 size_t
 table_tracked(const struct table *table)
 {
@@ -914,7 +1020,7 @@ table_tracked(const struct table *table)
     for (uint32_t i = 0; i < table->capacity; i++) {
         const struct cell_head head = words_load_head(table->records[i].word);
 
-        tracked += head.used && head.own > 0;
+        tracked += head.used && head.own > 0 && !is_of_logins(&table->records[i]);
     }
     return tracked;
 }
@@ -949,7 +1055,9 @@ enter_way(struct table *table, struct place place, unsigned way, const struct re
     bucket->jails[way] = record->key.jail;
     bucket->newest_s[way] = window_newest(record);
     bucket->left[way] = JAIL_STAMPS_MAX;
-    if (record->ban != 0)
+    if (record->key.jail == LOGINS_JAIL)
+        bucket->left[way] = left_of_users(count);
+    else if (record->ban != 0)
         bucket->left[way] = 0;
     else if (count > 0 && table_read_jail(table, record->key.jail, &jail)) {
         jail_decide(&jail, record->stamps, count, &within);
@@ -998,9 +1106,13 @@ table_attach_records(struct table *table, uint64_t *jails_used, size_t *dropped)
 void
 table_adopt_record(struct table *table, const struct record *record, int64_t now_ms)
 {
-    struct place place = place_of(table, &record->key);
-    unsigned way = choose_way(table, place.bucket, now_ms);
+    const struct place place = place_of(table, &record->key);
+    const bool is_quiet = record->head.own == 0 || record->key.jail == LOGINS_JAIL;
+    const unsigned way =
+        is_quiet ? find_room(table, place.bucket, now_ms) : choose_way(table, place.bucket, now_ms);
 
+    if (way == BUCKET_WAYS)
+        return;
     words_replace(cell_of(table, place.bucket, way), RECORD_WORDS, record);
     enter_way(table, place, way, record);
 }

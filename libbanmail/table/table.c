@@ -194,6 +194,7 @@ adopt_header(struct table_header *header, const struct table_header *old)
     atomic_store(&header->withdrawn, atomic_load(&old->withdrawn));
     atomic_store(&header->lives, atomic_load(&old->lives));
     atomic_store(&header->repeated, atomic_load(&old->repeated));
+    atomic_store(&header->learn_until_ms, atomic_load(&old->learn_until_ms));
     atomic_store(&header->unbans, atomic_load(&old->unbans));
     for (unsigned i = 0; i < TABLE_TALLIES; i++) {
         table_add(&header->tallies[i].counted, atomic_load(&old->tallies[i].counted));

@@ -316,6 +316,14 @@ struct table_merit {
 void table_note_merit(struct table *table, unsigned jail_index, const struct jail *jail,
                       const struct source *source, const struct table_merit *merit, int64_t now_ms);
 
+/* A user has logged in from `source`, an address or what a jail would ban; and how many have within
+ * the last day, at most 16. Users are told apart by 16 bits of their hash. Where there is no room
+ * that nobody else needs, it is not noted. */
+#define TABLE_USERS_S (24 * 3600)
+void table_note_user(struct table *table, const struct source *source, uint64_t user_hash,
+                     int64_t stamp_ms, int64_t now_ms);
+unsigned table_count_users(struct table *table, const struct source *source, int64_t now_ms);
+
 /* A client, masked as the jail does, was banned so often, by what the ledger says: counts as if it
  * had been this table's, unless the table knows of as many, or has no room that nobody else needs.
  */

@@ -12,12 +12,14 @@
 #define DAY_MS GATEWAY_DAY_MS
 
 static struct gateways *gateways;
+static struct fixture f;
 
 static int
 setup(void **state)
 {
     (void)state;
-    gateways = gateway_new(5);
+    fixture_begin(&f, 4096, 64);
+    gateways = gateway_new(f.table, 5);
     return gateways == NULL;
 }
 
@@ -26,6 +28,7 @@ teardown(void **state)
 {
     (void)state;
     gateway_free(gateways);
+    fixture_end(&f);
     return 0;
 }
 
@@ -34,7 +37,7 @@ login(const char *client, uint64_t user, int64_t stamp_ms)
 {
     const struct source source = source_of(client);
 
-    gateway_login(gateways, &source, user, stamp_ms);
+    gateway_login(gateways, &source, user, stamp_ms, stamp_ms);
 }
 
 static unsigned
@@ -90,9 +93,34 @@ a_crowd_pushes_none_out(void **state)
     for (uint32_t i = 0; i < 200000; i++) {
         const struct source source = numbered_source(0x0b000000 + i);
 
-        gateway_login(gateways, &source, 1 + i % 4, NOON_MS + i);
+        gateway_login(gateways, &source, 1 + i % 4, NOON_MS + i, NOON_MS + i);
+        if (i % 10 == 0)
+            count_at(&f, numbered_source(0x0c000000 + i), NOON_MS + i, NOON_MS + i);
     }
     assert_int_equal(users_of("203.0.113.9", NOON_MS + 200000), 5);
+}
+
+/* A client that is unbanned, and a table of another size, forget none of them. */
+static void
+a_restart_forgets_none(void **state)
+{
+    const struct source client = source_of("203.0.113.9");
+
+    (void)state;
+    for (uint64_t user = 1; user <= 7; user++)
+        login("203.0.113.9", user, NOON_MS + (int64_t)user * 1000);
+    assert_int_equal(table_tracked(f.table), 0);
+    count_now(&f, "203.0.113.9", NOON_MS);
+    table_unban(f.table, &client, 0, NOON_MS);
+    for (unsigned i = 0; i < 2; i++) {
+        gateway_free(gateways);
+        fixture_reopen(&f);
+        assert_int_equal(f.said, 0);
+        gateways = gateway_new(f.table, 5);
+        assert_int_equal(users_of("203.0.113.9", NOON_MS + 10000), 7);
+        assert_int_equal(table_tracked(f.table), 0);
+        f.options.capacity = 8192;
+    }
 }
 
 static void
@@ -200,6 +228,7 @@ main(void)
         TEST(several_users_make_one),
         TEST(a_day_is_a_day),
         TEST(a_crowd_pushes_none_out),
+        TEST(a_restart_forgets_none),
         TEST(networks_of_this_machine_are),
         cmocka_unit_test(a_spared_one_is_not_banned),
         cmocka_unit_test(they_are_listed_and_told_once),

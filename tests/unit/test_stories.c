@@ -139,6 +139,16 @@ teardown(void **state)
     return 0;
 }
 
+/* rsyslogd is started anew. */
+static void
+restart(void)
+{
+    counter_free(counter);
+    fixture_close(&f);
+    assert_int_equal(table_open(&f.options, &f.table, &f.is_new), 0);
+    open_counter();
+}
+
 /* ---- lines ---- */
 
 static void
@@ -319,11 +329,13 @@ an_office_of_40_with_five_old_passwords(void **state)
             if (i % 8 == 0)
                 for (unsigned user = 5; user < 40; user++)
                     log_in("203.0.113.20", user_of(user));
+            if (i == 50)
+                restart();
             for (unsigned phone = 0; phone < 5; phone++)
                 guess_at("203.0.113.20", user_of(phone));
         }
     }
-    assert_nobody_was_banned("office of 40, five phones with old passwords");
+    assert_nobody_was_banned("office of 40, five phones with old passwords, restarts");
 }
 
 /* All have logged in the week before; then every client fails for four hours. */
