@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/worker.h"
+#include "base/ownership.h"
 #include "control/command.h"
 #include "ledger/batch.h"
 #include "ledger/ledger.h"
@@ -483,18 +484,18 @@ static int
 bind_socket(int fd, const struct sockaddr_un *address, uid_t owner, gid_t group)
 {
     const char *path = address->sun_path;
+    char reason[OWNERSHIP_REASON_SIZE];
     struct stat there;
     if (lstat(path, &there) == 0 && S_ISSOCK(there.st_mode) && unlink(path) < 0)
         return -errno;
     if (bind(fd, (const struct sockaddr *)address, sizeof(*address)) < 0)
         return -errno;
-    if (lchown(path, owner, group) < 0 || fchmodat(AT_FDCWD, path, 0660, AT_SYMLINK_NOFOLLOW) < 0 ||
-        listen(fd, QUEUE_LENGTH) < 0) {
-        int error = errno;
+    int error = ownership_of_file(path, S_IFSOCK, 0660, owner, group, reason);
+    if (error == 0 && listen(fd, QUEUE_LENGTH) < 0)
+        error = -errno;
+    if (error < 0)
         unlink(path);
-        return -error;
-    }
-    return 0;
+    return error;
 }
 
 int

@@ -22,6 +22,8 @@
 
 #include <sqlite3.h>
 
+#include "base/ownership.h"
+
 #define APPLICATION_ID  0x6f6d6261 /* "omba" */
 #define BUSY_MS         250        /* the recorder answers commands too: rather try again later */
 #define LEDGER_PATH_MAX 4096
@@ -109,6 +111,10 @@ ledger_error(int error)
         return "it is damaged";
     case -EPROTONOSUPPORT:
         return "another version of ombanmail wrote it";
+    case -EMLINK:
+        return "it has a second name (a hard link)";
+    case -ELOOP:
+        return "it is a link or no file";
     case -ESTALE:
         return "the file was removed or replaced";
     default:
@@ -117,6 +123,21 @@ ledger_error(int error)
 }
 
 /* ---- the file ---- */
+
+/* SQLite writes to the -wal and -shm files that it finds, whatever they are, also as a reader: none
+ * of the three may be another file. Returns 0 also where there are none. */
+static int
+check_files(const char *path)
+{
+    static const char *const suffixes[] = {"", "-wal", "-shm"};
+    char name[LEDGER_PATH_MAX + 16];
+    int result = 0;
+    for (size_t i = 0; i < 3 && (result == 0 || result == -ENOENT); i++) {
+        snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
+        result = ownership_is_single(name);
+    }
+    return result == -ENOENT ? 0 : result;
+}
 
 /* SQLite gives the -wal and -shm files the owner and mode of this one. Returns 0 also when it
  * exists already and we may write it (SQLite would open it for reading without a word). */
@@ -128,7 +149,7 @@ create_file(const char *path)
     strcpy(copy, path);
     if (stat(dirname(copy), &directory) < 0)
         return -errno;
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
     if (fd < 0 && errno == EEXIST && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) == 0)
         return 0;
     if (fd < 0)
@@ -342,7 +363,9 @@ ledger_open(const char *path, bool read_only, const struct report *report, struc
     opened->report = report;
     strcpy(opened->path, path);
 
-    int result = read_only ? open_reader(opened) : open_writer(opened, &created);
+    int result = check_files(path);
+    if (result == 0)
+        result = read_only ? open_reader(opened) : open_writer(opened, &created);
     if (result == -EPROTO && !read_only) {
         close_sqlite(opened);
         result = move_aside(path, report);

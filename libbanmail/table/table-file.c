@@ -194,10 +194,23 @@ look_at(int file, size_t *size)
 
     if (fstat(file, &status) || !S_ISREG(status.st_mode))
         return "it is no regular file";
+    if (status.st_nlink > 1)
+        return "it has a second name (a hard link)";
     *size = (size_t)status.st_size;
     if (pread(file, &fixed, sizeof fixed, 0) != (ssize_t)sizeof fixed)
         return "it is too short";
     return check_header(&fixed, (uint64_t)status.st_size);
+}
+
+/* Asked of the owner that it shall have: whoever gives it none takes it as it is. */
+static bool
+is_ours(int file, uid_t owner)
+{
+    struct stat status;
+
+    return owner == (uid_t)-1 ||
+           (fstat(file, &status) == 0 &&
+            (status.st_uid == 0 || status.st_uid == geteuid() || status.st_uid == owner));
 }
 
 int
@@ -218,6 +231,8 @@ table_file_open(const struct table_options *options, struct table *table, int *f
     if (error)
         goto done;
     *why = look_at(*file, &size);
+    if (!*why && !is_ours(*file, options->owner))
+        *why = "it belongs to a user who is neither root nor the one that rsyslogd becomes";
     if (!*why && posix_fallocate(*file, 0, (off_t)size))
         *why = "it has holes that cannot be filled";
     if (*why)
@@ -254,19 +269,37 @@ table_file_open_reader(const char *path, struct table *table)
 
 /* ---- creating ---- */
 
+/* Takes away what lies there under the name of a new table: the rest of one that was never
+ * finished, a link that somebody has laid there. -EBUSY while somebody else is about to make it. */
+static int
+clear_new(const char *path)
+{
+    int file = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int error = 0;
+
+    if (file >= 0)
+        error = lock(file, path);
+    if (error == 0 && unlink(path))
+        error = errno == ENOENT ? 0 : -errno;
+    if (file >= 0)
+        close(file);
+    return error == -EAGAIN ? 0 : error;
+}
+
+/* A file that nobody else has made. */
 static int
 open_new(const char *path)
 {
     int file, error;
 
     do {
-        file = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-        if (file < 0)
+        file = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (file < 0 && errno != EEXIST)
             return -errno;
-        error = lock(file, path);
-        if (error)
+        error = file < 0 ? clear_new(path) : lock(file, path);
+        if (file >= 0 && error)
             close(file);
-    } while (error == -EAGAIN);
+    } while (error == -EAGAIN || (error == 0 && file < 0));
     return error ? error : file;
 }
 

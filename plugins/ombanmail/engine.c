@@ -24,6 +24,7 @@
 #include "syslogd-types.h"
 #include "unicode-helper.h"
 
+#include "base/ownership.h"
 #include "complaints.h"
 #include "control/command.h"
 #include "base/clock.h"
@@ -78,18 +79,20 @@ engine_path(char path[FILE_PATH_SIZE], const char *directory, const char *name)
     snprintf(path, FILE_PATH_SIZE, "%s/%s", directory, name);
 }
 
+/* `change`: permissions for one that is there, too; 0: it keeps its own. */
 static rsRetVal
-make_directory(const char *path, mode_t mode, uid_t owner, gid_t group)
+make_directory(const char *path, mode_t mode, mode_t change, uid_t owner, gid_t group)
 {
-    if (mkdir(path, mode) != 0 && errno != EEXIST) {
-        LogError(errno, RS_RET_ERR, "ombanmail: cannot create directory %s", path);
+    char reason[OWNERSHIP_REASON_SIZE];
+    const int directory = ownership_of_directory(path, mode, owner, group, reason);
+
+    if (directory < 0) {
+        LogError(0, RS_RET_ERR, "ombanmail: %s: nothing is counted", reason);
         return RS_RET_ERR;
     }
-    if ((owner != (uid_t)-1 || group != (gid_t)-1) && chown(path, owner, group) != 0) {
-        LogError(errno, RS_RET_ERR, "ombanmail: cannot give directory %s to user %d, group %d",
-                 path, (int)owner, (int)group);
-        return RS_RET_ERR;
-    }
+    if (change != 0 && fchmod(directory, change) != 0)
+        LogError(errno, RS_RET_ERR, "ombanmail: the group cannot read %s", path);
+    close(directory);
     return RS_RET_OK;
 }
 
@@ -98,15 +101,16 @@ static void
 give_ledger(const struct parameters *parameters, uid_t owner, gid_t group)
 {
     static const char *const names[] = {LEDGER_NAME, LEDGER_NAME "-wal", LEDGER_NAME "-shm"};
-    char path[FILE_PATH_SIZE];
+    char path[FILE_PATH_SIZE], reason[OWNERSHIP_REASON_SIZE];
+    int error;
 
     if (owner == (uid_t)-1 && group == (gid_t)-1)
         return;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         engine_path(path, parameters->state_directory, names[i]);
-        if (lchown(path, owner, group) != 0 && errno != ENOENT)
-            LogError(errno, RS_RET_ERR, "ombanmail: cannot give %s to user %d, group %d", path,
-                     (int)owner, (int)group);
+        error = ownership_of_file(path, S_IFREG, 0, owner, group, reason);
+        if (error != 0 && error != -ENOENT)
+            LogError(0, RS_RET_ERR, "ombanmail: %s", reason);
     }
 }
 
@@ -523,7 +527,7 @@ engine_complain(modConfData_t *configuration)
     const gid_t group = group_of(configuration);
     char path[FILE_PATH_SIZE];
 
-    if (!configuration->active && make_directory(directory, 0755, owner, group) != RS_RET_OK)
+    if (!configuration->active && make_directory(directory, 0755, 0, owner, group) != RS_RET_OK)
         return;
     engine_path(path, directory, TABLE_NAME);
     complaints_begin(configuration, path, owner, group);
@@ -541,12 +545,10 @@ engine_prepare(modConfData_t *configuration)
         parameters->command_group == (gid_t)-1 ? group : parameters->command_group;
     DEFiRet;
 
-    CHKiRet(make_directory(parameters->runtime_directory, 0755, owner, group));
-    CHKiRet(make_directory(parameters->state_directory, 0750, owner, readers));
+    CHKiRet(make_directory(parameters->runtime_directory, 0755, 0, owner, group));
     /* set-group-ID: what a dropped rsyslogd makes there belongs to the readers too */
-    if (parameters->group != (gid_t)-1 && chmod(parameters->state_directory, 02750) != 0)
-        LogError(errno, RS_RET_ERR, "ombanmail: the group cannot read %s",
-                 parameters->state_directory);
+    CHKiRet(make_directory(parameters->state_directory, 0750,
+                           parameters->group == (gid_t)-1 ? 0 : 02750, owner, readers));
     give_ledger(parameters, owner, readers);
     CHKiRet(open_table(parameters, owner, readers));
     configuration->active = true;
