@@ -18,6 +18,8 @@
 #define NEWS           8 /* that wait to be said; more are not */
 #define HOST_SIZE      TABLE_HOST_SIZE
 #define TAKE           64
+#define V4_BITS        32
+#define V6_BITS        64
 #define NAMES          64 /* of hosts whose backend had faults */
 
 struct news {
@@ -30,6 +32,7 @@ struct backend {
     struct table *table;
     struct breaker *breaker;
     struct session_store *sessions;
+    unsigned v4_bits, v6_bits; /* clients of one such network are one */
     pthread_mutex_t news_lock;
     struct news news[NEWS];
     unsigned news_count;
@@ -51,6 +54,8 @@ backend_new(struct table *table)
     backend->table = table;
     backend->breaker = breaker_new();
     backend->sessions = session_new();
+    backend->v4_bits = V4_BITS;
+    backend->v6_bits = V6_BITS;
     pthread_mutex_init(&backend->news_lock, NULL);
     if (backend->breaker == NULL || backend->sessions == NULL) {
         backend_free(backend);
@@ -68,6 +73,15 @@ backend_free(struct backend *backend)
     session_free(backend->sessions);
     pthread_mutex_destroy(&backend->news_lock);
     free(backend);
+}
+
+void
+backend_widen(struct backend *backend, unsigned v4_bits, unsigned v6_bits)
+{
+    if (v4_bits < backend->v4_bits)
+        backend->v4_bits = v4_bits;
+    if (v6_bits < backend->v6_bits)
+        backend->v6_bits = v6_bits;
 }
 
 /* ---- places ---- */
@@ -212,6 +226,18 @@ is_name(const struct offence *offence)
              memcmp(offence->user, unavailable, sizeof unavailable - 1) == 0);
 }
 
+/* 0: nobody. */
+static uint64_t
+whom_of(const struct backend *backend, const struct offence *offence)
+{
+    struct source whom;
+
+    if (!offence->names_whom)
+        return 0;
+    whom = source_mask(&offence->whom, backend->v4_bits, backend->v6_bits);
+    return hash_text(whom.address, sizeof whom.address);
+}
+
 /* Which of several attempts had the secret is not told: it is left open then. */
 static void
 join_session(struct backend *backend, const struct backend_line *line, uint64_t host,
@@ -250,8 +276,8 @@ backend_hear(struct backend *backend, const struct backend_line *line, struct of
         breaker_login(backend->breaker, offence->user_hash);
     } else if (offence->class == OFFENCE_SERVER_FAULT && (offence->flags & OFFENCE_AUTH_FAULT)) {
         atomic_fetch_add(&backend->faults, 1);
-        what = breaker_fault(backend->breaker, &place, offence->whom_hash, offence->user_hash,
-                             stamp_of(line));
+        what = breaker_fault(backend->breaker, &place, whom_of(backend, offence),
+                             offence->user_hash, stamp_of(line));
     }
     return follow(backend, what, &place, line);
 }
@@ -267,8 +293,8 @@ backend_holds(struct backend *backend, const struct backend_line *line,
     *wake = false;
     if (offence->class != OFFENCE_AUTH_FAILED)
         return false;
-    holds = breaker_holds(backend->breaker, &line->place, offence->whom_hash, stamp_of(line), &what,
-                          &where);
+    holds = breaker_holds(backend->breaker, &line->place, whom_of(backend, offence), stamp_of(line),
+                          &what, &where);
     *wake = follow(backend, what, &where, line);
     if (holds)
         atomic_fetch_add(&backend->held, 1);

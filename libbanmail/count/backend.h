@@ -44,6 +44,10 @@ struct backend_statistics {
 struct backend *backend_new(struct table *table);
 void backend_free(struct backend *backend);
 
+/* Clients of one network of so many bits are one client, where that is wider than an IPv4 address
+ * or an IPv6 /64, or than was said before: so a jail counts. Before any line. */
+void backend_widen(struct backend *backend, unsigned v4_bits, unsigned v6_bits);
+
 /* Where a line of this host was written. Pure. */
 struct breaker_place backend_place(const char *host, size_t host_length,
                                    const struct offence *offence);

@@ -9,9 +9,10 @@
  *   - one client alone never does: two or more must be hit within a minute. A fault that names
  *     somebody hits that client, and that user if he has logged in before; one that names nobody
  *     hits the clients that fail while it is recent.
- *   - no place is suspended for more than 10 minutes in any hour: counting stops in slices of half
- *     a minute, of which the twentieth but one must lie an hour back.
- *   - places, clients and failures are kept in fixed room; when it is full, the oldest goes.
+ *   - on no host is the counting suspended for more than 10 minutes in any hour, whichever services
+ *     have the faults: it stops in slices of half a minute, which all places of a host take out of
+ *     one budget, and of which the twentieth but one must lie an hour back.
+ *   - hosts, places, clients and failures are kept in fixed room; when it is full, the oldest goes.
  *
  *        first fault   second client hit            latest fault    + 30 s
  *   ─────────┼─────────────────┼───────────────────────────┼───────────┼─────▶ stamps

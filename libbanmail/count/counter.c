@@ -197,6 +197,7 @@ add(struct counter *counter, const struct counter_action *given)
     action->single.v4_bits = counter->lengths[0].v4_bits;
     action->single.v6_bits = counter->lengths[0].v6_bits;
     action->view = view_of_lengths(counter, given->jail.v4_bits, given->jail.v6_bits);
+    backend_widen(counter->backend, given->jail.v4_bits, given->jail.v6_bits);
     action->classes = given->jail.classes;
     if (action->classes & OFFENCE_BIT(OFFENCE_AUTH_FAILED))
         action->classes |= OFFENCE_BIT(OFFENCE_AUTH_UNKNOWN_USER);

@@ -298,13 +298,6 @@ hash(struct text text)
     return hash_text(text.bytes, text.length);
 }
 
-static uint64_t
-hash_address(const struct source *source)
-{
-    return hash(
-        (struct text){.bytes = (const char *)source->address, .length = sizeof source->address});
-}
-
 /* ---- Dovecot's tail ---- */
 
 struct tail {
@@ -612,7 +605,7 @@ session_contradicts(struct text session, const struct source *client)
  * Sessions of other services than logins have no id. The rulebase hands over what follows `auth: `
  * or `auth(`. NAME is the client's, and where auth_username_chars was emptied it may hold anything;
  * so may a password that is logged in plain text. Therefore an id is taken only where one alone
- * stands in such a place, and no address is taken: it merely tells clients apart (whom_hash). */
+ * stands in such a place, and no address is taken: it merely tells clients apart (whom). */
 
 struct auth_line {
     struct text head;    /* …NAME,ADDRESS,… */
@@ -699,7 +692,7 @@ cut_last(struct text *head)
     return last;
 }
 
-/* The name, and a hash of the address. */
+/* The name, and the address. */
 static void
 read_whom(struct text head, struct offence *offence)
 {
@@ -712,7 +705,8 @@ read_whom(struct text head, struct offence *offence)
         last = cut_last(&head);
     if (source_parse(last.bytes, last.length, &source) != 0)
         return;
-    offence->whom_hash = hash_address(&source);
+    offence->names_whom = true;
+    offence->whom = source;
     open = has_mechanism ? NULL : find_last(head, "(");
     if (open != NULL)
         head = from(head, open + 1);
@@ -1104,8 +1098,8 @@ offence_read(struct fjson_object *object, struct offence *offence)
     get_text(fields, FIELD_SECRET, &text);
     offence->secret_hash = hash(text);
     read_fault_field(fields, offence);
-    if (offence->has_client)
-        offence->whom_hash = hash_address(&offence->client);
+    offence->names_whom = offence->has_client;
+    offence->whom = offence->client;
     if (get_text(fields, FIELD_AUTH_TAIL, &text))
         read_auth(text, offence);
     return 0;

@@ -122,7 +122,8 @@ struct offence {
     uint64_t secret_hash; /* of the hash of the secret that the line carries, 0 when none */
     enum offence_reason reason; /* what it says of its session */
     uint64_t process_hash;      /* of name and number of Postfix's process, 0 when not told */
-    uint64_t whom_hash;         /* of the address that it names, trusted or not, 0 when none */
+    bool names_whom;            /* an address, trusted or not: */
+    struct source whom;
     struct offence_event event; /* with OFFENCE_FROM_EVENT only */
 };
 

@@ -147,6 +147,53 @@ never_more_than_ten_minutes_in_an_hour(void **state)
     (void)state;
 }
 
+/* Dovecot's faults, then Postfix's, then those of another instance of it: one after the other, or
+ * turn by turn. */
+static void
+a_host_has_one_budget(void **state)
+{
+    static const struct breaker_place *const places[] = {&mx1, &mx1_postfix, &mx1_other};
+    enum { SECONDS = 2 * 3600 };
+    static bool held[SECONDS];
+
+    for (int turn = 1; turn <= 1200; turn = turn * 3 + 40) {
+        struct breaker *breaker = breaker_new();
+        int worst = 0, sum = 0;
+
+        memset(held, 0, sizeof held);
+        for (int s = 0; s < SECONDS; s++) {
+            breaker_fault(breaker, places[s / turn % 3], 1, 0, at(s));
+            breaker_fault(breaker, places[s / turn % 3], 2, 0, at(s));
+            for (int back = 0; back <= 70 && back <= s; back += 5)
+                held[s - back] |= holds(breaker, &mx1_postfix, 99, at(s - back)) ||
+                                  holds(breaker, &mx1_other, 98, at(s - back));
+        }
+        for (int s = 0; s < SECONDS; s++) {
+            sum += held[s];
+            sum -= s >= 3600 && held[s - 3600];
+            worst = sum > worst ? sum : worst;
+        }
+        assert_in_range(worst, 300, 600);
+        breaker_free(breaker);
+    }
+    (void)state;
+}
+
+/* That its ten minutes are spent is told once, whichever of its places would need them. */
+static void
+a_spent_budget_is_told_once(void **state)
+{
+    unsigned told = 0;
+
+    for (int s = 0; s < 1800; s++) {
+        const struct breaker_place *const place = s % 2 == 0 ? &mx1_postfix : &mx1_other;
+
+        told += breaker_fault(*state, place, 1, 0, at(s)) == BREAKER_SPENT;
+        told += breaker_fault(*state, place, 2, 0, at(s)) == BREAKER_SPENT;
+    }
+    assert_int_equal(told, 1);
+}
+
 static void
 what_was_counted_before_is_given_back_once(void **state)
 {
@@ -191,6 +238,8 @@ main(void)
         cmocka_unit_test_setup_teardown(a_fault_that_names_nobody_hits_who_fails, begin, end),
         cmocka_unit_test_setup_teardown(only_that_host_and_instance, begin, end),
         cmocka_unit_test_setup_teardown(never_more_than_ten_minutes_in_an_hour, begin, end),
+        cmocka_unit_test_setup_teardown(a_host_has_one_budget, begin, end),
+        cmocka_unit_test_setup_teardown(a_spent_budget_is_told_once, begin, end),
         cmocka_unit_test_setup_teardown(what_was_counted_before_is_given_back_once, begin, end),
         cmocka_unit_test_setup_teardown(many_places_displace_each_other, begin, end),
     };

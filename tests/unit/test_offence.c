@@ -512,16 +512,17 @@ reads_faults_of_the_backend(void **state)
     read_fields(&fault, "class", "server_fault", "fault", "auth", "auth_tail",
                 "passwd-file(bob,203.0.113.9): stat(/etc/users) failed: Permission denied", NULL);
     assert_false(fault.has_client);
-    assert_true(fault.whom_hash == login.whom_hash && fault.whom_hash != 0);
+    assert_true(fault.names_whom && source_compare(&fault.whom, &login.whom) == 0);
     assert_true(fault.user_hash == login.user_hash);
     read_fields(&fault, "class", "auth_detail", "auth_tail",
                 "bob,203.0.113.9,sasl:login): Error: users: stat(/etc/users) failed", NULL);
     assert_int_equal(fault.class, OFFENCE_SERVER_FAULT);
     assert_int_equal(fault.flags, OFFENCE_AUTH_FAULT);
-    assert_true(fault.whom_hash == login.whom_hash && fault.user_hash == login.user_hash);
+    assert_true(source_compare(&fault.whom, &login.whom) == 0 &&
+                fault.user_hash == login.user_hash);
     read_fields(&fault, "class", "server_fault", "fault", "auth", "auth_tail",
                 "mysql(localhost): Connect failed to database", NULL);
-    assert_true(fault.whom_hash == 0 && fault.user_hash == 0);
+    assert_true(!fault.names_whom && fault.user_hash == 0);
     read_fields(&fault, "class", "auth_detail", "auth_tail",
                 "bob,203.0.113.9,sasl:plain)<aZFbr8Rg16/LAHEL>: Error: user not found from any "
                 "userdbs",
