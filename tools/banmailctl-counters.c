@@ -9,15 +9,15 @@
 
 #include "banmailctl-format.h"
 
-/* Where somebody in its network is allow-listed, an address is counted by itself. */
+/* Where somebody in its network is allow-listed, an address is counted by itself as well. */
 static bool
 find(const struct table *table, unsigned index, const struct jail *jail,
      const struct source *source, struct table_counter *counter)
 {
     const struct source network = source_mask(source, jail->v4_bits, jail->v6_bits);
 
-    return table_read_counter(table, index, &network, counter) ||
-           table_read_counter(table, index, source, counter);
+    return table_read_counter(table, index, source, counter) ||
+           table_read_counter(table, index, &network, counter);
 }
 
 static void

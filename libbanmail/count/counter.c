@@ -489,7 +489,7 @@ view(struct taking *taking, unsigned index)
     return look(taking, index);
 }
 
-/* In a network in which somebody is allow-listed clients are counted, and banned, one by one. */
+/* In a network in which somebody is allow-listed clients are banned one by one. */
 static const struct view *
 view_for(struct taking *taking, unsigned action)
 {
@@ -681,6 +681,34 @@ class_in(const struct jail *jail, enum offence_class class)
     return class;
 }
 
+/* Who has many addresses in a network that is not to be banned must not guess a few times from
+ * each: it counts as a whole. Whether its threshold is reached. */
+static bool
+count_network(struct taking *taking, const struct action *at)
+{
+    struct table_failure failure = taking->judgement.failure;
+
+    if (source_compare(&view(taking, at->view)->source, &view(taking, 0)->source) == 0)
+        return false;
+    failure.is_gateway = false;
+    failure.is_network = true;
+    return table_count(taking->counter->options.table, at->given.jail_index, &at->given.jail,
+                       &failure, taking->judgement.attempts, taking->line->now_ms) == TABLE_SPARED;
+}
+
+/* Once the network's threshold is reached, each of its addresses that fails is banned. */
+static enum table_verdict
+count_single(struct taking *taking, const struct action *at)
+{
+    struct jail jail = at->single;
+
+    if (count_network(taking, at))
+        jail.maxretry = 1;
+    return table_count(taking->counter->options.table, at->given.jail_index, &jail,
+                       &taking->judgement.failure, taking->judgement.attempts,
+                       taking->line->now_ms);
+}
+
 static void
 count_for(struct taking *taking, unsigned action)
 {
@@ -690,13 +718,14 @@ count_for(struct taking *taking, unsigned action)
     const struct view *const seen = view(taking, is_single ? 0 : at->view);
     struct table_failure *const failure = &taking->judgement.failure;
     const enum offence_class class = failure->class;
+    enum table_verdict verdict;
 
     failure->class = class_in(&at->given.jail, class);
     failure->is_gateway = seen->gateway != GATEWAY_NONE;
-    note_verdict(taking, at->given.jail_index, seen,
-                 table_count(counter->options.table, at->given.jail_index,
-                             is_single ? &at->single : &at->given.jail, failure,
-                             taking->judgement.attempts, taking->line->now_ms));
+    verdict = is_single ? count_single(taking, at)
+                        : table_count(counter->options.table, at->given.jail_index, &at->given.jail,
+                                      failure, taking->judgement.attempts, taking->line->now_ms);
+    note_verdict(taking, at->given.jail_index, seen, verdict);
     failure->class = class;
 }
 

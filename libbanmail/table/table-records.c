@@ -558,9 +558,13 @@ judge(struct counting *counting, unsigned attempts)
 
     attempts = insert(counting, attempts);
     if (decide(counting)) {
+        if (counting->failure->is_network)
+            return TABLE_SPARED;
         note_passed(counting, attempts);
         return is_allowed(counting) ? TABLE_ALLOWED : make_ban(counting);
     }
+    if (counting->failure->is_network)
+        return TABLE_COUNTED;
     if (record->ban == 0)
         return TABLE_COUNTED;
     note_passed(counting, attempts);

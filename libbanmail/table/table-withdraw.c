@@ -40,8 +40,8 @@ withdraw(struct table *table, struct record *record, const struct table_counted 
 }
 
 static bool
-withdraw_in(struct table *table, unsigned jail_index, const struct table_counted *counted,
-            int64_t now_ms)
+withdraw_in(struct table *table, unsigned jail_index, bool is_single,
+            const struct table_counted *counted, int64_t now_ms)
 {
     struct record_key key;
     struct record record;
@@ -52,7 +52,7 @@ withdraw_in(struct table *table, unsigned jail_index, const struct table_counted
 
     if (!table_read_jail(table, jail_index, &jail))
         return false;
-    if (counted->singles >> jail_index & 1) {
+    if (is_single) {
         jail.v4_bits = 32;
         jail.v6_bits = 128;
     }
@@ -80,8 +80,13 @@ table_withdraw(struct table *table, const struct table_counted *counted, int64_t
 {
     unsigned lifted = 0;
 
-    for (uint64_t jails = counted->jails; jails != 0; jails &= jails - 1)
-        lifted += withdraw_in(table, (unsigned)__builtin_ctzll(jails), counted, now_ms);
+    for (uint64_t jails = counted->jails; jails != 0; jails &= jails - 1) {
+        const unsigned jail_index = (unsigned)__builtin_ctzll(jails);
+
+        lifted += withdraw_in(table, jail_index, false, counted, now_ms);
+        if (counted->singles >> jail_index & 1)
+            lifted += withdraw_in(table, jail_index, true, counted, now_ms);
+    }
     if (!counted->is_known)
         table_add(&table->header->withdrawn, counted->attempts);
     return lifted;

@@ -113,6 +113,8 @@ struct table_failure {
                           later; 0: that is not known */
     uint8_t services;  /* EFFECT_… that it came to */
     bool is_gateway;   /* is never banned: TABLE_SPARED instead */
+    bool is_network; /* counts for those beside it: neither banned nor used up, but TABLE_SPARED as
+                        long as the threshold is reached within findtime of the newest */
 };
 
 /* One attempt counts once, however many lines tell of it: for each client, user and service within
@@ -151,7 +153,7 @@ struct table_counted {
     uint32_t attempts;
     int64_t stamp_ms;
     uint64_t jails;   /* that counted it, as bits of their indexes */
-    uint64_t singles; /* of these, who counted the single address, whatever their prefix is */
+    uint64_t singles; /* of these, who counted the single address beside its network */
     uint64_t banning; /* of these, where it was TABLE_BANNED */
     bool is_known;    /* the failure is another one's, too, of other jails: number it once */
 };

@@ -62,6 +62,43 @@ what_is_taken_back_no_longer_counts(void **state)
     assert_int_equal(fixture.said, 0);
 }
 
+/* A network in which addresses are banned one by one counts beside them: neither is it banned, nor
+ * does it count when the failures lie behind, nor those that are taken back. */
+static void
+a_network_counts_beside_its_addresses(void **state)
+{
+    const uint64_t jail = UINT64_C(1) << fixture.jail_index;
+    struct table_failure failure = {.client = source_of("2001:db8::9"),
+                                    .class = OFFENCE_AUTH_FAILED,
+                                    .attempts = 5,
+                                    .stamp_ms = NOON_MS - 3000,
+                                    .is_network = true};
+    const struct table_counted counted = {.client = failure.client,
+                                          .jails = jail,
+                                          .singles = jail,
+                                          .attempts = 5,
+                                          .stamp_ms = NOON_MS - 3000};
+    struct ban ban;
+
+    (void)state;
+    assert_int_equal(
+        table_count(fixture.table, fixture.jail_index, &fixture.jail, &failure, 5, NOON_MS),
+        TABLE_SPARED);
+    assert_int_equal(
+        table_count(fixture.table, fixture.jail_index, &fixture.jail, &failure, 1, NOON_MS),
+        TABLE_SPARED);
+    assert_int_equal(table_withdraw(fixture.table, &counted, NOON_MS), 0);
+    failure.stamp_ms = NOON_MS;
+    assert_int_equal(
+        table_count(fixture.table, fixture.jail_index, &fixture.jail, &failure, 1, NOON_MS),
+        TABLE_COUNTED);
+    failure.stamp_ms = NOON_MS + fixture.jail.findtime_s * 1000 + 1000;
+    assert_int_equal(table_count(fixture.table, fixture.jail_index, &fixture.jail, &failure, 4,
+                                 failure.stamp_ms),
+                     TABLE_COUNTED);
+    assert_int_equal(table_dequeue_unrecorded(fixture.table, &ban, 1), 0);
+}
+
 static void
 the_ban_that_they_completed_is_lifted(void **state)
 {
@@ -118,6 +155,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_is_taken_back_no_longer_counts, begin, end),
+        cmocka_unit_test_setup_teardown(a_network_counts_beside_its_addresses, begin, end),
         cmocka_unit_test_setup_teardown(the_ban_that_they_completed_is_lifted, begin, end),
         cmocka_unit_test_setup_teardown(another_ban_stays, begin, end),
         cmocka_unit_test(ends_have_names),
