@@ -54,7 +54,12 @@ annotate=auth_refused:+class="auth_refused"
 annotate=tls_unexpected:+class="tls_unexpected"
 annotate=client_setup:+class="client_setup"
 
-# SASL (smtpd). The name behind sasl_username= is the client's; it comes last. The reason may be
+# SASL (smtpd). A mechanism that the client has put into quotation marks may hold any words, also
+# those that tell of a fault: there is none of such a name, so it is decided before they are read.
+rule=auth_mech_unsupported: warning: %-:char-to: [%[%ip:char-to:]%]%-:char-to: % SASL "%method:char-sep:"%%-:rest%
+rule=auth_mech_unsupported: warning: %-:char-to: [%[%ip:char-to:]%]%-:char-to: % SASL %{"name":"method","type":"char-to","extradata":"\" ","priority":1000}%"%-:rest%
+
+# The name behind sasl_username= is the client's; it comes last. The reason may be
 # empty, and journald takes the blank in front of it away: so no rule of this file ends in a blank
 # and what may follow.
 prefix= warning: %-:char-to: [%[%ip:char-to:]%]%-:char-to: % SASL %method:char-to: % authentication 

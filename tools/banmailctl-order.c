@@ -275,11 +275,12 @@ print_lifted(const struct order *order, const struct outcome *outcome, const cha
 static void
 print_text(const struct order *order)
 {
-    char source[SOURCE_TEXT_SIZE];
+    char source[SOURCE_TEXT_SIZE], error[COMMAND_SIZE];
 
     for (int i = 0; i < order->count; i++) {
         const struct outcome *outcome = &order->outcomes[i];
 
+        format_clean(outcome->error, error, sizeof(error));
         if (order->invocation->all)
             snprintf(source, sizeof(source), "everybody");
         else
@@ -287,10 +288,10 @@ print_text(const struct order *order)
         if (outcome->done)
             (order->ban ? print_banned : print_lifted)(order, outcome, source);
         fflush(stdout);
-        if (strncmp(outcome->error, source, strlen(source)) == 0)
-            fprintf(stderr, "banmailctl: %s\n", outcome->error);
-        else if (outcome->error[0])
-            fprintf(stderr, "banmailctl: %s: %s\n", source, outcome->error);
+        if (strncmp(error, source, strlen(source)) == 0)
+            fprintf(stderr, "banmailctl: %s\n", error);
+        else if (error[0])
+            fprintf(stderr, "banmailctl: %s: %s\n", source, error);
     }
 }
 

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "banmailctl-entry.h"
+#include "banmailctl-format.h"
 #include "banmailctl-input.h"
 #include "banmailctl-tally.h"
 #include "banmailctl-trial.h"
@@ -63,13 +64,13 @@ names(struct piece tag, const char *program)
 static void
 say(const char *format, ...)
 {
+    char text[1024], clean[1024];
     va_list arguments;
 
-    fputs("banmailctl test: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    fprintf(stderr, "banmailctl test: %s\n", format_clean(text, clean, sizeof(clean)));
 }
 
 static void
@@ -361,6 +362,21 @@ note_bans(struct test *test, const struct offence *offence, int64_t stamp_ms, ui
     }
 }
 
+/* A terminal obeys what clients have put into it, a file takes it as it is. */
+static void
+print_missed(struct piece line)
+{
+    for (size_t i = 0; i < line.length; i++) {
+        const unsigned char byte = (unsigned char)line.bytes[i];
+
+        if ((byte >= ' ' && byte <= '~') || byte == '\t')
+            putchar(byte);
+        else
+            printf("\\x%02x", byte);
+    }
+    putchar('\n');
+}
+
 /* What no rule knows. */
 static void
 run_unknown(struct test *test, const struct entry *entry, struct piece line)
@@ -371,7 +387,7 @@ run_unknown(struct test *test, const struct entry *entry, struct piece line)
     if (is_mail && evidence_looks_like_login(entry->message.bytes, entry->message.length))
         tally_unknown_login(&test->tally, line.bytes, line.length);
     if (is_mail && test->missed)
-        printf("%.*s\n", (int)line.length, line.bytes);
+        print_missed(line);
 }
 
 static void

@@ -203,9 +203,11 @@ static const struct command {
 static void
 say(void *context, int severity, const char *text)
 {
+    char clean[LOCATION_REASON_SIZE];
+
     (void)context;
     if (severity <= LOG_WARNING)
-        fprintf(stderr, "banmailctl: %s\n", text);
+        fprintf(stderr, "banmailctl: %s\n", format_clean(text, clean, sizeof(clean)));
 }
 
 const struct report banmailctl_report = {.say = say};
@@ -214,14 +216,14 @@ int
 banmailctl_fail(const struct invocation *invocation, int status, const char *format, ...)
 {
     struct fjson_object *object;
-    char text[LOCATION_REASON_SIZE];
+    char text[LOCATION_REASON_SIZE], clean[LOCATION_REASON_SIZE];
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     if (!invocation->json) {
-        fprintf(stderr, "banmailctl: %s\n", text);
+        fprintf(stderr, "banmailctl: %s\n", format_clean(text, clean, sizeof(clean)));
         return status;
     }
     object = fjson_object_new_object();

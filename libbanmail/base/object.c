@@ -35,6 +35,46 @@ object_parse(const char *text, size_t length)
     return NULL;
 }
 
+/* The end of the string that begins at `at`. */
+static size_t
+end_of_string(const char *text, size_t length, size_t at)
+{
+    for (at++; at < length && text[at] != '"'; at++)
+        at += text[at] == '\\';
+    return at;
+}
+
+/* How many keys the outermost object of valid JSON is given: the library keeps one of each name,
+ * the last. */
+static int
+count_keys(const char *text, size_t length)
+{
+    int depth = 0, keys = 0;
+
+    for (size_t at = 0; at < length; at++) {
+        if (text[at] == '"')
+            at = end_of_string(text, length, at);
+        else if (text[at] == '{' || text[at] == '[')
+            depth++;
+        else if (text[at] == '}' || text[at] == ']')
+            depth--;
+        else
+            keys += depth == 1 && text[at] == ':';
+    }
+    return keys;
+}
+
+struct fjson_object *
+object_parse_strict(const char *text, size_t length)
+{
+    struct fjson_object *object = object_parse(text, length);
+
+    if (object == NULL || count_keys(text, length) == fjson_object_object_length(object))
+        return object;
+    fjson_object_put(object);
+    return NULL;
+}
+
 int
 object_text(struct fjson_object *object, const char *key, char *text, size_t size)
 {

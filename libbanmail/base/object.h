@@ -15,6 +15,10 @@ struct fjson_object; /* libfastjson */
  */
 struct fjson_object *object_parse(const char *text, size_t length);
 
+/* The same, and NULL also where the object has a key twice: two readers of it may take different
+ * ones. */
+struct fjson_object *object_parse_strict(const char *text, size_t length);
+
 /* Copies the string member `key`: 1 to size - 1 bytes, all of them printable ASCII. Returns 0,
  * -ENOENT when there is none, -EINVAL when it is of another type or not of that form. */
 int object_text(struct fjson_object *object, const char *key, char *text, size_t size);

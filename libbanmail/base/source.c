@@ -173,10 +173,7 @@ source_contains(const struct source *outer, const struct source *inner)
 static bool
 is_v4_client(const uint8_t octets[4])
 {
-    static const uint8_t broadcast[4] = {255, 255, 255, 255};
-
-    return octets[0] != 0 && octets[0] != 127 && (octets[0] & 0xf0) != 0xe0 &&
-           memcmp(octets, broadcast, sizeof broadcast) != 0;
+    return octets[0] != 0 && octets[0] != 127 && octets[0] != 255 && (octets[0] & 0xf0) != 0xe0;
 }
 
 bool

@@ -52,7 +52,8 @@ int source_compare(const struct source *a, const struct source *b);
 bool source_contains(const struct source *outer, const struct source *inner);
 
 /* Whether this can be a client that connected from elsewhere: not unspecified, loopback,
- * multicast, IPv4 broadcast, nor an IPv4 0.0.0.0/8. (Link-local and private ones can.) */
+ * multicast, nor IPv4 0.0.0.0/8 or 255.0.0.0/8, the broadcast's. (Link-local and private ones
+ * can.) */
 bool source_is_client(const struct source *source);
 
 /* Prints as inet_ntop(3) does, with /BITS unless a single address, into text[SOURCE_TEXT_SIZE].

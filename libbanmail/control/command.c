@@ -28,8 +28,8 @@
 
 /* The widest prefixes that a jail may count by are the widest that may be banned by hand: more
  * than the largest block that one holder ever got (IPv4 /8) is a slip of the finger. */
-#define V4_BITS_LEAST 8
-#define V6_BITS_LEAST 16
+#define V4_BITS_LEAST JAIL_V4_BITS_MIN
+#define V6_BITS_LEAST JAIL_V6_BITS_MIN
 
 #define SECONDS_MAX   (INT64_C(100) * 366 * 24 * 3600) /* a hundred years */
 
@@ -389,9 +389,10 @@ command_run(const struct command_context *context, const char *request, size_t l
 {
     if (length > COMMAND_SIZE)
         return answer_error(answer, -EMSGSIZE, "a request has at most %d bytes", COMMAND_SIZE);
-    struct fjson_object *object = object_parse(request, length);
+    struct fjson_object *object = object_parse_strict(request, length);
     if (object == NULL)
-        return answer_error(answer, -EINVAL, "a request is one object of JSON on one line");
+        return answer_error(answer, -EINVAL,
+                            "a request is one object of JSON on one line, each key once");
 
     struct request parsed = {0};
     int result = read_request(object, &parsed, answer);

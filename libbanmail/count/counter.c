@@ -298,6 +298,17 @@ first_word(struct line_bytes text)
     return (struct line_bytes){rest.at, space == NULL ? rest.length : (size_t)(space - rest.at)};
 }
 
+/* Whether Dovecot writes it for its programmers: `Debug: ` behind the program's name. */
+static bool
+is_debug(struct line_bytes text, struct line_bytes word)
+{
+    static const char debug[] = " Debug: ";
+    const char *const at = word.at + word.length;
+
+    return (size_t)(text.at + text.length - at) >= sizeof debug - 1 &&
+           memcmp(at, debug, sizeof debug - 1) == 0;
+}
+
 /* Postfix's smtp and lmtp log in elsewhere themselves, and others quote them; what is no client's
  * of ours says nothing of the rulebases. In a file the program is the first word. */
 static bool
@@ -312,7 +323,7 @@ may_be_a_clients(const struct line *line)
         return (left >= 5 && memcmp(slash + 1, "smtpd", 5) == 0) ||
                (left >= 10 && memcmp(slash + 1, "postscreen", 10) == 0);
     if (holds(line->tag, "dovecot") && !holds(word, "dovecot"))
-        return holds(word, "-login");
+        return holds(word, "-login") && !is_debug(line->text, word);
     return true;
 }
 

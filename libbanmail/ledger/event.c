@@ -253,7 +253,7 @@ event_parse(const char *text, size_t length, struct event *event)
 {
     if (length >= EVENT_TEXT_SIZE)
         return -EINVAL;
-    struct fjson_object *object = object_parse(text, length);
+    struct fjson_object *object = object_parse_strict(text, length);
     if (object == NULL)
         return -EINVAL;
 

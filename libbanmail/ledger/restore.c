@@ -14,7 +14,7 @@
 struct restoring {
     struct table *table;
     int64_t now_ms;
-    int restored, refused;
+    int restored, refused, unfit;
 };
 
 static int
@@ -33,11 +33,23 @@ find_jail(struct table *table, const char *name)
     return table_jail(table, &jail);
 }
 
+/* What nobody may ban does not come back either, whoever wrote it there. */
+static bool
+may_be_banned(const struct source *source)
+{
+    const unsigned least = source_is_v4(source) ? JAIL_V4_BITS_MIN : JAIL_V6_BITS_MIN;
+    return source_bits(source) >= least && source_is_client(source);
+}
+
 static bool
 restore_ban(void *context, const struct ledger_row *row)
 {
     struct restoring *restoring = context;
     struct ban ban = row->ban;
+    if (!may_be_banned(&ban.source)) {
+        restoring->unfit++;
+        return true;
+    }
     int jail = find_jail(restoring->table, row->jail);
     ban.jail = jail < 0 ? TABLE_JAIL_MANUAL : (uint8_t)jail;
     if (table_ban(restoring->table, &ban, restoring->now_ms) == 0)
@@ -119,6 +131,11 @@ restore_live_bans(struct table *table, const char *ledger_path, int64_t now_ms,
         report_say(report, LOG_WARNING,
                    "%d bans of the ledger found no room in the table: raise maxBans",
                    restoring.refused);
+    if (restoring.unfit > 0)
+        report_say(report, LOG_WARNING,
+                   "%d bans of the ledger are of prefixes that are too wide to be banned, and were "
+                   "left out",
+                   restoring.unfit);
     if (restoring.restored > 0)
         report_say(report, LOG_INFO, "%d bans came back from the ledger", restoring.restored);
     if (result < 0)

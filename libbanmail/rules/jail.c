@@ -177,8 +177,8 @@ jail_check(const struct jail *jail, char text[256])
     }
     if ((wrong = check_number("maxretry", jail->maxretry, 1, JAIL_MAXRETRY_MAX, text)) ||
         (wrong = check_number("findtime", jail->findtime_s, 1, JAIL_TIME_MAX_S, text)) ||
-        (wrong = check_number("v4 bits", jail->v4_bits, 8, 32, text)) ||
-        (wrong = check_number("v6 bits", jail->v6_bits, 16, 128, text)) ||
+        (wrong = check_number("v4 bits", jail->v4_bits, JAIL_V4_BITS_MIN, 32, text)) ||
+        (wrong = check_number("v6 bits", jail->v6_bits, JAIL_V6_BITS_MIN, 128, text)) ||
         (wrong = check_number("loginAllowance", jail->kindness.login_allowance, 1,
                               JAIL_ALLOWANCE_MAX, text)) ||
         (wrong = check_number("mailAllowance", jail->kindness.mail_allowance, 1, JAIL_ALLOWANCE_MAX,

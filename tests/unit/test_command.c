@@ -175,6 +175,10 @@ who_is_never_banned(void **state)
     assert_refused(BAN("0.0.0.0"), -EINVAL, "no client's address");
     assert_refused(BAN("224.0.0.1"), -EINVAL, "no client's address");
     assert_refused(BAN("ff02::1"), -EINVAL, "no client's address");
+    /* those that stand in every set to tell whether it was flushed */
+    assert_refused(BAN("255.0.0.0/8"), -EINVAL, "no client's address");
+    assert_refused(BAN("255.255.255.0/24"), -EINVAL, "no client's address");
+    assert_refused(BAN("ffff::/16"), -EINVAL, "no client's address");
     assert_refused(BAN("0.0.0.0/0"), -EINVAL, "/8 is the widest");
     assert_refused(BAN("100.0.0.0/7"), -EINVAL, "/8 is the widest");
     assert_refused(BAN("2000::/3"), -EINVAL, "/16 is the widest");
@@ -193,6 +197,11 @@ what_is_no_request(void **state)
     assert_refused("{}", -EINVAL, "no command");
     assert_refused("{\"command\":\"ban\"}", -EINVAL, "no source");
     assert_refused("{\"command\":\"flush\",\"source\":\"203.0.113.9\"}", -EINVAL, "'flush'");
+    assert_refused("{\"command\":\"ban\",\"source\":\"203.0.113.9\",\"source\":\"203.0.113.8\"}",
+                   -EINVAL, "one object of JSON");
+    assert_refused(
+        "{\"command\":\"unban\",\"source\":\"0.0.0.0/0\",\"jail\":\"x\",\"ja\\u0069l\":\"y\"}",
+        -EINVAL, "one object of JSON");
     assert_refused("{\"command\":7,\"source\":\"203.0.113.9\"}", -EINVAL, "no command");
     assert_refused("{\"command\":\"unban\",\"source\":\"203.0.113.9\",\"scope\":\"mx1\"}", -EINVAL,
                    "'scope'");

@@ -799,6 +799,7 @@ what_the_server_does_as_a_client_is_no_unknown_login(void **state)
         {"postfix/smtpd[1]:", " SASL authentication failed in words that nobody knows", true},
         {"mx1", " postfix/submission/smtpd[1]: SASL authentication failed in words", true},
         {"dovecot:", " imap-login: in words that nobody knows: rip=203.0.113.9", true},
+        {"dovecot:", " imap-login: Debug: in words that nobody knows: rip=203.0.113.9", false},
         {"vsftpd[1]:", " authentication failed", true},
     };
 

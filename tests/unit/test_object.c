@@ -47,6 +47,33 @@ one_object_and_nothing_else(void **state)
 }
 
 static void
+a_key_stands_once_where_that_matters(void **state)
+{
+    static const char *const good[] = {
+        "{}",
+        "{\"a\":1,\"b\":\"a\"}",
+        "{\"a\":{\"a\":1},\"b\":[1,{\"a\":2}]}",
+        "{ \"a\" : \":\" , \"b\\\":\" : \"\\\\\" }",
+    };
+    static const char *const bad[] = {
+        "{\"a\":1,\"a\":1}",
+        "{\"a\":1,\"\\u0061\":2}",
+        "{\"a\":{},\"b\":1,\"a\":[]}",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        struct fjson_object *object = object_parse_strict(good[i], strlen(good[i]));
+        assert_non_null(object);
+        fjson_object_put(object);
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        assert_null(object_parse_strict(bad[i], strlen(bad[i])));
+        fjson_object_put(parse(bad[i]));
+    }
+    assert_null(object_parse_strict("", 0));
+}
+
+static void
 texts_are_printable_and_fit(void **state)
 {
     struct fjson_object *object =
@@ -90,6 +117,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_object_and_nothing_else),
+        cmocka_unit_test(a_key_stands_once_where_that_matters),
         cmocka_unit_test(texts_are_printable_and_fit),
         cmocka_unit_test(numbers_are_whole_and_bounded),
     };

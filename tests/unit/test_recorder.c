@@ -483,11 +483,11 @@ static void
 write_rows(void)
 {
     static const char *const sources[] = {"203.0.113.1", "203.0.113.2", "2001:db8:1:2::/64",
-                                          "203.0.113.4"};
+                                          "203.0.113.4", "2000::/3"};
     int64_t now = now_ms();
-    struct ban bans[4] = {{0}};
+    struct ban bans[5] = {{0}};
     struct ledger *ledger;
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 5; i++) {
         bans[i].table_id = 5;
         bans[i].id = i + 1;
         bans[i].source = source_of(sources[i]);
@@ -498,7 +498,7 @@ write_rows(void)
         bans[i].until_ms = i == 0 ? TABLE_FOREVER_MS : i == 3 ? now - 1 : now + 50000;
     }
     assert_int_equal(ledger_open(ledger_path, false, &report, &ledger, NULL), 0);
-    assert_int_equal(ledger_write(ledger, bans, 4, jail_of_row, NULL, NULL, 0), 0);
+    assert_int_equal(ledger_write(ledger, bans, 5, jail_of_row, NULL, NULL, 0), 0);
     ledger_close(ledger);
 }
 
@@ -514,6 +514,7 @@ bans_come_back_into_a_new_table(void **state)
     assert_int_equal(restore_live_bans(table, ledger_path, now, &report, &first_run), 3);
     assert_false(first_run);
     assert_int_equal(times_said("3 bans came back"), 1);
+    assert_int_equal(times_said("1 bans of the ledger are of prefixes that are too wide"), 1);
 
     assert_true(find_ban("203.0.113.1", &ban));
     assert_int_equal(ban.jail, TABLE_JAIL_MANUAL);
@@ -535,7 +536,7 @@ bans_come_back_into_a_new_table(void **state)
     struct source everybody = source_of("::/0");
     assert_int_equal(table_unban(table, &everybody, 0, now_ms()), 3);
     WAIT_FOR(count_rows("end_reason = 'lifted' AND table_id = '0000000000000005'") == 3);
-    assert_int_equal(count_rows("1"), 4);
+    assert_int_equal(count_rows("1"), 5);
     assert_int_equal(count_rows("jail = 'gone'"), 1);
 }
 
