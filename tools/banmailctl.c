@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "control/setup.h"
 #include "rules/jail.h"
+#include "banmailctl-jails.h"
 #include "banmailctl-location.h"
 #include "banmailctl-test.h"
 #include "banmailctl-format.h"
@@ -162,6 +163,28 @@ static const char users_help[] =
     "  doveadm user '*' | banmailctl users\n"
     "  mysql -BN mail -e 'SELECT username FROM mailbox' | banmailctl users\n";
 
+static const char jails_help[] =
+    "Usage: banmailctl jails check FILE [--json]\n"
+    "       banmailctl jails filters [--json]\n"
+    "\n"
+    "check: tells which jails a file in fail2ban's words declares, and what of it is passed over.\n"
+    "filters: which names of filters there are, and what they count.\n"
+    "\n"
+    "Exit status: 0 all of it is understood, 1 something is passed over, 5 the file is refused.\n"
+    "\n"
+    "Examples:\n"
+    "  banmailctl jails check /etc/ombanmail/jails.conf\n"
+    "  banmailctl jails filters\n";
+
+static const char import_help[] =
+    "Usage: banmailctl import DIRECTORY|FILE [--json]\n"
+    "\n"
+    "Prints the file of jails that is equivalent to a configuration of fail2ban, as far as it is\n"
+    "about mail servers; what has no equivalent stands in comments.\n"
+    "\n"
+    "Examples:\n"
+    "  banmailctl import /etc/fail2ban >/etc/ombanmail/jails.conf\n";
+
 static const char version_help[] = "Usage: banmailctl version [--json]\n";
 static const char help_help[] = "Usage: banmailctl help [COMMAND]\n";
 
@@ -188,6 +211,8 @@ static const struct command {
     {"forget", forget_main, 1, "", "erase the lines kept of a client or a user", forget_help},
     {"check", check_main, 0, "r", "whether table, kernel and ledger agree", check_help},
     {"users", users_main, 1, "", "write the file of known users, from standard input", users_help},
+    {"jails", jails_main, 2, "", "what a file of jails declares (jails check FILE)", jails_help},
+    {"import", import_main, 1, "", "fail2ban's configuration as a file of jails", import_help},
     {"metrics", metrics_main, 0, "o", "the numbers of status, for Prometheus", metrics_help},
     {"flush", flush_main, 0, "", "take everything out of the kernel, when ombanmail is removed",
      flush_help},

@@ -45,11 +45,40 @@ insert_all_of(struct ports *ports, const struct ports *others)
     return result;
 }
 
+/* Not every machine has /etc/services. */
+static uint16_t
+mail_port(const char *word)
+{
+    static const struct {
+        const char *name;
+        uint16_t number;
+    } names[] = {{"smtp", 25},         {"pop3", 110},  {"imap", 143},  {"imap2", 143},
+                 {"submissions", 465}, {"smtps", 465}, {"ssmtp", 465}, {"urd", 465},
+                 {"submission", 587},  {"imaps", 993}, {"pop3s", 995}, {"sieve", 4190}};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (strcmp(names[i].name, word) == 0)
+            return names[i].number;
+    return 0;
+}
+
+/* 0: it is none. */
+static uint16_t
+port_of_service(const char *word)
+{
+    struct servent service, *found = NULL;
+    const uint16_t number = mail_port(word);
+    char room[1024];
+
+    if (number == 0 && getservbyname_r(word, "tcp", &service, room, sizeof(room), &found) != 0)
+        return 0;
+    return found == NULL ? number : ntohs((uint16_t)found->s_port);
+}
+
 int
 ports_add(struct ports *ports, const char *word)
 {
     const struct ports mail = ports_mail();
-    const struct servent *service;
     unsigned long number;
     char *end;
 
@@ -65,8 +94,8 @@ ports_add(struct ports *ports, const char *word)
             return -EINVAL;
         return insert(ports, (uint16_t)number);
     }
-    service = getservbyname(word, "tcp");
-    return service == NULL ? -EINVAL : insert(ports, ntohs((uint16_t)service->s_port));
+    number = port_of_service(word);
+    return number == 0 ? -EINVAL : insert(ports, (uint16_t)number);
 }
 
 bool

@@ -21,8 +21,8 @@ struct ports {
 struct ports ports_mail(void);
 
 /* Adds "25", a name of services(5) such as "submission", "mail" (all of ports_mail) or "all".
- * Returns 0; -EINVAL when it is none of these; -ENOSPC when there are more than PORTS_MAX. Main
- * thread only (getservbyname(3)). */
+ * Returns 0; -EINVAL when it is none of these; -ENOSPC when there are more than PORTS_MAX. Any
+ * thread; may read /etc/services. */
 int ports_add(struct ports *ports, const char *word);
 
 bool ports_are_all(const struct ports *ports);

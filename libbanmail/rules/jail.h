@@ -49,6 +49,13 @@ struct jail_kindness {
     bool skips_bounces;       /* rejected mail that has no sender (from=<>) does not count */
 };
 
+/* What a failure came to, in bits of `enum effect_service`. */
+enum {
+    JAIL_SERVICES_SMTP = 7,     /* 25, 587, 465 */
+    JAIL_SERVICES_MAILBOX = 56, /* IMAP, POP3, sieve */
+    JAIL_SERVICES_SIEVE = 32,
+};
+
 struct jail {
     char name[JAIL_NAME_SIZE]; /* letters, digits, - and _ */
     uint64_t classes;          /* OFFENCE_BIT of each class that counts */
@@ -61,9 +68,12 @@ struct jail {
     struct ports ports;        /* that its bans close */
     struct jail_growth growth;
     struct jail_kindness kindness;
-    unsigned repeats; /* a guess again at the same user, of which the line does not tell
-                         whether it is with the same secret: of those one in so many
-                         counts; 1: each, and those with the same secret, too; JAIL_REPEATS_NONE */
+    unsigned repeats;  /* a guess again at the same user, of which the line does not tell
+                          whether it is with the same secret: of those one in so many
+                          counts; 1: each, and those with the same secret, too; JAIL_REPEATS_NONE */
+    uint8_t services;  /* JAIL_SERVICES_…: failures of these, and of services that are not
+                          known, count; 0: of all */
+    bool is_observing; /* decides and reports, but bans nobody */
 };
 
 /* The defaults: mail, OFFENCE_DEFAULT, 5 in 10 minutes, 1 hour, /32 and /64, the

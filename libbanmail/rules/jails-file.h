@@ -1,0 +1,62 @@
+/* jails-file: jails declared in the words and the file of fail2ban.
+ *
+ *     [DEFAULT]
+ *     bantime  = 1w
+ *     maxretry = 6
+ *     [postfix-sasl]
+ *     enabled = true
+ *
+ * A value that is wrong refuses all of it. What is not known, or has no equivalent here, is passed
+ * over and remarked. docs/jails.md tells what each option does.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAIL_JAILS_FILE_H
+#define BANMAIL_JAILS_FILE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+#include "rules/jail.h"
+#include "rules/settings.h"
+
+#define JAILS_MAX         60
+#define JAILS_ORIGIN_SIZE 160
+#define JAILS_WORD_SIZE   48
+
+/* One jail that is enabled. */
+struct jails_entry {
+    struct jail jail;               /* passes jail_check, or counts no class: for bans by hand */
+    char *ignoreip;                 /* entries with a space between them; "": none */
+    char filter[JAILS_WORD_SIZE];   /* whose classes it has; "": `classes` names them */
+    char mode[JAILS_WORD_SIZE];     /* of the filter; "": none */
+    char origin[JAILS_ORIGIN_SIZE]; /* "/etc/ombanmail/jails.conf, line 12", "preset balanced" */
+};
+
+struct jails {
+    struct jails_entry *at;
+    unsigned count;
+    char *remarks; /* lines; "" where there are none */
+};
+
+/* Reads a file, or of a directory such as /etc/fail2ban what fail2ban reads: jail.conf,
+ * jail.d/?*.conf, jail.local, jail.d/?*.local. Free with jails_free. Returns 0, or a negative errno
+ * with the reason, which names file, line, value and what is allowed. Any thread, one file each;
+ * makes system calls. */
+int jails_read(const char *path, struct jails **jails, char reason[SETTINGS_REASON_SIZE]);
+
+/* The same of a text; `origin` is what its jails say of where they come from. */
+int jails_read_text(const char *text, const char *origin, struct jails **jails,
+                    char reason[SETTINGS_REASON_SIZE]);
+
+/* NULL is fine. */
+void jails_free(struct jails *jails);
+
+/* Prints a file that declares the same jails. Any thread. */
+void jails_print(const struct jails *jails, FILE *file);
+
+/* The names of the options that do something, and of those of fail2ban's that are passed over
+ * without a word because they are about reading logs or running commands; NULL behind the last. */
+const char *jails_option(size_t index);
+const char *jails_passed_option(size_t index);
+
+#endif
