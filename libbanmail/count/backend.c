@@ -32,7 +32,7 @@ struct backend {
     struct table *table;
     struct breaker *breaker;
     struct session_store *sessions;
-    unsigned v4_bits, v6_bits; /* clients of one such network are one */
+    atomic_uint v4_bits, v6_bits; /* clients of one such network are one */
     pthread_mutex_t news_lock;
     struct news news[NEWS];
     unsigned news_count;

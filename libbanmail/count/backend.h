@@ -45,7 +45,8 @@ struct backend *backend_new(struct table *table);
 void backend_free(struct backend *backend);
 
 /* Clients of one network of so many bits are one client, where that is wider than an IPv4 address
- * or an IPv6 /64, or than was said before: so a jail counts. Before any line. */
+ * or an IPv6 /64, or than was said before: so a jail counts. One thread; others may take lines
+ * meanwhile. */
 void backend_widen(struct backend *backend, unsigned v4_bits, unsigned v6_bits);
 
 /* Where a line of this host was written. Pure. */

@@ -73,6 +73,16 @@ struct action {
     uint64_t classes;   /* its jail's, and auth_unknown_user where it counts as auth_failed */
 };
 
+/* Which actions and jails there are. Never changed while a worker looks: it is replaced whole. */
+struct roster {
+    struct action actions[COUNTER_ACTIONS_MAX];
+    unsigned action_count;
+    uint64_t classes;                  /* of all actions */
+    bool hears_mail;                   /* a jail makes something of mail that was taken */
+    struct lengths lengths[VIEWS_MAX]; /* [0]: single addresses */
+    unsigned view_count;
+};
+
 struct counter {
     struct counter_options options;
     char host[COUNTER_HOST_SIZE];
@@ -82,16 +92,14 @@ struct counter {
     struct connection_store *connections;
     struct gateways *gateways;
     struct recent *recent;
-    struct action actions[COUNTER_ACTIONS_MAX];
-    unsigned action_count, coming;     /* coming: to which rsyslog hands messages */
-    uint64_t classes;                  /* of all actions */
-    struct lengths lengths[VIEWS_MAX]; /* [0]: single addresses */
-    unsigned view_count;
-    bool hears_mail; /* a jail makes something of mail that was taken */
+    _Atomic(struct roster *) roster; /* whom workers ask */
+    struct roster *draft;            /* that is to take its place; NULL: none is made */
+    bool is_own[COUNTER_ACTIONS_MAX];
+    unsigned coming; /* the first actions: to which rsyslog hands messages */
     struct {
         _Atomic uint64_t failures, duplicates, repeated, ignored, allow_listed, old,
             session_mismatches, untrusted, unmatched, logins, mails_accepted, bans, bans_full,
-            bans_held_back, gateways_spared;
+            bans_held_back, gateways_spared, observed;
     } statistics;
 };
 
@@ -106,6 +114,7 @@ struct view {
 /* One line on its way. */
 struct taking {
     struct counter *counter;
+    const struct roster *roster;
     const struct line *line;
     struct reader *worker;
     struct counter_outcome *outcome;
@@ -127,6 +136,18 @@ count(_Atomic uint64_t *statistic)
 
 /* ---- its life ---- */
 
+static struct roster *
+roster_new(void)
+{
+    struct roster *const roster = calloc(1, sizeof(*roster));
+
+    if (roster == NULL)
+        return NULL;
+    roster->lengths[0] = (struct lengths){32, 128};
+    roster->view_count = 1;
+    return roster;
+}
+
 struct counter *
 counter_new(const struct counter_options *options)
 {
@@ -138,8 +159,7 @@ counter_new(const struct counter_options *options)
     counter->options = *options;
     strncpy(counter->host, options->host, sizeof counter->host - 1);
     counter->options.host = counter->host;
-    counter->lengths[0] = (struct lengths){32, 128};
-    counter->view_count = 1;
+    atomic_init(&counter->roster, roster_new());
     if (getrandom(key, sizeof key, 0) == (ssize_t)sizeof key)
         counter->stamps = stamp_new(key);
     counter->backend = backend_new(options->table);
@@ -147,8 +167,9 @@ counter_new(const struct counter_options *options)
     counter->recent = recent_new();
     if (options->gateway_users > 0)
         counter->gateways = gateway_new(options->table, options->gateway_users);
-    if (counter->stamps == NULL || counter->backend == NULL || counter->connections == NULL ||
-        counter->recent == NULL || (options->gateway_users > 0 && counter->gateways == NULL)) {
+    if (counter->roster == NULL || counter->stamps == NULL || counter->backend == NULL ||
+        counter->connections == NULL || counter->recent == NULL ||
+        (options->gateway_users > 0 && counter->gateways == NULL)) {
         counter_free(counter);
         return NULL;
     }
@@ -165,53 +186,57 @@ counter_free(struct counter *counter)
     connection_free(counter->connections);
     gateway_free(counter->gateways);
     recent_free(counter->recent);
+    free(atomic_load(&counter->roster));
+    free(counter->draft);
     free(counter);
 }
 
 static unsigned
-view_of_lengths(struct counter *counter, unsigned v4_bits, unsigned v6_bits)
+view_of_lengths(struct roster *roster, unsigned v4_bits, unsigned v6_bits)
 {
     unsigned view = 0;
 
-    while (view < counter->view_count &&
-           (counter->lengths[view].v4_bits != v4_bits || counter->lengths[view].v6_bits != v6_bits))
+    while (view < roster->view_count &&
+           (roster->lengths[view].v4_bits != v4_bits || roster->lengths[view].v6_bits != v6_bits))
         view++;
-    if (view == counter->view_count)
-        counter->lengths[counter->view_count++] = (struct lengths){v4_bits, v6_bits};
+    if (view == roster->view_count)
+        roster->lengths[roster->view_count++] = (struct lengths){v4_bits, v6_bits};
     return view;
 }
 
 static int
-add(struct counter *counter, const struct counter_action *given)
+add(struct roster *roster, const struct counter_action *given)
 {
-    const unsigned number = counter->action_count;
-    struct action *const action = &counter->actions[number];
+    const unsigned number = roster->action_count;
+    struct action *const action = &roster->actions[number];
 
     if (number == COUNTER_ACTIONS_MAX)
         return -ENOSPC;
     action->given = *given;
     if (given->jail.classes & LOGINS)
         action->given.jail.kindness.mail_allowance = 1;
-    counter->hears_mail |= action->given.jail.kindness.mail_allowance > 1;
+    roster->hears_mail |= action->given.jail.kindness.mail_allowance > 1;
     action->single = action->given.jail;
-    action->single.v4_bits = counter->lengths[0].v4_bits;
-    action->single.v6_bits = counter->lengths[0].v6_bits;
-    action->view = view_of_lengths(counter, given->jail.v4_bits, given->jail.v6_bits);
-    backend_widen(counter->backend, given->jail.v4_bits, given->jail.v6_bits);
+    action->single.v4_bits = roster->lengths[0].v4_bits;
+    action->single.v6_bits = roster->lengths[0].v6_bits;
+    action->view = view_of_lengths(roster, given->jail.v4_bits, given->jail.v6_bits);
     action->classes = given->jail.classes;
     if (action->classes & OFFENCE_BIT(OFFENCE_AUTH_FAILED))
         action->classes |= OFFENCE_BIT(OFFENCE_AUTH_UNKNOWN_USER);
-    counter->classes |= action->classes;
+    roster->classes |= action->classes;
     action->bringing = UINT64_C(1) << number;
-    counter->action_count++;
+    roster->action_count++;
     return (int)number;
 }
 
 int
 counter_add_action(struct counter *counter, const struct counter_action *given)
 {
-    const int number = add(counter, given);
+    const int number = add(atomic_load(&counter->roster), given);
 
+    if (number >= 0)
+        counter->is_own[number] = given->is_own;
+    backend_widen(counter->backend, given->jail.v4_bits, given->jail.v6_bits);
     counter->coming += number >= 0;
     return number;
 }
@@ -219,11 +244,39 @@ counter_add_action(struct counter *counter, const struct counter_action *given)
 int
 counter_add_jail(struct counter *counter, unsigned action, const struct counter_action *given)
 {
-    const int number = add(counter, given);
+    struct roster *const roster =
+        counter->draft != NULL ? counter->draft : atomic_load(&counter->roster);
+    const int number = add(roster, given);
 
     if (number >= 0)
-        counter->actions[action].bringing |= UINT64_C(1) << number;
+        roster->actions[action].bringing |= UINT64_C(1) << number;
+    backend_widen(counter->backend, given->jail.v4_bits, given->jail.v6_bits);
     return number;
+}
+
+int
+counter_renew_jails(struct counter *counter)
+{
+    const struct roster *const now = atomic_load(&counter->roster);
+
+    free(counter->draft);
+    counter->draft = roster_new();
+    if (counter->draft == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < counter->coming; i++)
+        add(counter->draft, &now->actions[i].given);
+    return 0;
+}
+
+void
+counter_use_jails(struct counter *counter, struct readers *readers)
+{
+    struct roster *const former = atomic_exchange(&counter->roster, counter->draft);
+
+    counter->draft = NULL;
+    if (readers != NULL)
+        readers_wait(readers);
+    free(former);
 }
 
 void
@@ -269,6 +322,7 @@ counter_read_statistics(const struct counter *counter, struct counter_statistics
         .bans_full = counter->statistics.bans_full,
         .bans_held_back = counter->statistics.bans_held_back,
         .gateways_spared = counter->statistics.gateways_spared,
+        .observed = counter->statistics.observed,
     };
 }
 
@@ -480,7 +534,7 @@ look(struct taking *taking, unsigned index)
 {
     struct counter *const counter = taking->counter;
     struct view *const view = &taking->views[index];
-    const struct lengths lengths = counter->lengths[index];
+    const struct lengths lengths = taking->roster->lengths[index];
 
     taking->is_known |= index < 64 ? UINT64_C(1) << index : 0;
     *view = (struct view){
@@ -504,7 +558,7 @@ view(struct taking *taking, unsigned index)
 static const struct view *
 view_for(struct taking *taking, unsigned action)
 {
-    const struct action *const at = &taking->counter->actions[action];
+    const struct action *const at = &taking->roster->actions[action];
     const struct view *const wide = view(taking, at->view);
 
     if (!wide->has_allowed && !overlaps(at->given.allow, &wide->source))
@@ -525,7 +579,7 @@ is_allow_listed(struct taking *taking, unsigned action)
 
     if (!(taking->singles >> action & 1)) /* then no list has an entry in its network */
         return false;
-    own = allow_of(taking->counter->actions[action].given.allow);
+    own = allow_of(taking->roster->actions[action].given.allow);
     all = allow_of(taking->counter->options.allow);
     if (own != NULL && allow_match(own, client, NULL))
         return true;
@@ -578,13 +632,14 @@ note_merit(struct taking *taking)
     uint64_t noted = 0;
 
     taking->judgement.failure.client = offence->client;
-    for (unsigned i = 0; i < counter->action_count; i++) {
-        const struct action *const at = &counter->actions[i];
+    for (unsigned i = 0; i < taking->roster->action_count; i++) {
+        const struct action *const at = &taking->roster->actions[i];
         const struct source *const source = &view_for(taking, i)->source;
         const unsigned index = taking->singles >> i & 1 ? 0 : at->view;
 
-        table_note_merit(counter->options.table, at->given.jail_index, &at->given.jail, source,
-                         &merit, taking->line->now_ms);
+        if (at->classes != 0)
+            table_note_merit(counter->options.table, at->given.jail_index, &at->given.jail, source,
+                             &merit, taking->line->now_ms);
         if (counter->gateways == NULL || user == 0 || index >= 64 || (noted >> index & 1))
             continue;
         noted |= UINT64_C(1) << index;
@@ -596,26 +651,29 @@ note_merit(struct taking *taking)
 
 /* Of these actions those whose jail counts such a line. */
 static uint64_t
-of_class(const struct counter *counter, uint64_t actions, enum offence_class class)
+of_class(const struct roster *roster, uint64_t actions, enum offence_class class, uint8_t services)
 {
     uint64_t left = actions;
 
     for (; actions != 0; actions &= actions - 1) {
         const unsigned action = (unsigned)__builtin_ctzll(actions);
 
-        if (!(counter->actions[action].classes & OFFENCE_BIT(class)))
+        const uint8_t wanted = roster->actions[action].given.jail.services;
+
+        if (!(roster->actions[action].classes & OFFENCE_BIT(class)) ||
+            (wanted != 0 && services != 0 && !(wanted & services)))
             left &= ~(UINT64_C(1) << action);
     }
     return left;
 }
 
 static uint64_t
-jails_of(const struct counter *counter, uint64_t actions)
+jails_of(const struct roster *roster, uint64_t actions)
 {
     uint64_t jails = 0;
 
     for (; actions != 0; actions &= actions - 1)
-        jails |= UINT64_C(1) << counter->actions[__builtin_ctzll(actions)].given.jail_index %
+        jails |= UINT64_C(1) << roster->actions[__builtin_ctzll(actions)].given.jail_index %
                                     TABLE_JAILS_MAX;
     return jails;
 }
@@ -664,10 +722,11 @@ note_gateway(struct taking *taking, unsigned jail_index, const struct view *seen
 }
 
 static void
-note_verdict(struct taking *taking, unsigned jail_index, const struct view *seen,
+note_verdict(struct taking *taking, const struct action *action, const struct view *seen,
              enum table_verdict verdict)
 {
     struct counter *const counter = taking->counter;
+    const unsigned jail_index = action->given.jail_index;
 
     if (verdict == TABLE_FULL)
         count(&counter->statistics.bans_full);
@@ -677,8 +736,12 @@ note_verdict(struct taking *taking, unsigned jail_index, const struct view *seen
         count(&counter->statistics.bans);
         taking->outcome->banning |= UINT64_C(1) << jail_index;
     }
-    if (verdict == TABLE_SPARED)
+    if (verdict == TABLE_SPARED && action->given.jail.is_observing) {
+        count(&counter->statistics.observed);
+        taking->outcome->observed |= UINT64_C(1) << jail_index;
+    } else if (verdict == TABLE_SPARED) {
         note_gateway(taking, jail_index, seen);
+    }
     if (verdict == TABLE_BANNED || verdict == TABLE_PROLONGED)
         taking->outcome->wake = true;
 }
@@ -724,7 +787,7 @@ static void
 count_for(struct taking *taking, unsigned action)
 {
     struct counter *const counter = taking->counter;
-    const struct action *const at = &counter->actions[action];
+    const struct action *const at = &taking->roster->actions[action];
     const bool is_single = taking->singles >> action & 1;
     const struct view *const seen = view(taking, is_single ? 0 : at->view);
     struct table_failure *const failure = &taking->judgement.failure;
@@ -732,11 +795,11 @@ count_for(struct taking *taking, unsigned action)
     enum table_verdict verdict;
 
     failure->class = class_in(&at->given.jail, class);
-    failure->is_gateway = seen->gateway != GATEWAY_NONE;
+    failure->is_gateway = seen->gateway != GATEWAY_NONE || at->given.jail.is_observing;
     verdict = is_single ? count_single(taking, at)
                         : table_count(counter->options.table, at->given.jail_index, &at->given.jail,
                                       failure, taking->judgement.attempts, taking->line->now_ms);
-    note_verdict(taking, at->given.jail_index, seen, verdict);
+    note_verdict(taking, at, seen, verdict);
     failure->class = class;
 }
 
@@ -763,7 +826,7 @@ remember(struct taking *taking, uint64_t jails, uint64_t singles, bool is_first)
 static void
 count_in_jails(struct taking *taking, uint64_t actions)
 {
-    uint64_t jails = jails_of(taking->counter, actions), left, singles = 0;
+    uint64_t jails = jails_of(taking->roster, actions), left, singles = 0;
     bool is_first = true;
 
     if (taking->handle != 0)
@@ -773,7 +836,7 @@ count_in_jails(struct taking *taking, uint64_t actions)
         return;
     for (left = jails; actions != 0; actions &= actions - 1) {
         const unsigned action = (unsigned)__builtin_ctzll(actions);
-        const uint64_t jail = jails_of(taking->counter, UINT64_C(1) << action);
+        const uint64_t jail = jails_of(taking->roster, UINT64_C(1) << action);
 
         if (!(left & jail))
             continue;
@@ -861,14 +924,14 @@ is_bounce(const struct line *line, enum offence_class class)
 }
 
 static uint64_t
-without_skipping(const struct counter *counter, uint64_t actions)
+without_skipping(const struct roster *roster, uint64_t actions)
 {
     uint64_t left = actions;
 
     for (; actions != 0; actions &= actions - 1) {
         const unsigned action = (unsigned)__builtin_ctzll(actions);
 
-        if (counter->actions[action].given.jail.kindness.skips_bounces)
+        if (roster->actions[action].given.jail.kindness.skips_bounces)
             left &= ~(UINT64_C(1) << action);
     }
     return left;
@@ -880,18 +943,18 @@ wanting(const struct taking *taking, uint64_t actions)
 {
     if (!offence_counts(taking->offence))
         return 0;
-    actions = of_class(taking->counter, actions, taking->offence->class);
+    actions = of_class(taking->roster, actions, taking->offence->class,
+                       effect_service(taking->offence->service, taking->offence->service_length));
     if (actions != 0 && is_bounce(taking->line, taking->offence->class))
-        actions = without_skipping(taking->counter, actions);
+        actions = without_skipping(taking->roster, actions);
     return actions;
 }
 
 static uint64_t
-all_actions(const struct counter *counter)
+all_actions(const struct roster *roster)
 {
-    return counter->action_count == COUNTER_ACTIONS_MAX
-               ? UINT64_MAX
-               : (UINT64_C(1) << counter->action_count) - 1;
+    return roster->action_count == COUNTER_ACTIONS_MAX ? UINT64_MAX
+                                                       : (UINT64_C(1) << roster->action_count) - 1;
 }
 
 /* For all actions, as the line may come to each of them yet; then it counts for these. */
@@ -905,19 +968,19 @@ judge(struct taking *taking, uint64_t actions)
     if ((MERITS & OFFENCE_BIT(taking->offence->class)) && taking->offence->has_client)
         note_merit(taking);
     /* Another class than at first: the backend may have told that there is no such user. */
-    all = wanting(taking, all_actions(taking->counter));
+    all = wanting(taking, all_actions(taking->roster));
     if (all == 0)
         return;
     describe_failure(taking);
     actions &= all;
-    table_note_jail_lines(table, jails_of(taking->counter, actions));
+    table_note_jail_lines(table, jails_of(taking->roster, actions));
     taking->outcome->counts = true;
     all = without_allow_listed(taking, all);
     if (!adds_anything(taking, all))
         return;
     actions &= all;
     /* Before it counts: whoever is woken by a ban finds its last line as well. */
-    taking->judgement.evidence = keep_evidence(taking, jails_of(taking->counter, actions));
+    taking->judgement.evidence = keep_evidence(taking, jails_of(taking->roster, actions));
     count_in_jails(taking, actions);
 }
 
@@ -932,10 +995,11 @@ count_judged(struct taking *taking, uint64_t actions)
     if (taking->judgement.failure.attempts == 0) /* no failure */
         return;
     taking->outcome->counts = true;
-    actions = of_class(counter, actions, taking->judgement.failure.class);
+    actions = of_class(taking->roster, actions, taking->judgement.failure.class,
+                       taking->judgement.failure.services);
     if (is_bounce(taking->line, taking->judgement.failure.class))
-        actions = without_skipping(counter, actions);
-    table_note_jail_lines(counter->options.table, jails_of(counter, actions));
+        actions = without_skipping(taking->roster, actions);
+    table_note_jail_lines(counter->options.table, jails_of(taking->roster, actions));
     if (taking->judgement.attempts == 0)
         return;
     actions = without_allow_listed(taking, actions);
@@ -943,22 +1007,22 @@ count_judged(struct taking *taking, uint64_t actions)
         return;
     taking->told.stamp_ms = taking->judgement.failure.stamp_ms;
     table_share_evidence(counter->options.table, taking->judgement.evidence,
-                         jails_of(counter, actions));
+                         jails_of(taking->roster, actions));
     count_in_jails(taking, actions);
 }
 
 static bool
-is_heard(const struct counter *counter, enum offence_class class)
+is_heard(const struct roster *roster, enum offence_class class)
 {
-    return ((counter->classes | HEARD) & OFFENCE_BIT(class)) ||
-           (counter->hears_mail && class == OFFENCE_MAIL_ACCEPTED);
+    return ((roster->classes | HEARD) & OFFENCE_BIT(class)) ||
+           (roster->hears_mail && class == OFFENCE_MAIL_ACCEPTED);
 }
 
 /* Lines of other classes change nothing. */
 static bool
-matters(const struct counter *counter, const struct offence *offence)
+matters(const struct roster *roster, const struct offence *offence)
 {
-    return is_heard(counter, offence->class) || (offence->flags & OFFENCE_ID_LOGGED);
+    return is_heard(roster, offence->class) || (offence->flags & OFFENCE_ID_LOGGED);
 }
 
 /* Makes of the line what there is to be made, for these actions. One that matters is asked whether
@@ -973,11 +1037,11 @@ take_line(struct taking *taking, uint64_t actions)
         take_without_class(counter, line, taking->worker);
         return;
     }
-    if (matters(counter, taking->offence) && !is_trusted(counter, line))
+    if (matters(taking->roster, taking->offence) && !is_trusted(counter, line))
         return;
     note_sight(counter, line, taking->worker, TABLE_MATCHED);
     distrust_login(counter, line, taking->offence);
-    if (!is_heard(counter, taking->offence->class)) {
+    if (!is_heard(taking->roster, taking->offence->class)) {
         stamp_of(counter, line); /* the host's clock is known by the time that it matters */
     } else if (table_note_line(counter->options.table, line, taking->fingerprint)) {
         judge(taking, actions);
@@ -991,12 +1055,12 @@ take_line(struct taking *taking, uint64_t actions)
 
 /* These actions, and the jails that were added to them. */
 static uint64_t
-brought_by(const struct counter *counter, uint64_t actions)
+brought_by(const struct roster *roster, uint64_t actions)
 {
     uint64_t all = 0;
 
     for (; actions != 0; actions &= actions - 1)
-        all |= counter->actions[__builtin_ctzll(actions)].bringing;
+        all |= roster->actions[__builtin_ctzll(actions)].bringing;
     return all;
 }
 
@@ -1011,14 +1075,14 @@ take_shared(struct taking *taking, unsigned action, bool has_fields)
     switch (recent_come(counter->recent, taking->fingerprint, action, has_fields, &taking->handle,
                         &left, &taking->judgement)) {
     case RECENT_JUDGED:
-        count_judged(taking, brought_by(counter, own));
+        count_judged(taking, brought_by(taking->roster, own));
         break;
     case RECENT_MINE:
-        take_line(taking, brought_by(counter, left | own));
+        take_line(taking, brought_by(taking->roster, left | own));
         left =
             recent_judged(counter->recent, taking->fingerprint, taking->handle, &taking->judgement);
         if (left != 0)
-            count_judged(taking, brought_by(counter, left));
+            count_judged(taking, brought_by(taking->roster, left));
         break;
     case RECENT_LEFT:
         break;
@@ -1033,7 +1097,7 @@ counter_take(struct counter *counter, const struct line *line, unsigned action,
     struct taking taking;
 
     memset(outcome, 0, offsetof(struct counter_outcome, offence)); /* offence_read does the rest */
-    if (!has_fields && !counter->actions[action].given.is_own) {
+    if (!has_fields && !counter->is_own[action]) {
         take_without_class(counter, line, worker);
         return;
     }
@@ -1046,9 +1110,10 @@ counter_take(struct counter *counter, const struct line *line, unsigned action,
     taking.judgement = (struct judgement){0};
     taking.fingerprint = table_fingerprint(counter->options.table, line);
     readers_begin(worker);
+    taking.roster = atomic_load(&counter->roster);
     if (counter->coming > 1)
         take_shared(&taking, action, has_fields);
     else if (has_fields)
-        take_line(&taking, counter->actions[action].bringing);
+        take_line(&taking, taking.roster->actions[action].bringing);
     readers_end(worker);
 }

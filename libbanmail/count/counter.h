@@ -61,6 +61,7 @@ struct counter_outcome {
     unsigned attempts; /* that it added */
     uint64_t jails;    /* that counted it, as bits of their indexes */
     uint64_t banning;  /* of these, where it made a ban */
+    uint64_t observed; /* and where it would have made one, did the jail not only observe */
     struct offence offence; /* where it has a class; points into the line's fields */
 };
 
@@ -76,6 +77,7 @@ struct counter_statistics {
     uint64_t unmatched; /* lines without a class that look like a failed login */
     uint64_t logins, mails_accepted;
     uint64_t bans, bans_full, bans_held_back, gateways_spared; /* in all jails together */
+    uint64_t observed; /* bans not made, because their jails only observe */
 };
 
 /* Returns NULL when out of memory or randomness. Free with counter_free while no other thread uses
@@ -83,12 +85,21 @@ struct counter_statistics {
 struct counter *counter_new(const struct counter_options *options);
 void counter_free(struct counter *counter);
 
-/* An action more; before any line. Returns its number, or -ENOSPC when there are
- * COUNTER_ACTIONS_MAX. The lists must live as long as lines come to it. */
+/* An action more; before any line. One whose jail has no class counts nothing itself. Returns its
+ * number, or -ENOSPC when there are COUNTER_ACTIONS_MAX. The lists must live as long as lines come
+ * to it. */
 int counter_add_action(struct counter *counter, const struct counter_action *action);
 
 /* A jail more for an action that is there: it counts every line that comes to that. Likewise. */
 int counter_add_jail(struct counter *counter, unsigned action, const struct counter_action *given);
+
+/* Jails are to be declared anew while lines come: after counter_renew_jails those that
+ * counter_add_jail has added are gone, and what it adds from then on is in force with
+ * counter_use_jails, which returns when no worker of `readers` (NULL: there are none) counts in the
+ * former ones: then their lists may go. The actions stay as they are. One thread. Returns 0 or
+ * -ENOMEM; then all stays as it is. */
+int counter_renew_jails(struct counter *counter);
+void counter_use_jails(struct counter *counter, struct readers *readers);
 
 /* Lines of history that are older count nowhere (milliseconds). Before any line. */
 void counter_set_start(struct counter *counter, int64_t count_from_ms);

@@ -27,6 +27,7 @@
 #define DEPTH_MAX     10 /* of included files, and of values within values */
 #define NAME_LENGTH   49 /* libinih remembers so much of a name */
 #define INCLUDES      "INCLUDES"
+#define SECTION       "\002" /* a setting of each section, as libinih says nothing of empty ones */
 #define MARK          '\001'
 
 struct settings {
@@ -93,7 +94,9 @@ struct reading {
     const char *file;
     const char *text, *end; /* what is left of it */
     unsigned line;
-    char *left; /* of a line that did not fit; NULL: nothing */
+    bool is_announced; /* a section has begun, and is to be announced, … */
+    bool is_fresh;     /* … and nothing stands in it yet */
+    char *left;        /* of a line that did not fit; NULL: nothing */
     char *whole;
     size_t room;
     int error;
@@ -179,6 +182,14 @@ next_line(struct reading *reading)
         refuse(reading, "a byte that no text has: is the file damaged?");
     cut_comment(reading->whole);
     check_form(reading);
+    if (reading->is_fresh && reading->whole[0] != '\0') {
+        const size_t begin = strspn(reading->whole, " \t"); /* it continues nothing */
+
+        memmove(reading->whole, reading->whole + begin, strlen(reading->whole + begin) + 1);
+        reading->is_fresh = reading->whole[0] == '\0';
+    }
+    if (reading->whole[0] == '[')
+        reading->is_announced = reading->is_fresh = true;
     return true;
 }
 
@@ -191,6 +202,10 @@ hand_over(char *to, int room, void *context)
     const bool is_rest = reading->left != NULL;
     size_t length;
 
+    if (!is_rest && reading->is_announced) {
+        reading->is_announced = false;
+        return strcpy(to, SECTION " =\n");
+    }
     if (!is_rest && !next_line(reading))
         return NULL;
     if (!is_rest)

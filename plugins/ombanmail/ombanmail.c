@@ -290,6 +290,7 @@ read_counter_statistics(void)
     statistics_set(STATISTIC_BANS_FULL, counter.bans_full);
     statistics_set(STATISTIC_BANS_HELD_BACK, counter.bans_held_back);
     statistics_set(STATISTIC_GATEWAYS_SPARED, counter.gateways_spared);
+    statistics_set(STATISTIC_BANS_OBSERVED, counter.observed);
     backend_read_statistics(counter_backend(engine.counter), engine_now_ms(), &backend);
     statistics_set(STATISTIC_USERS_UNKNOWN, backend.unknown);
     statistics_set(STATISTIC_BACKEND_FAULTS, backend.faults);

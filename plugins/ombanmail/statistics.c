@@ -36,6 +36,7 @@ static const char *const names[STATISTICS] = {
     [STATISTIC_BANS_HELD_BACK] = "bans.held.back",
     [STATISTIC_EVICTED] = "evicted",
     [STATISTIC_GATEWAYS_SPARED] = "gateways.spared",
+    [STATISTIC_BANS_OBSERVED] = "bans.observed",
     [STATISTIC_AFTER_BAN] = "after.ban",
     [STATISTIC_INEFFECTIVE] = "ineffective",
     [STATISTIC_ENFORCED] = "enforced",

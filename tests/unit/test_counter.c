@@ -973,6 +973,102 @@ mail_without_a_sender_counts_where_the_jail_says_so(void **state)
     assert_int_equal(failures_in(1, "192.0.2.1"), 2);
 }
 
+/* A jail that is added to action 0, which has none of its own. */
+static void
+declare(unsigned jail, unsigned maxretry, uint8_t services, bool is_observing)
+{
+    struct counter_action action = {.jail = f.jail};
+    int index;
+
+    snprintf(action.jail.name, sizeof action.jail.name, "jail-%u", jail);
+    action.jail.classes = OFFENCE_DEFAULT;
+    action.jail.maxretry = maxretry;
+    action.jail.services = services;
+    action.jail.is_observing = is_observing;
+    index = table_jail(f.table, &action.jail);
+    assert_true(index > 0);
+    jails[jail] = action.jail_index = (unsigned)index;
+    assert_true(counter_add_jail(counter, 0, &action) >= 0);
+}
+
+static void
+begin_without_jail(void)
+{
+    struct counter_action action = {.jail = f.jail};
+
+    begin(0);
+    action.jail.classes = 0;
+    assert_int_equal(counter_add_action(counter, &action), 0);
+}
+
+static void
+jails_are_declared_anew_and_keep_their_counts(void **state)
+{
+    struct ban ban;
+
+    (void)state;
+    begin_without_jail();
+    declare(1, 3, 0, false);
+    take(0, next_line(NOON_MS), FAILED("203.0.113.9"));
+    take(0, next_line(NOON_MS + 60000), FAILED("203.0.113.9"));
+    assert_int_equal(counter_renew_jails(counter), 0);
+    declare(2, 2, 0, false);
+    declare(1, 5, 0, false);
+    take(0, next_line(NOON_MS + 120000), FAILED("203.0.113.8")); /* the draft is not in force */
+    assert_int_equal(failures_in(2, "203.0.113.8"), 0);
+    counter_use_jails(counter, NULL);
+    take(0, next_line(NOON_MS + 180000), FAILED("203.0.113.9"));
+    take(0, next_line(NOON_MS + 240000), FAILED("203.0.113.9"));
+    assert_int_equal(failures_in(1, "203.0.113.9"), 4);
+    assert_false(is_banned(1, "203.0.113.9", &ban));
+    assert_true(is_banned(2, "203.0.113.9", &ban));
+    assert_int_equal(counter_renew_jails(counter), 0);
+    counter_use_jails(counter, NULL);
+    take(0, next_line(NOON_MS + 300000), FAILED("203.0.113.9"));
+    assert_false(outcome.counts);
+}
+
+static void
+a_jail_that_observes_bans_nobody_and_tells(void **state)
+{
+    struct ban ban;
+
+    (void)state;
+    begin_without_jail();
+    declare(1, 2, 0, true);
+    take(0, next_line(NOON_MS), FAILED("203.0.113.9"));
+    assert_int_equal(outcome.observed, 0);
+    take(0, next_line(NOON_MS + 60000), FAILED("203.0.113.9"));
+    assert_int_equal(outcome.observed, bit_of(1));
+    assert_false(is_banned(1, "203.0.113.9", &ban));
+    assert_int_equal(statistics().observed, 1);
+    assert_int_equal(statistics().gateways_spared, 0);
+    assert_int_equal(failures_in(1, "203.0.113.9"), 0);
+}
+
+/* The service of a line is in its tag, where no field has it. */
+static void
+a_jail_counts_the_services_that_it_names(void **state)
+{
+    (void)state;
+    begin_without_jail();
+    declare(1, 5, JAIL_SERVICES_SMTP, false);
+    declare(2, 5, JAIL_SERVICES_MAILBOX, false);
+    declare(3, 5, 0, false);
+    take_of("postfix/submission/smtpd[1]:", NOON_MS, FAILED("203.0.113.9"));
+    assert_int_equal(failures_in(1, "203.0.113.9"), 1);
+    assert_int_equal(failures_in(2, "203.0.113.9"), 0);
+    assert_int_equal(failures_in(3, "203.0.113.9"), 1);
+    take(0, next_line(NOON_MS + 60000),
+         "{\"class\":\"auth_failed\",\"ip\":\"203.0.113.9\",\"service\":\"imap-login\"}");
+    assert_int_equal(failures_in(1, "203.0.113.9"), 1);
+    assert_int_equal(failures_in(2, "203.0.113.9"), 1);
+    assert_int_equal(failures_in(3, "203.0.113.9"), 2);
+    take_of("else[1]:", NOON_MS + 120000, FAILED("203.0.113.9"));
+    assert_int_equal(failures_in(1, "203.0.113.9"), 2);
+    assert_int_equal(failures_in(2, "203.0.113.9"), 2);
+}
+
 int
 main(void)
 {
@@ -989,6 +1085,9 @@ main(void)
         TEST(two_actions_of_one_jail_count_a_line_once),
         TEST(what_is_told_once_is_numbered_once),
         TEST(each_jail_has_its_classes),
+        TEST(jails_are_declared_anew_and_keep_their_counts),
+        TEST(a_jail_that_observes_bans_nobody_and_tells),
+        TEST(a_jail_counts_the_services_that_it_names),
         TEST(an_unknown_user_is_told_apart_where_a_jail_does),
         TEST(only_unknown_users_count_where_a_jail_says_so),
         TEST(an_allow_list_spares_in_its_own_jail),

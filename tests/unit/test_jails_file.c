@@ -26,6 +26,7 @@
 #include "line/offence.h"
 #include "rules/jails-file.h"
 #include "rules/jails-filter.h"
+#include "rules/preset.h"
 
 static char directory[] = "/tmp/test_jails_file.XXXXXX";
 static char reason[SETTINGS_REASON_SIZE];
@@ -243,7 +244,7 @@ static void
 reads_comments_and_lines_that_go_on(void **state)
 {
     struct jails *const jails =
-        read_text("; a comment\n[dovecot] ; ours\nenabled = true ; yes\n  # between\n"
+        read_text("; a comment\n[dovecot] ; ours\n\n  enabled = true ; yes\n  # between\n"
                   "ignoreip = 192.0.2.1 ; the office\n   192.0.2.2,192.0.2.3\n\n"
                   "\t2001:db8::/32 ; home\nmaxretry: 4\r\nfindtime = 1d12h\nbantime = 2 weeks\n");
 
@@ -443,6 +444,40 @@ prints_what_declares_the_same(void **state)
     jails_free(jails);
 }
 
+/* A section that has nothing but what [DEFAULT] has is a jail as well. */
+static void
+presets_are_what_they_say(void **state)
+{
+    static const char *const names[] = {"balanced", "strict", "lenient", "observe"};
+    static const unsigned counts[] = {5, 6, 1, 5};
+    struct jails *jails;
+
+    (void)state;
+    for (unsigned i = 0; i < 4; i++) {
+        if (preset_read(names[i], &jails, reason) != 0)
+            fail_msg("%s", reason);
+        assert_string_equal(jails->remarks, "");
+        assert_int_equal(jails->count, counts[i]);
+        for (unsigned at = 0; at < jails->count; at++)
+            assert_int_equal(jails->at[at].jail.is_observing, i == 3);
+        jails_free(jails);
+    }
+    assert_int_equal(preset_read("balanced", &jails, reason), 0);
+    assert_int_equal(jail(jails, "unknown-user")->maxretry, 3);
+    assert_int_equal(jail(jails, "unknown-user")->repeats, JAIL_REPEATS_NONE);
+    assert_int_equal(jail(jails, "harvest")->ports.count, 1);
+    assert_int_equal(jail(jails, "harvest")->v6_bits, 128);
+    assert_int_equal(jail(jails, "auth")->growth.max_s, 28 * DAY_S);
+    assert_int_equal(jail(jails, "auth")->kindness.login_allowance, 2);
+    assert_string_equal(entry(jails, "relay")->origin, "preset balanced");
+    jails_free(jails);
+    assert_int_equal(preset_read("strict", &jails, reason), 0);
+    assert_int_equal(jail(jails, "postfix-sasl-unknown")->maxretry, 1);
+    assert_true(ports_are_all(&jail(jails, "postfix-rcpt-unknown")->ports));
+    jails_free(jails);
+    assert_int_not_equal(preset_read("loud", &jails, reason), 0);
+}
+
 static void
 each_filter_is_found(void **state)
 {
@@ -473,6 +508,7 @@ main(void)
         cmocka_unit_test(remarks_what_is_not_known),
         cmocka_unit_test(bears_hostile_bytes),
         cmocka_unit_test(prints_what_declares_the_same),
+        cmocka_unit_test(presets_are_what_they_say),
         cmocka_unit_test(each_filter_is_found),
     };
     int failed;
