@@ -23,7 +23,7 @@
 #define JAIL_FACTOR_MAX    1000
 #define JAIL_ALLOWANCE_MAX 100
 #define JAIL_LATELY_S      (7 * 24 * 3600) /* a login, or a mail, is of lately so long */
-#define JAIL_V4_BITS_MIN   8 /* the widest prefixes that are ever banned */
+#define JAIL_V4_BITS_MIN   8               /* the widest prefixes that are ever banned */
 #define JAIL_V6_BITS_MIN   16
 #define JAIL_MANUAL        "manual" /* the jail of bans made by hand; no other may be named so */
 
