@@ -25,6 +25,7 @@
 #include "control/command.h"
 #include "count/gateway.h"
 #include "base/object.h"
+#include "rules/allow-names.h"
 #include "kernel/policy.h"
 #include "table/table-health.h"
 
@@ -51,12 +52,13 @@ enum allowed { ALLOWED_NO, ALLOWED_YES, ALLOWED_UNKNOWN };
 /* The allow list is in rsyslogd's configuration, which only rsyslogd knows. */
 static enum allowed
 ask_allowed(const struct why *why, const struct source *source, char entry[SOURCE_TEXT_SIZE],
-            char jail[JAIL_NAME_SIZE])
+            char jail[JAIL_NAME_SIZE], char name[ALLOW_NAME_SIZE])
 {
     char request[COMMAND_SIZE], answer[COMMAND_SIZE], text[SOURCE_TEXT_SIZE];
     enum allowed allowed = ALLOWED_UNKNOWN;
     struct fjson_object *object;
 
+    name[0] = '\0';
     snprintf(request, sizeof(request), "{\"command\":\"allowed\",\"source\":\"%s\"}\n",
              source_print(source, text));
     if (command_send(why->place.socket, request, answer, COMMAND_TIMEOUT_MS) < 0)
@@ -68,6 +70,8 @@ ask_allowed(const struct why *why, const struct source *source, char entry[SOURC
         allowed = ALLOWED_YES;
     if (allowed != ALLOWED_YES || object_text(object, "jail", jail, JAIL_NAME_SIZE) < 0)
         jail[0] = '\0';
+    if (allowed != ALLOWED_YES || object_text(object, "name", name, ALLOW_NAME_SIZE) < 0)
+        name[0] = '\0';
     fjson_object_put(object);
     return allowed;
 }
@@ -163,7 +167,8 @@ struct found {
     struct blockers others;
     enum allowed allowed;
     char entry[SOURCE_TEXT_SIZE];
-    char allowed_jail[JAIL_NAME_SIZE]; /* the only one that allows it; "": all do */
+    char allowed_jail[JAIL_NAME_SIZE];  /* the only one that allows it; "": all do */
+    char allowed_name[ALLOW_NAME_SIZE]; /* whose address it is on the list; "": nobody's */
     bool is_gateway;
     struct table_gateway gateway;
 };
@@ -183,7 +188,8 @@ look_up(struct why *why, const struct source *source, struct found *found)
     blockers_ask(source, policy.set[source_is_v4(source) ? FIREWALL_V4 : FIREWALL_V6],
                  BLOCKERS_TIMEOUT_MS, &found->others);
     found->is_gateway = gateways_find(why->table, source, why->now_ms, &found->gateway);
-    found->allowed = ask_allowed(why, source, found->entry, found->allowed_jail);
+    found->allowed =
+        ask_allowed(why, source, found->entry, found->allowed_jail, found->allowed_name);
     why->any_banned |= found->ban_count > 0;
     why->any_known |= found->ban_count > 0 || found->lines.count > 0 || found->earlier.count > 0;
 }
@@ -293,6 +299,8 @@ print_found(struct why *why, const struct found *found)
         printf("  allow list: %s\n", found->allowed == ALLOWED_NO
                                          ? "not on it"
                                          : "not known: rsyslogd does not answer, or to root only");
+    if (found->allowed_name[0])
+        printf("    as an address of %s\n", format_clean(found->allowed_name, text, sizeof(text)));
     print_kernel(why, found);
     print_others(found);
     if (found->ban_count > 0)
@@ -342,6 +350,10 @@ found_json(struct why *why, const struct found *found)
         format_add_string(object, "allowedJail", found->allowed_jail);
     else
         fjson_object_object_add(object, "allowedJail", NULL);
+    if (found->allowed_name[0])
+        format_add_string(object, "allowedName", found->allowed_name);
+    else
+        fjson_object_object_add(object, "allowedName", NULL);
     format_add_bool(object, "allowListKnown", found->allowed != ALLOWED_UNKNOWN);
     fjson_object_object_add(object, "gateway",
                             found->is_gateway ? gateway_json(why->table, &found->gateway) : NULL);

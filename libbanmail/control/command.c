@@ -23,6 +23,7 @@
 #include "line/evidence.h"
 #include "base/clock.h"
 #include "base/object.h"
+#include "rules/allow-names.h"
 #include "table/table-evidence.h"
 #include "table/table-health.h"
 
@@ -316,25 +317,39 @@ is_allowed_in(const struct command_context *context, unsigned index, const struc
            context->is_allowed_in_jail(index, source, entry);
 }
 
+/* The member `name`, with its comma, where the source is allow-listed by a name; else "". */
+static const char *
+name_member(const struct command_context *context, const struct source *source,
+            char member[ALLOW_NAME_SIZE + 16])
+{
+    char name[ALLOW_NAME_SIZE];
+
+    member[0] = '\0';
+    if (context->find_allowed_name != NULL && context->find_allowed_name(source, name))
+        snprintf(member, ALLOW_NAME_SIZE + 16, ",\"name\":\"%s\"", name);
+    return member;
+}
+
 /* The entry of the allow list that holds the source, or null. */
 static int
 run_allowed(const struct command_context *context, const struct request *request, char *answer)
 {
-    char text[SOURCE_TEXT_SIZE];
+    char text[SOURCE_TEXT_SIZE], member[ALLOW_NAME_SIZE + 16];
     struct source entry;
     struct jail jail;
     unsigned index = 0;
+    name_member(context, &request->source, member);
     if (context->allow != NULL && allow_match(context->allow, &request->source, &entry))
-        snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":0,\"entry\":\"%s\"}\n",
-                 source_print(&entry, text));
+        snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":0,\"entry\":\"%s\"%s}\n",
+                 source_print(&entry, text), member);
     else {
         while (index < TABLE_JAILS_MAX &&
                !is_allowed_in(context, index, &request->source, &entry, &jail))
             index++;
         if (index < TABLE_JAILS_MAX)
             snprintf(answer, COMMAND_SIZE,
-                     "{\"done\":true,\"bans\":0,\"entry\":\"%s\",\"jail\":\"%s\"}\n",
-                     source_print(&entry, text), jail.name);
+                     "{\"done\":true,\"bans\":0,\"entry\":\"%s\",\"jail\":\"%s\"%s}\n",
+                     source_print(&entry, text), jail.name, member);
         else
             snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":0,\"entry\":null}\n");
     }

@@ -42,6 +42,8 @@ struct command_context {
     const struct allow *allow; /* an allow-listed source is refused to be banned; may be NULL */
     /* Whether a jail, by its index, has allow-listed it beside that; may be NULL. */
     bool (*is_allowed_in_jail)(unsigned jail, const struct source *source, struct source *entry);
+    /* which name on a list has this address (ALLOW_NAME_SIZE bytes); may be NULL */
+    bool (*find_allowed_name)(const struct source *source, char *name);
     struct gateways *gateways; /* to ban one is warned of; may be NULL */
     uid_t caller;
     int64_t now_ms;

@@ -291,6 +291,7 @@ run_command(struct recorder *recorder, struct client *client, size_t length)
         .table = options->table,
         .allow = options->allow != NULL ? options->allow() : NULL,
         .is_allowed_in_jail = options->is_allowed_in_jail,
+        .find_allowed_name = options->find_allowed_name,
         .gateways = options->gateways,
         .caller = client->user,
         .now_ms = clock_wall_ms(),

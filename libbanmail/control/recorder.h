@@ -35,6 +35,8 @@ struct recorder_options {
     const struct allow *(*allow)(void); /* the list in force; may be NULL, and may return it */
     /* whether a jail alone allows it; as in command_context */
     bool (*is_allowed_in_jail)(unsigned jail, const struct source *source, struct source *entry);
+    /* which name on a list has this address (ALLOW_NAME_SIZE bytes); may be NULL */
+    bool (*find_allowed_name)(const struct source *source, char *name);
     struct gateways *gateways; /* a ban of one by hand is warned of; may be NULL */
     void (*look)(void); /* called about once a second, for what a caller has to say; may be NULL */
     const struct report *report;

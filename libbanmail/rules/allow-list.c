@@ -1,4 +1,4 @@
-/* allow-list: three parts, each kept as it was read last, make the list that is in force.
+/* allow-list: four parts, each kept as it was read last, make the list that is in force.
  *
  * So a file that is missing or wrong takes nobody off the list, and what else has changed is taken
  * over all the same. What is no regular file is refused: a fifo or a device would hold us for ever.
@@ -25,13 +25,14 @@
 #define FILE_SIZE_MAX (64 << 20) /* bytes: some three million entries */
 
 struct allow_list {
-    struct allow *configured; /* not sealed */
-    struct allow *from_file;  /* not sealed; as it could be read last */
-    struct allow *own;        /* likewise */
-    char *path;               /* NULL: there is no file */
-    char *copy_path;          /* NULL: no copy is kept of it */
-    bool has_copy;            /* from_file is the copy's */
-    bool is_kept;             /* from_file is in the copy */
+    struct allow *configured;  /* not sealed */
+    struct allow *from_file;   /* not sealed; as it could be read last */
+    struct allow *own;         /* likewise */
+    struct allow_names *names; /* NULL: there are none */
+    char *path;                /* NULL: there is no file */
+    char *copy_path;           /* NULL: no copy is kept of it */
+    bool has_copy;             /* from_file is the copy's */
+    bool is_kept;              /* from_file is in the copy */
     bool has_own;
     _Atomic(struct allow *) now;
 };
@@ -56,7 +57,19 @@ allow_list_new(void)
 int
 allow_list_add(struct allow_list *list, const char *text, size_t length)
 {
-    return allow_add(list->configured, text, length);
+    const int error = allow_add(list->configured, text, length);
+
+    if (error != -EINVAL)
+        return error;
+    if (list->names == NULL)
+        list->names = allow_names_new();
+    return list->names == NULL ? -ENOMEM : allow_names_add(list->names, text, length);
+}
+
+struct allow_names *
+allow_list_names(const struct allow_list *list)
+{
+    return list->names;
 }
 
 void
@@ -290,6 +303,8 @@ put_together(const struct allow_list *list)
         if (parts[i] != NULL)
             error = allow_merge(made, parts[i]);
     }
+    if (error == 0 && list->names != NULL)
+        error = allow_names_merge(list->names, made);
     if (error != 0) {
         allow_free(made);
         return NULL;
@@ -352,6 +367,7 @@ allow_list_free(struct allow_list *list)
     allow_free(list->configured);
     allow_free(list->from_file);
     allow_free(list->own);
+    allow_names_release(list->names);
     allow_free(atomic_load(&list->now));
     free(list->path);
     free(list->copy_path);

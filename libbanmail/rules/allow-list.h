@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "rules/allow.h"
+#include "rules/allow-names.h"
 #include "base/readers.h"
 
 #define ALLOW_LIST_REASON_SIZE 512
@@ -24,9 +25,12 @@ struct allow_list;
 /* One that holds loopback. Returns NULL when memory is out. Free with allow_list_free. */
 struct allow_list *allow_list_new(void);
 
-/* Adds an entry that stays, as allow_add. In force from the next allow_list_read on, as is all that
- * follows. Before any worker looks up; one thread. */
+/* Adds an entry that stays, as allow_add, or a name (allow-names.h). In force from the next
+ * allow_list_read on, as is all that follows. Before any worker looks up; one thread. */
 int allow_list_add(struct allow_list *list, const char *text, size_t length);
+
+/* Its names, the list's own; NULL: it has none. Somebody else is to look them up. */
+struct allow_names *allow_list_names(const struct allow_list *list);
 
 /* Names the file, and reads it for the first time; and names the copy, NULL for none, into which
  * allow_list_read writes what was read whole. Where the file cannot be read, or has a wrong line,

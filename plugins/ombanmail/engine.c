@@ -211,6 +211,20 @@ is_allowed_in_jail(unsigned jail_index, const struct source *source, struct sour
     return is_allowed;
 }
 
+/* Which name on any list has the address, for banmailctl. */
+static bool
+find_allowed_name(const struct source *source, char *name)
+{
+    bool is_found = allow_names_find(allow_list_names(engine.allow), source, name);
+
+    pthread_mutex_lock(&engine.instances_lock);
+    for (const instanceData *instance = engine.configuration->instances;
+         instance != NULL && !is_found; instance = instance->next)
+        is_found = allow_names_find(allow_list_names(instance->parameters.allow), source, name);
+    pthread_mutex_unlock(&engine.instances_lock);
+    return is_found;
+}
+
 /* For banmailctl, which acts itself while no rsyslogd runs. */
 static void
 write_policy(const struct parameters *parameters, uid_t owner, gid_t group)
@@ -395,6 +409,34 @@ read_users(bool again)
                    users_count(engine.users));
 }
 
+/* On the resolver's thread: the lists are put together anew as after a HUP. */
+static void
+take_resolved(void)
+{
+    atomic_store(&engine.hangup, true);
+    engine_wake();
+}
+
+static void
+start_resolver(const modConfData_t *configuration)
+{
+    struct allow_names *names[RESOLVER_LISTS_MAX];
+    size_t count = 0;
+    int error;
+
+    names[count] = allow_list_names(engine.allow);
+    count += names[count] != NULL;
+    for (const instanceData *instance = configuration->instances;
+         instance != NULL && count < RESOLVER_LISTS_MAX; instance = instance->next) {
+        names[count] = allow_list_names(instance->parameters.allow);
+        count += names[count] != NULL;
+    }
+    error = count == 0 ? 0 : resolver_start(&engine.resolver, names, count, take_resolved);
+    if (error != 0)
+        LogError(-error, RS_RET_ERR,
+                 "ombanmail: names in ignoreip are not looked up: thread not started");
+}
+
 void
 engine_hangup(const instanceData *instance)
 {
@@ -402,6 +444,7 @@ engine_hangup(const instanceData *instance)
         return; /* one of them is enough */
     atomic_store(&engine.hangup, true);
     engine_wake();
+    resolver_wake(engine.resolver);
 }
 
 void
@@ -428,6 +471,7 @@ start_recorder(const struct parameters *parameters, void (*look)(void))
         .socket_path = socket_path,
         .allow = allow_in_force,
         .is_allowed_in_jail = is_allowed_in_jail,
+        .find_allowed_name = find_allowed_name,
         .gateways = engine.counter == NULL ? NULL : counter_gateways(engine.counter),
         .look = look,
         .retention_s = parameters->retention_s,
@@ -576,11 +620,14 @@ engine_begin(modConfData_t *configuration, void (*look)(void))
     if (engine.enforcer != NULL)
         enforcer_release(engine.enforcer);
     start_recorder(&configuration->parameters, look);
+    start_resolver(configuration);
 }
 
 void
 engine_end(void)
 {
+    resolver_stop(engine.resolver); /* before those whom it wakes */
+    engine.resolver = NULL;
     recorder_stop(engine.recorder); /* first: it wakes the enforcer */
     enforcer_stop(engine.enforcer);
     counter_free(engine.counter);

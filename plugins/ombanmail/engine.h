@@ -14,6 +14,7 @@
 #include "base/readers.h"
 #include "base/report.h"
 #include "control/recorder.h"
+#include "control/resolver.h"
 #include "table/table.h"
 
 /* rsyslog's headers are included by the .c files: they must come first there. */
@@ -50,6 +51,7 @@ struct engine {
     struct recorder *recorder;
     struct counter *counter;
     struct allow_list *allow;      /* the module's: for every action, and for banmailctl */
+    struct resolver *resolver;     /* of the names on allow lists; NULL: there are none */
     struct users *users;           /* who there is; NULL: no file of them is configured */
     int64_t users_looked_ms;       /* when that file was last looked at */
     msgPropDescr_t received_field; /* when rsyslogd took the message in */
