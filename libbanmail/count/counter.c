@@ -67,10 +67,11 @@ struct lengths {
 
 struct action {
     struct counter_action given;
-    struct jail single; /* the same jail, by single address */
-    unsigned view;      /* of its prefixes' lengths */
-    uint64_t bringing;  /* actions, as bits, that count a line when it comes to this one */
-    uint64_t classes;   /* its jail's, and auth_unknown_user where it counts as auth_failed */
+    struct jail single;   /* the same jail, by single address */
+    struct jail networks; /* and what bans the networks of its clients */
+    unsigned view;        /* of its prefixes' lengths */
+    uint64_t bringing;    /* actions, as bits, that count a line when it comes to this one */
+    uint64_t classes;     /* its jail's, and auth_unknown_user where it counts as auth_failed */
 };
 
 /* Which actions and jails there are. Never changed while a worker looks: it is replaced whole. */
@@ -219,6 +220,7 @@ add(struct roster *roster, const struct counter_action *given)
     action->single = action->given.jail;
     action->single.v4_bits = roster->lengths[0].v4_bits;
     action->single.v6_bits = roster->lengths[0].v6_bits;
+    action->networks = jail_of_networks(&action->given.jail);
     action->view = view_of_lengths(roster, given->jail.v4_bits, given->jail.v6_bits);
     action->classes = given->jail.classes;
     if (action->classes & OFFENCE_BIT(OFFENCE_AUTH_FAILED))
@@ -783,6 +785,32 @@ count_single(struct taking *taking, const struct action *at)
                        taking->line->now_ms);
 }
 
+/* The jail has banned a client: another one of its network, perhaps. Networks in which somebody is
+ * allow-listed, or that many log in through, are left alone. */
+static void
+count_neighbour(struct taking *taking, const struct action *at, const struct view *seen)
+{
+    struct counter *const counter = taking->counter;
+    struct table_failure failure = taking->judgement.failure;
+    const struct source network =
+        source_mask(&failure.client, JAIL_NETWORK_V4_BITS, JAIL_NETWORK_V6_BITS);
+    unsigned users;
+
+    if (seen->source.prefix <= network.prefix || overlaps(counter->options.allow, &network) ||
+        overlaps(at->given.allow, &network) ||
+        (counter->gateways != NULL &&
+         gateway_find(counter->gateways, &network, taking->line->now_ms, &users) != GATEWAY_NONE))
+        return;
+    failure.user_hash =
+        hash_bytes(1, (const char *)seen->source.address, sizeof seen->source.address);
+    failure.secret_hash = 0;
+    failure.passed_ms = 0;
+    failure.is_gateway = false;
+    note_verdict(taking, at, seen,
+                 table_count(counter->options.table, at->given.jail_index, &at->networks, &failure,
+                             1, taking->line->now_ms));
+}
+
 static void
 count_for(struct taking *taking, unsigned action)
 {
@@ -800,6 +828,8 @@ count_for(struct taking *taking, unsigned action)
                         : table_count(counter->options.table, at->given.jail_index, &at->given.jail,
                                       failure, taking->judgement.attempts, taking->line->now_ms);
     note_verdict(taking, at, seen, verdict);
+    if (verdict == TABLE_BANNED && at->given.jail.neighbours > 0)
+        count_neighbour(taking, at, seen);
     failure->class = class;
 }
 

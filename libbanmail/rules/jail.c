@@ -25,7 +25,22 @@ jail_defaults(struct jail *jail)
         .repeats = 1,
         .growth = {.factor = 1},
         .kindness = {.login_allowance = 1, .mail_allowance = 1},
+        .neighbours_s = 24 * 3600,
     };
+}
+
+struct jail
+jail_of_networks(const struct jail *jail)
+{
+    struct jail networks = *jail;
+
+    networks.maxretry = jail->neighbours;
+    networks.findtime_s = jail->neighbours_s;
+    networks.repeats = JAIL_REPEATS_NONE;
+    networks.kindness = (struct jail_kindness){.login_allowance = 1, .mail_allowance = 1};
+    networks.v4_bits = JAIL_NETWORK_V4_BITS;
+    networks.v6_bits = JAIL_NETWORK_V6_BITS;
+    return networks;
 }
 
 void
@@ -144,6 +159,19 @@ check_growth(const struct jail_growth *growth, char text[256])
     return wrong;
 }
 
+static const char *
+check_neighbours(const struct jail *jail, char text[256])
+{
+    const char *wrong;
+
+    if (jail->neighbours == 0)
+        return NULL;
+    wrong = check_number("neighbours", jail->neighbours, 2, JAIL_STAMPS_MAX, text);
+    return wrong != NULL
+               ? wrong
+               : check_number("neighboursTime", jail->neighbours_s, 1, JAIL_TIME_MAX_S, text);
+}
+
 /* A repeat needs the user of each failure, and there is room for 16. */
 static const char *
 check_repeats(const struct jail *jail, char text[256])
@@ -183,7 +211,8 @@ jail_check(const struct jail *jail, char text[256])
                               JAIL_ALLOWANCE_MAX, text)) ||
         (wrong = check_number("mailAllowance", jail->kindness.mail_allowance, 1, JAIL_ALLOWANCE_MAX,
                               text)) ||
-        (wrong = check_repeats(jail, text)) || (wrong = check_growth(&jail->growth, text)))
+        (wrong = check_neighbours(jail, text)) || (wrong = check_repeats(jail, text)) ||
+        (wrong = check_growth(&jail->growth, text)))
         return wrong;
     if (!ports_are_valid(&jail->ports)) {
         snprintf(text, 256, "ports must be 1 to %d ports, or all", PORTS_MAX);

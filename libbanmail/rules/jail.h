@@ -68,17 +68,26 @@ struct jail {
     struct ports ports;        /* that its bans close */
     struct jail_growth growth;
     struct jail_kindness kindness;
-    unsigned repeats;  /* a guess again at the same user, of which the line does not tell
-                          whether it is with the same secret: of those one in so many
-                          counts; 1: each, and those with the same secret, too; JAIL_REPEATS_NONE */
-    uint8_t services;  /* JAIL_SERVICES_…: failures of these, and of services that are not
-                          known, count; 0: of all */
-    bool is_observing; /* decides and reports, but bans nobody */
+    unsigned neighbours; /* so many clients of one network that it has banned within … make a ban of
+                            the network: 2..JAIL_STAMPS_MAX; 0: none does */
+    int64_t neighbours_s; /* … so many seconds, ≥ 1 */
+    unsigned repeats;     /* a guess again at the same user, of which the line does not tell
+                             whether it is with the same secret: of those one in so many
+                             counts; 1: each, and those with the same secret, too; JAIL_REPEATS_NONE */
+    uint8_t services;     /* JAIL_SERVICES_…: failures of these, and of services that are not
+                             known, count; 0: of all */
+    bool is_observing;    /* decides and reports, but bans nobody */
 };
 
 /* The defaults: mail, OFFENCE_DEFAULT, 5 in 10 minutes, 1 hour, /32 and /64, the
  * mail ports. */
 void jail_defaults(struct jail *jail);
+
+/* The jail that bans the network of clients that this one has banned: IPv4 by /24, IPv6 by /48, the
+ * clients in place of the users, each once. */
+#define JAIL_NETWORK_V4_BITS 24
+#define JAIL_NETWORK_V6_BITS 48
+struct jail jail_of_networks(const struct jail *jail);
 
 /* Makes it kind to users with an old password in some device and to mail servers: of repeats one
  * in ten, twice the failures after a login, ten times after mail, logins forgive, no bounces. */

@@ -205,6 +205,8 @@ table_jail(struct table *table, const struct jail *jail)
     if (index > 0) {
         enter_jail(table, (unsigned)index, jail);
         table_chain_networks(table, jail->v4_bits, jail->v6_bits);
+        if (jail->neighbours > 0)
+            table_chain_networks(table, JAIL_NETWORK_V4_BITS, JAIL_NETWORK_V6_BITS);
     }
     pthread_mutex_unlock(&table->jails_lock);
     return index;

@@ -13,6 +13,18 @@ is_banned(const struct table *table, const struct record *record, int64_t now_ms
            table_ban_is_live(table, record->ban - 1, &record->key, now_ms);
 }
 
+/* And not of a network, of which the jail counts the clients that it has banned. */
+static bool
+is_of_client(const struct record *record, const struct jail *jail)
+{
+    struct source source = {.prefix = record->key.prefix};
+
+    memcpy(source.address, record->key.address, sizeof source.address);
+    return source.prefix == SOURCE_HOST_PREFIX ||
+           source.prefix ==
+               (source_is_v4(&source) ? SOURCE_V4_OFFSET + jail->v4_bits : jail->v6_bits);
+}
+
 bool
 table_read_spared(const struct table *table, uint32_t index, int64_t now_ms, struct ban *ban)
 {
@@ -25,7 +37,7 @@ table_read_spared(const struct table *table, uint32_t index, int64_t now_ms, str
         record.head.own == 0 || record.head.own > JAIL_STAMPS_MAX ||
         !words_are_whole(&record, RECORD_WORDS) ||
         !table_read_jail(table, record.key.jail, &jail) || jail.classes == 0 ||
-        record.head.own < jail_stamps(&jail) ||
+        !is_of_client(&record, &jail) || record.head.own < jail_stamps(&jail) ||
         !jail_decide(&jail, record.stamps, record.head.own, &within) ||
         is_banned(table, &record, now_ms))
         return false;

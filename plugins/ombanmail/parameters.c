@@ -510,6 +510,29 @@ read_skip_bounces(const char *name, const char *word, struct parameters *paramet
 }
 
 static bool
+read_neighbours(const char *name, const char *word, struct parameters *parameters)
+{
+    unsigned long number;
+
+    if (strcmp(word, "off") == 0) {
+        parameters->jail.neighbours = 0;
+        return true;
+    }
+    if (!read_number(name, word, 2, JAIL_STAMPS_MAX, &number))
+        return false;
+    parameters->jail.neighbours = (unsigned)number;
+    return true;
+}
+
+static bool
+read_neighbours_time(const char *name, const char *word, struct parameters *parameters)
+{
+    if (jail_parse_time(word, false, &parameters->jail.neighbours_s) == 0)
+        return true;
+    return parameters_refuse(name, word, "a span of time such as 24h or 7d is allowed");
+}
+
+static bool
 read_learning_time(const char *name, const char *word, struct parameters *parameters)
 {
     if (strcmp(word, "off") == 0) {
@@ -663,6 +686,8 @@ read_path(const char *name, const char *word, struct parameters *parameters)
         {"bantimeMaxtime", "bantimemaxtime", eCmdHdlrString, read_max_bantime},                    \
         {"bantimeRndtime", "bantimerndtime", eCmdHdlrString, read_random_time},                    \
         {"bantimeOveralljails", "bantimeoveralljails", eCmdHdlrString, read_over_all_jails},       \
+        {"neighbours", "neighbours", eCmdHdlrString, read_neighbours},                             \
+        {"neighboursTime", "neighbourstime", eCmdHdlrString, read_neighbours_time},                \
         {"repeats", "repeats", eCmdHdlrString, read_repeats},                                      \
         {"loginAllowance", "loginallowance", eCmdHdlrString, read_login_allowance},                \
         {"loginForgives", "loginforgives", eCmdHdlrString, read_login_forgives},                   \

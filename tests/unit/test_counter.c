@@ -946,6 +946,36 @@ a_name_that_is_nobodys_is_of_an_unknown_user(void **state)
     unlink(path);
 }
 
+/* Each client once, however often it is banned, and not where somebody is allow-listed. */
+static void
+enough_neighbours_ban_their_network(void **state)
+{
+    unsigned action;
+    struct ban ban;
+    char line[128];
+
+    (void)state;
+    everywhere = list_of("192.0.3.200");
+    f.jail.maxretry = 1;
+    f.jail.neighbours = 4;
+    begin(0);
+    action = add_default(0);
+    for (unsigned network = 2; network <= 4; network++)
+        for (unsigned i = 0; i < 8; i++) {
+            snprintf(line, sizeof line,
+                     "{\"class\":\"auth_failed\",\"ip\":\"192.0.%u.%u\",\"user\":\"bob\"}", network,
+                     network == 4 ? i % 3 : i);
+            take(action, next_line(NOON_MS + i), line);
+            assert_int_equal(is_banned(0, "192.0.2.0/24", &ban), network > 2 || i >= 3);
+        }
+    assert_false(is_banned(0, "192.0.3.0/24", &ban));
+    assert_false(is_banned(0, "192.0.4.0/24", &ban));
+    assert_true(is_banned(0, "192.0.2.0/24", &ban));
+    assert_int_equal(ban.failures, 4);
+    for (unsigned i = 0; i < 4096; i++)
+        assert_false(table_read_spared(f.table, i, NOON_MS, &ban));
+}
+
 #define REJECTED                                                                                   \
     "{\"class\":\"rcpt_unknown\",\"ip\":\"192.0.2.1\",\"code\":\"550\",\"dsn\":\"5.1.1\"}"
 
@@ -1076,6 +1106,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(a_failure_counts_and_the_fifth_bans),
         TEST(a_name_that_is_nobodys_is_of_an_unknown_user),
+        TEST(enough_neighbours_ban_their_network),
         TEST(mail_without_a_sender_counts_where_the_jail_says_so),
         TEST(history_before_the_start_does_not_count),
         TEST(what_looks_like_a_login_is_unmatched_once),
