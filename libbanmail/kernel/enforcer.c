@@ -37,6 +37,8 @@
 #define COMMAND_PAUSE_NS INT64_C(1000000)
 #define COMMANDS_AT_ONCE 16 /* without a pause between them, after so many of silence */
 #define SLOW_COMMAND_MS  100
+#define MINUTE_MS        60000
+#define TOLD_A_MINUTE    30 /* messages of what others do to our sets */
 /* Some kernels take less than one tick of their clock for no timeout at all. */
 #define TIMEOUT_LEAST_MS 100
 #define CLOCK_STEP_MS    2000 /* more than this between two looks: the clock was set */
@@ -58,6 +60,12 @@ struct batch {
     struct firewall_change changes[FIREWALL_BATCH_MOST];
 };
 
+/* What is said of what others do, in this minute. */
+struct told {
+    int64_t begin_ms;
+    unsigned said, left_out;
+};
+
 struct enforcer {
     struct worker worker; /* among the first: TSan looks at 1 kB of what is freed */
     struct table *table;
@@ -76,6 +84,7 @@ struct enforcer {
     unsigned backoff_ms; /* 0: nothing is refused */
     bool deaf;           /* the kernel refuses everything: no use in waking before the time */
     int64_t clock_offset_ms;
+    struct told lifts, damages;
     int64_t commands_ns; /* how far ahead of the clock commands are, a pause for each */
     char said[FIREWALL_REASON_SIZE];
 };
@@ -401,13 +410,41 @@ open_firewall(struct enforcer *enforcer)
 
 /* ---- what others do to our sets ---- */
 
+/* Who deletes in a loop shall not fill the disk with it. */
+static void
+say_left_out(struct enforcer *enforcer, struct told *told)
+{
+    const int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+
+    if (now_ms < told->begin_ms + MINUTE_MS)
+        return;
+    if (told->left_out > 0)
+        report_say(enforcer->report, LOG_WARNING,
+                   "%u more messages of what others have deleted from the kernel's sets were left "
+                   "out in a minute",
+                   told->left_out);
+    *told = (struct told){.begin_ms = now_ms};
+}
+
+static bool
+may_tell(struct enforcer *enforcer, struct told *told)
+{
+    say_left_out(enforcer, told);
+    if (told->said < TOLD_A_MINUTE) {
+        told->said++;
+        return true;
+    }
+    told->left_out++;
+    return false;
+}
+
 static void
 lift_by_hand(struct enforcer *enforcer, const struct source *deleted, const char *process)
 {
     char text[SOURCE_TEXT_SIZE];
     unsigned count = table_unban(enforcer->table, deleted, 0, clock_wall_ms());
 
-    if (count > 0)
+    if (count > 0 && may_tell(enforcer, &enforcer->lifts))
         report_say(enforcer->report, LOG_NOTICE,
                    "%s was deleted from the kernel's set by process %s: its ban is lifted",
                    source_print(deleted, text), process);
@@ -419,6 +456,8 @@ say_damaged(struct enforcer *enforcer, const char *process, size_t wanted)
     bool has_sets = enforcer->policy.set[FIREWALL_V4][0] != '\0' ||
                     enforcer->policy.set[FIREWALL_V6][0] != '\0';
 
+    if (!may_tell(enforcer, &enforcer->damages))
+        return;
     if (process == NULL)
         report_say(enforcer->report, LOG_WARNING,
                    "so much was changed in the kernel's ruleset that notifications of it were"
@@ -440,6 +479,8 @@ watch_ruleset(struct enforcer *enforcer, bool repaired)
     enum monitor_event event;
     bool lost = false, damaged = repaired, missed = false;
 
+    say_left_out(enforcer, &enforcer->lifts);
+    say_left_out(enforcer, &enforcer->damages);
     while (enforcer->monitor != NULL &&
            (event = monitor_read(enforcer->monitor, &deleted, process)) != MONITOR_NOTHING) {
         damaged = damaged || event == MONITOR_LOST || event == MONITOR_DAMAGED;

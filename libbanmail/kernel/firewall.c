@@ -741,6 +741,57 @@ find_sets(struct firewall *firewall, bool sets[SETS])
     }
 }
 
+/* Which set of ours has this name, or SETS. */
+static unsigned
+find_name(const struct firewall_policy *policy, const char *found)
+{
+    char name[SET_NAME_SIZE];
+    unsigned set = 0;
+
+    while (set < SETS &&
+           (ports_of(policy, set)->count == 0 || strcmp(found, set_name(policy, set, name)) != 0))
+        set++;
+    return set;
+}
+
+static bool
+is_of_our_type(unsigned set, const char *type)
+{
+    return strcmp(type, is_v4(set) ? "type ipv4_addr" : "type ipv6_addr") == 0;
+}
+
+/* A table of our name may be somebody else's: then a set of it has one of our names, and another
+ * type than ours. Nothing of it is deleted. */
+static int
+check_table(struct firewall *firewall, char *reason)
+{
+    const unsigned flags = nft_ctx_output_get_flags(firewall->nft);
+    char why[FIREWALL_REASON_SIZE], found[SET_NAME_SIZE], type[64];
+    const char *line;
+    int result;
+
+    nft_ctx_output_set_flags(firewall->nft, flags | NFT_CTX_OUTPUT_TERSE);
+    result = run(firewall, "list table inet " FIREWALL_TABLE, why);
+    nft_ctx_output_set_flags(firewall->nft, flags);
+    line = result < 0 ? "" : nft_ctx_get_output_buffer(firewall->nft);
+    while ((line = strstr(line, "\tset ")) != NULL) {
+        unsigned set;
+
+        line += strlen("\tset ");
+        if (sscanf(line, "%143s { %63[^\n]", found, type) != 2)
+            continue;
+        set = find_name(&firewall->policy, found);
+        if (set == SETS || is_of_our_type(set, type))
+            continue;
+        snprintf(reason, FIREWALL_REASON_SIZE,
+                 "table inet " FIREWALL_TABLE " is not ours: its set %.32s is of %.48s; it is left "
+                 "as it is: rename or delete it",
+                 found, type);
+        return -EPROTO;
+    }
+    return 0;
+}
+
 /* "1d2h3m4s5ms" as nft prints it. */
 static int64_t
 parse_time(const char *text)
@@ -909,6 +960,8 @@ apply_once(struct firewall *firewall, const struct firewall_change *changes, siz
             layout = LAYOUT_UNKNOWN;
         sets[set] = true;
     }
+    if (layout == LAYOUT_BROKEN && (result = check_table(firewall, reason)) < 0)
+        return result;
     command = print_command(firewall, layout, sets, changes, count);
     if (command == NULL)
         return refuse(ENOMEM, "out of memory", reason);
@@ -954,6 +1007,10 @@ firewall_apply(struct firewall *firewall, const struct firewall_change *changes,
         if (error < 0)
             return error;
     }
+    if (result < 0 && (error = check_table(firewall, why)) < 0) {
+        memcpy(reason, why, sizeof(why));
+        return error;
+    }
     return result < 0 ? apply_to_lost(firewall, changes, count, result, reason) : result;
 }
 
@@ -995,6 +1052,8 @@ firewall_port(const struct firewall *firewall)
 int
 firewall_remove(struct firewall *firewall, char reason[FIREWALL_REASON_SIZE])
 {
+    const int result = check_table(firewall, reason);
+
     firewall->layout = LAYOUT_UNKNOWN;
-    return run(firewall, delete_table, reason);
+    return result < 0 ? result : run(firewall, delete_table, reason);
 }

@@ -150,6 +150,12 @@ complaints_set_users(const char *reason)
         add(users, "%s", reason);
 }
 
+void
+complaints_add_everybody(const char *entry)
+{
+    add(lists, "ignoreip or ignoreipFile has %s: none of these addresses is ever banned", entry);
+}
+
 const char *
 complaints_say(void)
 {

@@ -25,6 +25,9 @@ void complaints_forget_lists(void);
 /* Adds one. Likewise. */
 void complaints_add_list(const char *reason);
 
+/* Adds that a list has all addresses of a family. Likewise. */
+void complaints_add_everybody(const char *entry);
+
 /* What is wrong with the list of known users; "" : nothing. Likewise. */
 void complaints_set_users(const char *reason);
 

@@ -364,6 +364,25 @@ read_allow_list(struct allow_list *list, const char *jail)
     return changed;
 }
 
+/* Nobody of a family is banned then, which may be meant, for a while; it has to be seen. */
+static void
+look_for_everybody(const struct allow_list *list)
+{
+    const struct allow *const allow = allow_list_now(list);
+    char text[SOURCE_TEXT_SIZE];
+
+    for (size_t i = 0; i < allow_count(allow); i++) {
+        const struct source *const entry = allow_entry(allow, i);
+
+        if (source_bits(entry) != 0)
+            continue;
+        complaints_add_everybody(source_print(entry, text));
+        report_say(&engine_report, LOG_WARNING,
+                   "ignoreip has %s: of all IPv%c addresses none is ever banned", text,
+                   source_is_v4(entry) ? '4' : '6');
+    }
+}
+
 /* At the start, and on the recorder's thread after a HUP. */
 static void
 read_allow_lists(modConfData_t *configuration)
@@ -372,11 +391,13 @@ read_allow_lists(modConfData_t *configuration)
 
     complaints_forget_lists();
     changed = read_allow_list(engine.allow, NULL);
-
+    look_for_everybody(engine.allow);
     for (instanceData *instance = configuration->instances; instance != NULL;
-         instance = instance->next)
+         instance = instance->next) {
         changed =
             read_allow_list(instance->parameters.allow, instance->parameters.jail.name) || changed;
+        look_for_everybody(instance->parameters.allow);
+    }
     complaints_say();
     if (!changed)
         return;

@@ -146,6 +146,27 @@ jail_agrees(const struct jail *jail)
     return true;
 }
 
+/* The actions that are read already, and the jails that they feed. */
+static bool
+is_room_for(const struct jail *jail)
+{
+    unsigned actions = 0, jails = 0;
+
+    for (instanceData *at = load_configuration->instances; at != NULL; at = at->next) {
+        bool is_first = true;
+
+        for (instanceData *after = at->next; after != NULL && is_first; after = after->next)
+            is_first = strcmp(after->parameters.jail.name, at->parameters.jail.name) != 0;
+        actions++;
+        jails += is_first && strcmp(at->parameters.jail.name, jail->name) != 0;
+    }
+    if (actions < COUNTER_ACTIONS_MAX && jails < TABLE_JAILS_MAX - 1)
+        return true;
+    return parameters_refuse("jail", jail->name,
+                             "63 jails and 64 actions are allowed in all, and there are as many "
+                             "before it");
+}
+
 static rsRetVal
 read_action(struct nvlst *list, struct parameters *parameters)
 {
@@ -153,7 +174,7 @@ read_action(struct nvlst *list, struct parameters *parameters)
 
     parameters_forget_refusal();
     CHKiRet(parameters_read_action(list, &load_configuration->parameters, parameters));
-    if (!jail_agrees(&parameters->jail))
+    if (!jail_agrees(&parameters->jail) || !is_room_for(&parameters->jail))
         iRet = RS_RET_PARAM_ERROR;
 finalize_it:
     if (iRet != RS_RET_OK && load_configuration->refused_actions++ == 0 &&

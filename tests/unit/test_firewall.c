@@ -505,6 +505,34 @@ test_foreign_rules_stay(void **state)
 }
 
 /* A table with the flag owner can only be changed through the socket that made it. */
+/* Somebody else's table may have our name. */
+static void
+test_foreign_table_stays(void **state)
+{
+    static const char *const types[] = {"type inet_service", "typeof tcp dport",
+                                        "type ipv4_addr . inet_service"};
+    const struct firewall_change change = want("203.0.113.9", HOUR_MS);
+    char reason[FIREWALL_REASON_SIZE], command[256];
+
+    for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        firewall_restore(*state);
+        snprintf(
+            command, sizeof(command),
+            "nft 'delete table inet ombanmail' 2>/dev/null; nft 'add table inet ombanmail; add "
+            "set inet ombanmail v4 { %s; comment \"mine\"; }'",
+            types[i]);
+        assert_int_equal(system(command), 0);
+        assert_true(firewall_apply(*state, &change, 1, reason) < 0);
+        assert_non_null(strstr(reason, "is not ours: its set v4"));
+        firewall_rebuild(*state);
+        assert_true(firewall_apply(*state, &change, 1, reason) < 0);
+        assert_true(firewall_remove(*state, reason) < 0);
+        assert_true(ruleset_has("comment \"mine\""));
+    }
+    assert_int_equal(system("nft delete table inet ombanmail"), 0);
+    apply(*state, want("203.0.113.9", HOUR_MS));
+}
+
 static void
 test_foreign_owner(void **state)
 {
@@ -791,6 +819,7 @@ main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_other_layout, setup, teardown),
         cmocka_unit_test_setup_teardown(test_second_life, setup, teardown),
         cmocka_unit_test_setup_teardown(test_foreign_rules_stay, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_foreign_table_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(test_foreign_owner, setup, teardown),
         cmocka_unit_test_setup_teardown(test_packets, setup, teardown),
         cmocka_unit_test(test_without_capability),
