@@ -414,7 +414,7 @@ open_firewall(struct enforcer *enforcer)
 static void
 say_left_out(struct enforcer *enforcer, struct told *told)
 {
-    const int64_t now_ms = clock_ms(CLOCK_MONOTONIC);
+    const int64_t now_ms = clock_steady_ms();
 
     if (now_ms < told->begin_ms + MINUTE_MS)
         return;

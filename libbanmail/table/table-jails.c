@@ -67,6 +67,8 @@ jail_of(const struct jail_cell *cell)
         .growth = growth_of(cell),
         .kindness = kindness_of(cell),
         .repeats = cell->repeats != 0 ? cell->repeats : 1,
+        .services = cell->services,
+        .is_observing = cell->flags & JAIL_CELL_OBSERVES,
     };
 
     memcpy(jail.name, cell->name, sizeof jail.name);
@@ -120,7 +122,8 @@ flags_of(const struct jail *jail)
     return (uint8_t)((jail->growth.is_on ? JAIL_CELL_GROWS : 0) |
                      (jail->growth.over_all_jails ? JAIL_CELL_OVER_ALL : 0) |
                      (jail->kindness.login_forgives ? JAIL_CELL_FORGIVES : 0) |
-                     (jail->kindness.skips_bounces ? JAIL_CELL_SKIPS : 0));
+                     (jail->kindness.skips_bounces ? JAIL_CELL_SKIPS : 0) |
+                     (jail->is_observing ? JAIL_CELL_OBSERVES : 0));
 }
 
 static void
@@ -137,6 +140,7 @@ write_jail(struct table *table, unsigned index, const struct jail *jail)
         .ports = jail->ports,
         .bantime_max_s = jail->growth.max_s,
         .repeats = (uint8_t)jail->repeats,
+        .services = jail->services,
         .flags = flags_of(jail),
         .login_allowance = (uint8_t)jail->kindness.login_allowance,
         .mail_allowance = (uint8_t)jail->kindness.mail_allowance,

@@ -60,13 +60,15 @@ struct jail_cell {
     uint32_t random_s;       /* growth.random_s */
     uint8_t login_allowance; /* kindness.login_allowance; 0: 1 */
     uint8_t mail_allowance;  /* kindness.mail_allowance; 0: 1 */
-    uint8_t zero2[2];
+    uint8_t services;        /* 0: all */
+    uint8_t zero2[1];
 };
 
 #define JAIL_CELL_GROWS    1
 #define JAIL_CELL_OVER_ALL 2
 #define JAIL_CELL_FORGIVES 4
 #define JAIL_CELL_SKIPS    8
+#define JAIL_CELL_OBSERVES 16
 
 _Static_assert(sizeof(struct jail_cell) == CELL_SIZE && _Alignof(struct jail_cell) == 8 &&
                    sizeof(struct ports) == 34,

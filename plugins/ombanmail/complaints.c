@@ -17,6 +17,7 @@
 #include "unicode-helper.h"
 
 #include "complaints.h"
+#include "control/origins.h"
 #include "control/setup.h"
 #include "engine.h"
 
@@ -27,6 +28,7 @@ static char path[128];          /* of the table; "": not begun */
 static char begun[SETUP_SIZE];  /* what the configuration tells */
 static char lists[SETUP_SIZE];  /* what is wrong with the allow lists */
 static char users[SETUP_SIZE];  /* and with that of known users */
+static char jails[SETUP_SIZE];  /* what is wrong with the file of jails */
 static char latest[SETUP_SIZE]; /* what was written */
 static uid_t file_owner;
 static gid_t file_group;
@@ -110,7 +112,7 @@ complaints_begin(const struct modConfData_s *configuration, const char *table_pa
     snprintf(path, sizeof(path), "%s", table_path);
     file_owner = owner;
     file_group = group;
-    begun[0] = lists[0] = users[0] = '\0';
+    begun[0] = lists[0] = users[0] = jails[0] = '\0';
     atomic_store(&is_unread, false);
     look(configuration);
     if (configuration->is_refused)
@@ -156,6 +158,31 @@ complaints_add_everybody(const char *entry)
     add(lists, "ignoreip or ignoreipFile has %s: none of these addresses is ever banned", entry);
 }
 
+void
+complaints_forget_jails(void)
+{
+    jails[0] = '\0';
+}
+
+void
+complaints_add_jails(const char *reason)
+{
+    add(jails,
+        "%s; the jails as they were last read whole go on; mend it, look with banmailctl jails "
+        "check, then: systemctl kill -s HUP rsyslog",
+        reason);
+}
+
+void
+complaints_write_origins(const struct origins *origins)
+{
+    const int error = origins_write(path, origins, file_owner, file_group);
+
+    if (error != 0)
+        LogError(-error, RS_RET_ERR, "ombanmail: cannot write %s.jails for banmailctl status",
+                 path);
+}
+
 const char *
 complaints_say(void)
 {
@@ -171,7 +198,7 @@ complaints_say(void)
     used = strlen(text);
     used += (size_t)snprintf(text + used, sizeof(text) - used, "%s", lists);
     if (used < sizeof(text))
-        snprintf(text + used, sizeof(text) - used, "%s", users);
+        snprintf(text + used, sizeof(text) - used, "%s%s", users, jails);
     if (strcmp(text, latest) == 0)
         return latest;
     snprintf(latest, sizeof(latest), "%s", text);

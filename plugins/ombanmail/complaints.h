@@ -31,6 +31,14 @@ void complaints_add_everybody(const char *entry);
 /* What is wrong with the list of known users; "" : nothing. Likewise. */
 void complaints_set_users(const char *reason);
 
+/* The same of the file of jails. */
+void complaints_forget_jails(void);
+void complaints_add_jails(const char *reason);
+
+/* Writes where jails come from, beside the table as well. Likewise. */
+struct origins;
+void complaints_write_origins(const struct origins *origins);
+
 /* Writes what has changed. Returns all of it, valid until the next call. The same thread. */
 const char *complaints_say(void);
 

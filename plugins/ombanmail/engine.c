@@ -28,6 +28,7 @@
 #include "complaints.h"
 #include "control/command.h"
 #include "base/clock.h"
+#include "declared.h"
 #include "engine.h"
 #include "kernel/policy.h"
 #include "ledger/restore.h"
@@ -168,8 +169,12 @@ register_action(instanceData *instance)
     struct counter_action action = {.jail = instance->parameters.jail,
                                     .allow = instance->parameters.allow,
                                     .is_own = instance->parameters.is_own};
-    const int index = table_jail(engine.table, &instance->parameters.jail);
+    int index = 0; /* none: the jails of the module count what comes to it */
 
+    if (instance->parameters.has_jail)
+        index = table_jail(engine.table, &instance->parameters.jail);
+    else
+        action.jail.classes = 0;
     if (index >= 0) {
         action.jail_index = instance->jail_index = (unsigned)index;
         instance->action = counter_add_action(engine.counter, &action);
@@ -207,6 +212,7 @@ is_allowed_in_jail(unsigned jail_index, const struct source *source, struct sour
          instance != NULL && !is_allowed; instance = instance->next)
         is_allowed = instance->jail_index == jail_index &&
                      allow_match(allow_list_now(instance->parameters.allow), source, entry);
+    is_allowed = is_allowed || declared_allows(jail_index, source, entry);
     pthread_mutex_unlock(&engine.instances_lock);
     return is_allowed;
 }
@@ -285,7 +291,8 @@ restore_bans(const struct parameters *parameters)
     restore_live_bans(engine.table, path, engine_now_ms(), &engine_report, &first_run);
     if (first_run && engine.counter != NULL) /* stamps have whole seconds */
         counter_set_start(engine.counter, engine_now_ms() / 1000 * 1000);
-    if (first_run) /* a table that a reboot took has a history all the same */
+    if (first_run &&
+        parameters->learning_s > 0) /* a table that a reboot took has a history all the same */
         table_learn_until(engine.table, engine_now_ms() + parameters->learning_s * 1000);
 }
 
@@ -313,7 +320,7 @@ is_allowed_in_its_jail(const modConfData_t *configuration, const struct ban *ban
         if (instance->jail_index == ban->jail &&
             allow_overlaps(allow_list_now(instance->parameters.allow), &ban->source))
             return true;
-    return false;
+    return declared_allows(ban->jail, &ban->source, NULL);
 }
 
 /* Who has been put on the list since then is free now. */
@@ -390,6 +397,8 @@ read_allow_lists(modConfData_t *configuration)
     bool changed;
 
     complaints_forget_lists();
+    complaints_forget_jails();
+    declared_read(configuration);
     changed = read_allow_list(engine.allow, NULL);
     look_for_everybody(engine.allow);
     for (instanceData *instance = configuration->instances; instance != NULL;
@@ -399,7 +408,7 @@ read_allow_lists(modConfData_t *configuration)
         look_for_everybody(instance->parameters.allow);
     }
     complaints_say();
-    if (!changed)
+    if (!changed && configuration->parameters.jails_path == NULL)
         return;
     lift_allowed_bans(configuration);
     engine_wake();
@@ -620,6 +629,7 @@ engine_prepare(modConfData_t *configuration)
     CHKiRet(make_counter(parameters));
     table_set_ban_rate(engine.table, parameters->max_ban_rate);
     register_actions(configuration->instances);
+    declared_begin(configuration);
     table_set_manual_ports(engine.table, &parameters->jail.ports);
     listen_for_commands(parameters, owner, commanders);
     start_enforcer(parameters, owner, group);
@@ -652,6 +662,7 @@ engine_end(void)
     recorder_stop(engine.recorder); /* first: it wakes the enforcer */
     enforcer_stop(engine.enforcer);
     counter_free(engine.counter);
+    declared_end();
     users_free(engine.users);
     table_close(engine.table);
     msgPropDescrDestruct(&engine.received_field);

@@ -137,7 +137,8 @@ jail_agrees(const struct jail *jail)
 {
     for (instanceData *other = load_configuration->instances; other != NULL; other = other->next) {
         const struct jail *const known = &other->parameters.jail;
-        if (strcmp(known->name, jail->name) == 0 && memcmp(known, jail, sizeof(*jail)) != 0) {
+        if (other->parameters.has_jail && strcmp(known->name, jail->name) == 0 &&
+            memcmp(known, jail, sizeof(*jail)) != 0) {
             return parameters_refuse("jail", jail->name,
                                      "another action has a jail of this name with other values; "
                                      "give it another name, or the same values");
@@ -174,7 +175,8 @@ read_action(struct nvlst *list, struct parameters *parameters)
 
     parameters_forget_refusal();
     CHKiRet(parameters_read_action(list, &load_configuration->parameters, parameters));
-    if (!jail_agrees(&parameters->jail) || !is_room_for(&parameters->jail))
+    if (parameters->has_jail &&
+        (!jail_agrees(&parameters->jail) || !is_room_for(&parameters->jail)))
         iRet = RS_RET_PARAM_ERROR;
 finalize_it:
     if (iRet != RS_RET_OK && load_configuration->refused_actions++ == 0 &&

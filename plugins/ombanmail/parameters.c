@@ -25,6 +25,7 @@
 #include "count/gateway.h"
 #include "line/offence.h"
 #include "parameters.h"
+#include "rules/preset.h"
 #include "rules/users.h"
 #include "table/table.h"
 #include "table/table-health.h"
@@ -583,13 +584,14 @@ read_ignoreip(const char *name, const char *word, struct parameters *parameters)
 
 /* In the state directory, by the file's own name: actions may share one. FNV-1a. */
 static void
-copy_path_of(const char *path, const struct parameters *parameters, char copy[COPY_PATH_SIZE])
+copy_path_of(const char *what, const char *path, const struct parameters *parameters,
+             char copy[COPY_PATH_SIZE])
 {
     uint64_t hash = UINT64_C(14695981039346656037);
 
     for (const char *at = path; *at != '\0'; at++)
         hash = (hash ^ (unsigned char)*at) * UINT64_C(1099511628211);
-    snprintf(copy, COPY_PATH_SIZE, "%s/ignoreip-%016" PRIx64, parameters->state_directory, hash);
+    snprintf(copy, COPY_PATH_SIZE, "%s/%s-%016" PRIx64, parameters->state_directory, what, hash);
 }
 
 /* A wrong line is an error all the same, by which -N1 fails. */
@@ -600,13 +602,41 @@ read_ignoreip_file(const char *name, const char *word, struct parameters *parame
 
     if (word[0] != '/')
         return parameters_refuse(name, word, "the absolute path of a file is allowed");
-    copy_path_of(word, parameters, copy);
+    copy_path_of("ignoreip", word, parameters, copy);
     if (allow_list_set_file(parameters->allow, word, copy, reason) == 0)
         return true;
     if (!allow_list_has_copy(parameters->allow))
         return parameters_refuse(name, word, reason);
     parser_errmsg("ombanmail: %s=\"%s\": %s. The list as it was last read whole is in force", name,
                   word, reason);
+    return true;
+}
+
+/* Read when all is known: where the copy is, depends on stateDirectory. */
+static bool
+read_jails(const char *name, const char *word, struct parameters *parameters)
+{
+    if (word[0] != '/')
+        return parameters_refuse(name, word,
+                                 "the absolute path of a file, or of a directory such as "
+                                 "/etc/fail2ban, is allowed");
+    return replace(&parameters->jails_path, word);
+}
+
+static bool
+read_preset(const char *name, const char *word, struct parameters *parameters)
+{
+    if (preset_text(word) == NULL)
+        return parameters_refuse(name, word, PRESET_NAMES " is allowed");
+    return replace(&parameters->preset, word);
+}
+
+static bool
+read_mode(const char *name, const char *word, struct parameters *parameters)
+{
+    if (strcmp(word, "ban") != 0 && strcmp(word, "observe") != 0)
+        return parameters_refuse(name, word, "ban or observe is allowed");
+    parameters->jail.is_observing = word[0] == 'o';
     return true;
 }
 
@@ -693,6 +723,7 @@ read_path(const char *name, const char *word, struct parameters *parameters)
         {"loginForgives", "loginforgives", eCmdHdlrString, read_login_forgives},                   \
         {"mailAllowance", "mailallowance", eCmdHdlrString, read_mail_allowance},                   \
         {"skipBounces", "skipbounces", eCmdHdlrString, read_skip_bounces},                         \
+        {"mode", "mode", eCmdHdlrString, read_mode},                                               \
     {                                                                                              \
         "ipv6Prefix", "ipv6prefix", eCmdHdlrString, read_v6_prefix                                 \
     }
@@ -720,6 +751,8 @@ static const struct parameter module_table[] = {
     {"knownUsers", "knownusers", eCmdHdlrString, read_known_users},
     {"knownUsersRealm", "knownusersrealm", eCmdHdlrString, read_users_realm},
     {"knownUsersMaxAge", "knownusersmaxage", eCmdHdlrString, read_users_age},
+    {"preset", "preset", eCmdHdlrString, read_preset},
+    {"jails", "jails", eCmdHdlrString, read_jails},
     {"learningTime", "learningtime", eCmdHdlrString, read_learning_time},
     JAIL_PARAMETERS,
 };
@@ -803,6 +836,20 @@ are_all_known(struct nvlst *list, const struct parameter *table, size_t rows)
     return known;
 }
 
+/* Whether a parameter says what a jail is like. Whom none bans, the module says of all jails. */
+static bool
+makes_jail(const struct parameter *table, const char *name)
+{
+    const bool is_list = strncmp(name, "ignoreip", 8) == 0;
+
+    if (strcmp(name, "path") == 0 || (is_list && table == module_table))
+        return false;
+    for (size_t i = 0; i < ROWS(action_table); i++)
+        if (strcmp(action_table[i].name, name) == 0)
+            return true;
+    return false;
+}
+
 /* Reads every value that is set, so that one run shows all that is wrong. */
 static rsRetVal
 read_values(struct nvlst *list, const struct parameter *table, size_t rows,
@@ -818,9 +865,14 @@ read_values(struct nvlst *list, const struct parameter *table, size_t rows,
     values = nvlstGetParams(list, &block, NULL);
     if (values == NULL)
         return RS_RET_MISSING_CNFPARAMS;
-    for (size_t i = 0; i < rows; i++)
-        if (values[i].bUsed && !read_value(&table[i], &values[i].val, parameters))
+    for (size_t i = 0; i < rows; i++) {
+        if (!values[i].bUsed)
+            continue;
+        if (!read_value(&table[i], &values[i].val, parameters))
             iRet = RS_RET_PARAM_ERROR;
+        if (makes_jail(table, table[i].name))
+            parameters->has_jail = true;
+    }
     cnfparamvalsDestruct(values, &block);
     if (!are_all_known(list, table, rows))
         iRet = RS_RET_PARAM_ERROR;
@@ -861,6 +913,59 @@ read_jail_values(struct nvlst *list, const struct parameter *table, size_t rows,
     return iRet;
 }
 
+/* A wrong file is an error all the same, by which -N1 fails. */
+static bool
+read_jails_file(struct parameters *module)
+{
+    char reason[SETTINGS_REASON_SIZE], copy_reason[SETTINGS_REASON_SIZE], copy[COPY_PATH_SIZE];
+    const char *const path = module->jails_path;
+
+    copy_path_of("jails", path, module, copy);
+    if (!replace(&module->jails_copy, copy))
+        return false;
+    if (jails_read(path, &module->jails, reason) == 0)
+        return true;
+    module->has_jails_copy = jails_read(copy, &module->jails, copy_reason) == 0;
+    if (!module->has_jails_copy)
+        return parameters_refuse("jails", path, reason);
+    parser_errmsg(
+        "ombanmail: jails=\"%s\": %s. The jails as they were last read whole are in force", path,
+        reason);
+    return true;
+}
+
+static void
+warn_of_remarks(const struct jails *jails)
+{
+    for (const char *at = jails->remarks; *at != '\0'; at += strcspn(at, "\n") + 1)
+        parser_warnmsg("ombanmail: %.*s", (int)strcspn(at, "\n"), at);
+}
+
+/* The jails that the module declares beside those of actions. */
+static bool
+read_declared(struct parameters *module)
+{
+    char reason[SETTINGS_REASON_SIZE];
+
+    module->declares = module->jails_path != NULL || module->preset != NULL;
+    if (!module->declares)
+        return true;
+    if (module->jails_path != NULL && module->preset != NULL)
+        return parameters_refuse("preset", module->preset,
+                                 "jails= is given as well, and one of the two declares the jails");
+    if (module->has_jail)
+        return parameters_refuse(module->preset != NULL ? "preset" : "jails",
+                                 module->preset != NULL ? module->preset : module->jails_path,
+                                 "the module has maxretry, or another parameter of a jail, as "
+                                 "well; give that to an action with a jail= of its own");
+    if (module->jails_path != NULL && !read_jails_file(module))
+        return false;
+    if (module->preset != NULL && preset_read(module->preset, &module->jails, reason) != 0)
+        return parameters_refuse("preset", module->preset, reason);
+    warn_of_remarks(module->jails);
+    return true;
+}
+
 rsRetVal
 parameters_read_module(struct nvlst *list, struct parameters *module)
 {
@@ -890,6 +995,8 @@ parameters_read_module(struct nvlst *list, struct parameters *module)
         iRet = read_jail_values(list, module_table, ROWS(module_table), module, module);
     if (module->trusted_count == 0)
         trust_mail_servers(module);
+    if (iRet == RS_RET_OK && !read_declared(module))
+        iRet = RS_RET_PARAM_ERROR;
     return iRet;
 }
 
@@ -897,13 +1004,18 @@ rsRetVal
 parameters_read_action(struct nvlst *list, const struct parameters *module,
                        struct parameters *action)
 {
+    DEFiRet;
+
     *action = (struct parameters){.jail = module->jail,
                                   .allow = allow_list_new(),
                                   .path = strdup(PARAMETERS_PATH),
                                   .state_directory = strdup(module->state_directory)};
     if (action->allow == NULL || action->path == NULL || action->state_directory == NULL)
         return RS_RET_OUT_OF_MEMORY;
-    return read_jail_values(list, action_table, ROWS(action_table), module, action);
+    CHKiRet(read_jail_values(list, action_table, ROWS(action_table), module, action));
+    action->has_jail = action->has_jail || !module->declares;
+finalize_it:
+    RETiRet;
 }
 
 void
@@ -916,6 +1028,10 @@ parameters_free(struct parameters *parameters)
     free(parameters->users_realm);
     free(parameters->set4);
     free(parameters->set6);
+    free(parameters->jails_path);
+    free(parameters->jails_copy);
+    free(parameters->preset);
+    jails_free(parameters->jails);
     allow_list_free(parameters->allow);
     *parameters = (struct parameters){0};
 }

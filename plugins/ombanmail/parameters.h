@@ -15,6 +15,7 @@
 #include "line/evidence.h"
 #include "kernel/firewall.h"
 #include "rules/jail.h"
+#include "rules/jails-file.h"
 
 #define PARAMETERS_PATH         ".ombanmail" /* unless path= names another */
 #define PARAMETERS_REFUSAL_SIZE 512
@@ -56,6 +57,16 @@ struct parameters {
     struct allow_list *allow;
     char *path;  /* where mmnormalize put the fields: PARAMETERS_PATH; not of the module */
     bool is_own; /* jail= is given; not of the module */
+    /* of an action: it has a jail; else those that the module declares count what comes to it. Of
+     * the module: it says what a jail counts, and so declares none but that of its actions. */
+    bool has_jail;
+    /* of the module: */
+    struct jails *jails; /* those that it declares, until they are in force; NULL: none */
+    char *jails_path;    /* the file of them; NULL: there is none */
+    char *jails_copy;    /* its copy in state_directory, as it was last read whole */
+    bool has_jails_copy; /* jails are the copy's */
+    bool declares;       /* jails, whether there are any */
+    char *preset;        /* NULL: none is named */
 };
 
 /* Fill in the defaults, then what is in the list (NULL: nothing is). The members are the caller's
