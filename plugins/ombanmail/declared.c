@@ -91,6 +91,15 @@ declared_allows(unsigned jail_index, const struct source *source, struct source 
     return false;
 }
 
+struct allow_list *
+declared_list(unsigned index, const char **jail)
+{
+    if (now.jails == NULL || index >= now.jails->count)
+        return NULL;
+    *jail = now.jails->at[index].jail.name;
+    return now.allow[index];
+}
+
 /* ---- into table and counter ---- */
 
 static bool
@@ -249,6 +258,7 @@ replace_by(struct modConfData_s *configuration, struct jails *jails)
     } else if (prepare(&next, jails) && counter_renew_jails(engine.counter) == 0) {
         say_remarks(jails);
         put_in_force(configuration, &next, false);
+        engine_look_up_names();
         report_say(&engine_report, LOG_NOTICE, "the jails have changed: %u; %u before",
                    jails->count, before);
     } else {

@@ -29,6 +29,11 @@ void declared_read(struct modConfData_s *configuration);
  * goes to *entry where it is not NULL. Not beside declared_read. */
 bool declared_allows(unsigned jail_index, const struct source *source, struct source *entry);
 
+/* The list of whom a jail never bans, beside the module's, and the jail's name: those that are in
+ * force; NULL behind the last. Not beside declared_read. */
+struct allow_list;
+struct allow_list *declared_list(unsigned index, const char **jail);
+
 /* No worker runs any more. */
 void declared_end(void);
 

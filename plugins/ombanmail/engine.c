@@ -394,6 +394,8 @@ look_for_everybody(const struct allow_list *list)
 static void
 read_allow_lists(modConfData_t *configuration)
 {
+    struct allow_list *list;
+    const char *jail;
     bool changed;
 
     complaints_forget_lists();
@@ -407,6 +409,8 @@ read_allow_lists(modConfData_t *configuration)
             read_allow_list(instance->parameters.allow, instance->parameters.jail.name) || changed;
         look_for_everybody(instance->parameters.allow);
     }
+    for (unsigned i = 0; (list = declared_list(i, &jail)) != NULL; i++)
+        changed = read_allow_list(list, jail) || changed;
     complaints_say();
     if (!changed && configuration->parameters.jails_path == NULL)
         return;
@@ -451,6 +455,8 @@ static void
 start_resolver(const modConfData_t *configuration)
 {
     struct allow_names *names[RESOLVER_LISTS_MAX];
+    struct allow_list *list;
+    const char *jail;
     size_t count = 0;
     int error;
 
@@ -461,10 +467,31 @@ start_resolver(const modConfData_t *configuration)
         names[count] = allow_list_names(instance->parameters.allow);
         count += names[count] != NULL;
     }
+    for (unsigned i = 0; count < RESOLVER_LISTS_MAX && (list = declared_list(i, &jail)) != NULL;
+         i++) {
+        names[count] = allow_list_names(list);
+        count += names[count] != NULL;
+    }
     error = count == 0 ? 0 : resolver_start(&engine.resolver, names, count, take_resolved);
     if (error != 0)
         LogError(-error, RS_RET_ERR,
                  "ombanmail: names in ignoreip are not looked up: thread not started");
+}
+
+/* A HUP wakes it from the main thread. */
+static pthread_mutex_t resolver_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool has_resolver; /* it has begun and not ended */
+
+void
+engine_look_up_names(void)
+{
+    pthread_mutex_lock(&resolver_lock);
+    if (has_resolver) {
+        resolver_stop(engine.resolver);
+        engine.resolver = NULL;
+        start_resolver(engine.configuration);
+    }
+    pthread_mutex_unlock(&resolver_lock);
 }
 
 void
@@ -474,7 +501,9 @@ engine_hangup(const instanceData *instance)
         return; /* one of them is enough */
     atomic_store(&engine.hangup, true);
     engine_wake();
+    pthread_mutex_lock(&resolver_lock);
     resolver_wake(engine.resolver);
+    pthread_mutex_unlock(&resolver_lock);
 }
 
 void
@@ -651,14 +680,20 @@ engine_begin(modConfData_t *configuration, void (*look)(void))
     if (engine.enforcer != NULL)
         enforcer_release(engine.enforcer);
     start_recorder(&configuration->parameters, look);
+    pthread_mutex_lock(&resolver_lock);
     start_resolver(configuration);
+    has_resolver = true;
+    pthread_mutex_unlock(&resolver_lock);
 }
 
 void
 engine_end(void)
 {
+    pthread_mutex_lock(&resolver_lock);
     resolver_stop(engine.resolver); /* before those whom it wakes */
     engine.resolver = NULL;
+    has_resolver = false;
+    pthread_mutex_unlock(&resolver_lock);
     recorder_stop(engine.recorder); /* first: it wakes the enforcer */
     enforcer_stop(engine.enforcer);
     counter_free(engine.counter);

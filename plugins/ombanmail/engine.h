@@ -90,6 +90,10 @@ void engine_complain(struct modConfData_s *configuration);
  * files, and this host's addresses. Main thread; does not wait for it. */
 void engine_hangup(const instanceData *instance);
 
+/* There are other lists with names than when it began to look them up. The recorder's thread, or
+ * the main thread while there is none. */
+void engine_look_up_names(void);
+
 /* Reads what engine_hangup asked for, if it did. The recorder's thread. */
 void engine_follow_hangup(void);
 
