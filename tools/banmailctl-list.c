@@ -144,6 +144,8 @@ list_main(const struct invocation *invocation)
     struct location place;
     struct table *table;
     struct bans bans;
+    char jail[JAIL_NAME_SIZE * 4];
+    size_t kept = 0;
     int status;
 
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
@@ -152,6 +154,11 @@ list_main(const struct invocation *invocation)
         table_close(table);
         return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     }
+    for (size_t i = 0; i < bans.count; i++)
+        if (invocation->jail == NULL ||
+            strcmp(bans_jail_name(table, &bans.ban[i], jail), invocation->jail) == 0)
+            bans.ban[kept++] = bans.ban[i];
+    bans.count = kept;
     (invocation->json ? print_json : print_text)(table, &bans, held_back, now_ms);
     bans_free(&bans);
     table_close(table);

@@ -19,6 +19,7 @@
 #include "banmailctl-format.h"
 #include "table/effect.h"
 #include "control/condition.h"
+#include "control/origins.h"
 #include "control/setup.h"
 #include "ledger/ledger.h"
 #include "kernel/policy.h"
@@ -314,17 +315,39 @@ print_rsyslogd(const struct location *place, const struct summary *summary)
     printf("ledger    %s\n", format_clean(summary->facts.status.ledger_path, clean, sizeof(clean)));
 }
 
+/* Of the jails that there are now; others only keep their bans. */
+static struct origins origins;
+
+/* Which jail is asked for; NULL: all. */
+static const char *only;
+
+static const char *
+origin_of(const struct jail *jail)
+{
+    const char *const origin = origins_find(&origins, jail->name);
+
+    return origin != NULL ? origin : jail->classes == 0 ? "declared no more" : "an action";
+}
+
+static bool
+is_asked_for(const struct jail *jail)
+{
+    return only == NULL || strcmp(jail->name, only) == 0;
+}
+
 static void
 print_jail(const struct jail *jail, uint64_t lines, size_t banned)
 {
     char name[JAIL_NAME_SIZE * 4], span[FORMAT_SETTING_SIZE], threshold[64];
+    char origin[ORIGINS_ORIGIN_SIZE * 4];
 
     snprintf(threshold, sizeof(threshold), "%u failures in %s", jail->maxretry,
              format_setting(jail->findtime_s, span));
-    printf("%-16s  %-28s  %-12s  %8" PRIu64 "  %6zu\n",
+    printf("%-16s  %-28s  %-12s  %8" PRIu64 "  %6zu  %s%s\n",
            format_clean(jail->name, name, sizeof(name)), threshold,
            jail->bantime_s == JAIL_FOREVER ? "for ever" : format_setting(jail->bantime_s, span),
-           lines, banned);
+           lines, banned, format_clean(origin_of(jail), origin, sizeof(origin)),
+           jail->is_observing ? ", bans nobody (observes)" : "");
 }
 
 /* Jails to which no failure has come while others have seen some. */
@@ -338,8 +361,8 @@ print_deaf_jails(const struct table *table)
     for (unsigned i = 0; i < TABLE_JAILS_MAX; i++)
         most = table_jail_lines(table, i) > most ? table_jail_lines(table, i) : most;
     for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX && most > 0; i++)
-        if (table_read_jail(table, i, &jail) && jail.classes != 0 &&
-            table_jail_lines(table, i) == 0)
+        if (table_read_jail(table, i, &jail) && jail.classes != 0 && is_asked_for(&jail) &&
+            table_jail_lines(table, i) == 0 && strcmp(origin_of(&jail), "an action") == 0)
             printf("NOTE: no failure has come to jail %s since rsyslogd started, %" PRIu64
                    " to another: do Postfix's and Dovecot's lines pass its action, and of the "
                    "classes that it counts?\n",
@@ -351,13 +374,14 @@ print_jails(const struct table *table, const struct summary *summary)
 {
     struct jail jail;
 
-    printf("\n%s%-16s  %-28s  %-12s  %8s  %6s%s\n", format_colour(FORMAT_BOLD), "JAIL", "THRESHOLD",
-           "BANTIME", "LINES", "BANNED", format_colour(FORMAT_PLAIN));
+    printf("\n%s%-16s  %-28s  %-12s  %8s  %6s  %s%s\n", format_colour(FORMAT_BOLD), "JAIL",
+           "THRESHOLD", "BANTIME", "LINES", "BANNED", "FROM", format_colour(FORMAT_PLAIN));
     for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
-        if (table_read_jail(table, i, &jail))
+        if (table_read_jail(table, i, &jail) && is_asked_for(&jail))
             print_jail(&jail, table_jail_lines(table, i), summary->by_jail[i]);
-    printf("%-16s  %-28s  %-12s  %8s  %6zu\n", JAIL_MANUAL, "banned by hand", "-", "-",
-           summary->by_jail[TABLE_JAIL_MANUAL]);
+    if (only == NULL)
+        printf("%-16s  %-28s  %-12s  %8s  %6zu\n", JAIL_MANUAL, "banned by hand", "-", "-",
+               summary->by_jail[TABLE_JAIL_MANUAL]);
     print_deaf_jails(table);
 }
 
@@ -443,6 +467,8 @@ jail_json(const struct jail *jail, uint64_t lines, size_t banned)
     struct fjson_object *object = fjson_object_new_object(), *classes = fjson_object_new_array();
 
     format_add_string(object, "name", jail->name);
+    format_add_string(object, "origin", origin_of(jail));
+    format_add_bool(object, "observes", jail->is_observing);
     for (int i = 0; i < OFFENCE_CLASSES; i++)
         if (jail->classes & OFFENCE_BIT(i))
             fjson_object_array_add(classes, fjson_object_new_string(offence_class_name(i)));
@@ -467,7 +493,7 @@ jails_json(const struct table *table, const struct summary *summary)
     struct jail jail;
 
     for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
-        if (table_read_jail(table, i, &jail))
+        if (table_read_jail(table, i, &jail) && is_asked_for(&jail))
             fjson_object_array_add(
                 array, jail_json(&jail, table_jail_lines(table, i), summary->by_jail[i]));
     return array;
@@ -608,6 +634,17 @@ print_json(const struct location *place, const struct table *table, const struct
     format_print_json(object);
 }
 
+static bool
+has_jail(const struct table *table, const char *name)
+{
+    struct jail jail;
+
+    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
+        if (table_read_jail(table, i, &jail) && strcmp(jail.name, name) == 0)
+            return true;
+    return false;
+}
+
 int
 status_main(const struct invocation *invocation)
 {
@@ -619,6 +656,12 @@ status_main(const struct invocation *invocation)
 
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
         return status;
+    origins_read(place.table, &origins);
+    only = invocation->count > 0 ? invocation->words[0] : NULL;
+    if (only != NULL && !has_jail(table, only)) {
+        table_close(table);
+        return banmailctl_fail(invocation, EXIT_USAGE, "there is no jail of this name");
+    }
     if (summarize(&place, table, silent_ms, &summary) < 0)
         status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     else {

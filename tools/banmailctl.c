@@ -24,10 +24,11 @@ static int version_main(const struct invocation *invocation);
 static int help_main(const struct invocation *invocation);
 
 static const char status_help[] =
-    "Usage: banmailctl status [--for TIME] [--json] [--table FILE]\n"
+    "Usage: banmailctl status [JAIL] [--for TIME] [--json] [--table FILE]\n"
     "\n"
     "Says first whether anything is wrong, and what to do about it; then the jails, the clients\n"
-    "tracked and banned, and the totals. --for: how long no line of a mail server may come before\n"
+    "tracked and banned, and the totals. JAIL: that one alone of the jails. --for: how long no "
+    "line of a mail server may come before\n"
     "that is wrong (1h).\n"
     "\n"
     "Exit status: 0 all is well, 1 something is wrong, 3 there is no table, 4 permission denied.\n"
@@ -38,10 +39,11 @@ static const char status_help[] =
     "  banmailctl status --json | jq .now.banned\n";
 
 static const char list_help[] =
-    "Usage: banmailctl list [--held-back] [--json] [--table FILE]\n"
+    "Usage: banmailctl list [--jail JAIL] [--held-back] [--json] [--table FILE]\n"
     "\n"
     "Lists who is banned, oldest first: by which jail, for what class of line, since when and\n"
-    "until when. --held-back: who has failed often enough, but is not banned, because maxBanRate\n"
+    "until when. --jail: those of one jail. --held-back: who has failed often enough, but is not "
+    "banned, because maxBanRate\n"
     "was reached or there was no room.\n"
     "\n"
     "Examples:\n"
@@ -198,14 +200,14 @@ static const struct command {
     const char *summary;
     const char *help;
 } commands[] = {
-    {"status", status_main, 0, "f", "whether anything is wrong; jails, tracked, banned",
+    {"status", status_main, 1, "f", "whether anything is wrong; jails, tracked, banned",
      status_help},
-    {"list", list_main, 0, "H", "who is banned, by which jail, until when", list_help},
+    {"list", list_main, 0, "HJ", "who is banned, by which jail, until when", list_help},
     {"why", why_main, 1, "", "why an address, or a user, is banned or not", why_help},
     {"history", history_main, 1, "fJ", "what was banned earlier, and how it ended", history_help},
     {"log", log_main, 0, "f", "bans and unbans as they come", log_help},
     {"unban", order_unban, INT_MAX, "aJ", "lift the bans of addresses or prefixes", unban_help},
-    {"ban", order_ban, INT_MAX, "f", "ban addresses or prefixes", ban_help},
+    {"ban", order_ban, INT_MAX, "fJ", "ban addresses or prefixes", ban_help},
     {"pause", pause_main, 0, "f", "enforce nothing for a while", pause_help},
     {"resume", resume_main, 0, "", "end a pause", pause_help},
     {"forget", forget_main, 1, "", "erase the lines kept of a client or a user", forget_help},
