@@ -72,7 +72,15 @@ request_line(const struct order *order, const struct outcome *outcome)
     char source[SOURCE_TEXT_SIZE];
 
     source_print(&outcome->source, source);
-    if (!order->ban && order->invocation->jail)
+    if (order->ban && order->invocation->jail && order->invocation->forever)
+        snprintf(line, sizeof(line), "{\"command\":\"ban\",\"source\":\"%s\",\"jail\":\"%s\"}\n",
+                 source, order->invocation->jail);
+    else if (order->ban && order->invocation->jail)
+        snprintf(line, sizeof(line),
+                 "{\"command\":\"ban\",\"source\":\"%s\",\"jail\":\"%s\",\"seconds\":%" PRId64
+                 "}\n",
+                 source, order->invocation->jail, order->invocation->for_s);
+    else if (!order->ban && order->invocation->jail)
         snprintf(line, sizeof(line), "{\"command\":\"unban\",\"source\":\"%s\",\"jail\":\"%s\"}\n",
                  source, order->invocation->jail);
     else if (!order->ban)

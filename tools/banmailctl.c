@@ -51,10 +51,11 @@ static const char list_help[] =
     "  banmailctl list --json | jq -r '.bans[] | select(.jail == \"mail\") | .source'\n";
 
 static const char ban_help[] =
-    "Usage: banmailctl ban ADDRESS... [--for TIME] [--json] [--table FILE]\n"
+    "Usage: banmailctl ban ADDRESS... [--jail JAIL] [--for TIME] [--json] [--table FILE]\n"
     "\n"
     "Bans addresses or prefixes at once, until they are lifted or for TIME: 90 (seconds), 10m,\n"
-    "24h, 7d, 1w, \"1d 12h\"; any negative number is until lifted.\n"
+    "24h, 7d, 1w, \"1d 12h\"; any negative number is until lifted. --jail: as that jail\n"
+    "bans, with its ports, and without --for with its time.\n"
     "\n"
     "Examples:\n"
     "  banmailctl ban 203.0.113.9\n"

@@ -239,21 +239,48 @@ refuse_ban(const struct command_context *context, const struct request *request,
     return 0;
 }
 
+/* TABLE_JAILS_MAX: there is none of this name. */
+static unsigned
+find_jail(const struct command_context *context, const char *name, struct jail *jail)
+{
+    unsigned index = 0;
+
+    while (index < TABLE_JAILS_MAX &&
+           !(table_read_jail(context->table, index, jail) && strcmp(jail->name, name) == 0))
+        index++;
+    return index;
+}
+
+static int64_t
+until_of(const struct request *request, const struct jail *jail, int64_t now_ms)
+{
+    const int64_t seconds = request->forever ? jail->bantime_s : request->seconds;
+
+    return seconds == JAIL_FOREVER ? TABLE_FOREVER_MS : now_ms + seconds * 1000;
+}
+
 static int
 run_ban(const struct command_context *context, const struct request *request, char *answer)
 {
     int result = refuse_ban(context, request, answer);
-    unsigned users;
+    struct jail jail = {.bantime_s = JAIL_FOREVER};
+    unsigned index = TABLE_JAIL_MANUAL, users;
     if (result < 0)
         return result;
+    if (request->jail[0] != '\0')
+        index = find_jail(context, request->jail, &jail);
+    if (index == TABLE_JAILS_MAX)
+        return answer_error(answer, -EINVAL, "there is no jail '%s'", request->jail);
+    if (index == TABLE_JAIL_MANUAL)
+        jail.bantime_s = JAIL_FOREVER;
 
     const struct ban ban = {
         .source = request->source,
-        .jail = TABLE_JAIL_MANUAL,
+        .jail = (uint8_t)index,
         .origin = BAN_BY_HAND,
         .first_ms = context->now_ms,
         .since_ms = context->now_ms,
-        .until_ms = request->forever ? TABLE_FOREVER_MS : context->now_ms + request->seconds * 1000,
+        .until_ms = until_of(request, &jail, context->now_ms),
     };
     result = table_ban(context->table, &ban, context->now_ms);
     if (result == -ENOSPC)
@@ -274,13 +301,11 @@ static int
 run_unban(const struct command_context *context, const struct request *request, char *answer)
 {
     struct jail jail;
-    unsigned index = 0;
+    unsigned index;
     if (request->jail[0] == '\0')
         return answer_done(answer, table_unban(context->table, &request->source, context->caller,
                                                context->now_ms));
-    while (index < TABLE_JAILS_MAX && !(table_read_jail(context->table, index, &jail) &&
-                                        strcmp(jail.name, request->jail) == 0))
-        index++;
+    index = find_jail(context, request->jail, &jail);
     if (index == TABLE_JAILS_MAX)
         return answer_error(answer, -EINVAL, "there is no jail '%s'", request->jail);
     return answer_done(answer, table_unban_jail(context->table, &request->source, index,
@@ -390,7 +415,7 @@ static const struct {
     unsigned takes;
     int (*run)(const struct command_context *context, const struct request *request, char *answer);
 } commands[] = {
-    {"ban", TAKES_SOURCE | TAKES_SECONDS | NEEDS_SOURCE, run_ban},
+    {"ban", TAKES_SOURCE | TAKES_SECONDS | TAKES_JAIL | NEEDS_SOURCE, run_ban},
     {"unban", TAKES_SOURCE | TAKES_JAIL | NEEDS_SOURCE, run_unban},
     {"pause", TAKES_SECONDS, run_pause},
     {"resume", 0, run_resume},

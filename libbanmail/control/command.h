@@ -1,6 +1,7 @@
 /* command: what banmailctl may ask for, and the answer; one line of JSON each way.
  *
  *   {"command":"ban","source":"203.0.113.9","seconds":3600}   (no seconds: for ever)
+ *   {"command":"ban","source":"203.0.113.9","jail":"custom"}    (none: as long as its bans last)
  *   {"command":"unban","source":"203.0.113.9"}
  *   {"command":"unban","source":"203.0.113.9","jail":"mail"}
  *   {"command":"pause","seconds":600}    {"command":"resume"}

@@ -118,6 +118,33 @@ live_bans(struct ban *last)
 }
 
 static void
+a_ban_in_a_jail_has_its_time(void **state)
+{
+    struct jail jail;
+    struct ban ban;
+    int index;
+
+    (void)state;
+    jail_defaults(&jail);
+    strcpy(jail.name, "custom");
+    jail.classes = 0;
+    jail.bantime_s = 7200;
+    index = table_jail(table, &jail);
+    assert_true(index > 0);
+    assert_int_equal(run("{\"command\":\"ban\",\"source\":\"203.0.113.9\",\"jail\":\"custom\"}\n"),
+                     1);
+    assert_int_equal(live_bans(&ban), 1);
+    assert_int_equal(ban.jail, index);
+    assert_int_equal(ban.origin, BAN_BY_HAND);
+    assert_int_equal(ban.until_ms, NOW_MS + 7200000);
+    assert_int_equal(run("{\"command\":\"ban\",\"source\":\"203.0.113.8\",\"jail\":\"custom\","
+                         "\"seconds\":60}\n"),
+                     1);
+    assert_int_equal(live_bans(&ban), 2);
+    assert_int_equal(ban.until_ms, NOW_MS + 60000);
+}
+
+static void
 a_ban_is_wanted(void **state)
 {
     struct ban ban;
@@ -208,7 +235,8 @@ what_is_no_request(void **state)
     assert_refused("{\"command\":\"unban\",\"source\":\"203.0.113.9\",\"jail\":\"mail\"}", -EINVAL,
                    "no jail 'mail'");
     assert_refused("{\"command\":\"ban\",\"source\":\"203.0.113.9\",\"jail\":\"mail\"}", -EINVAL,
-                   "ban takes no jail");
+                   "no jail 'mail'");
+    assert_refused("{\"command\":\"pause\",\"jail\":\"mail\"}", -EINVAL, "pause takes no jail");
     assert_refused("{\"command\":\"pause\",\"source\":\"203.0.113.9\"}", -EINVAL, "no source");
     assert_refused("{\"command\":\"forget\"}", -EINVAL, "a source or a user");
     assert_refused("{\"command\":\"unban\",\"source\":\"203.0.113.9\",\"seconds\":5}", -EINVAL,
@@ -354,6 +382,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_ban_is_wanted),
+        TEST(a_ban_in_a_jail_has_its_time),
         TEST(prefixes_for_ever_and_what_lies_within),
         TEST(who_is_never_banned),
         TEST(what_is_no_request),
