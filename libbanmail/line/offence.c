@@ -325,6 +325,16 @@ element(struct text text, const char *word, char stop)
     return at == NULL ? (struct text){0} : up_to(text, at + strlen(word), stop);
 }
 
+/* What begins there, up to the comma behind it: an address that ends with the line may be the
+ * beginning of a longer one, of which a relay or a full buffer has cut the rest. */
+static struct text
+address(struct text text, const char *at)
+{
+    const struct text found = up_to(text, at, ',');
+
+    return found.bytes + found.length < text.bytes + text.length ? found : (struct text){0};
+}
+
 /* <NAME>, method=NAME: up to the last `, rip=` all of it is one name, but for the last
  * `>, method=`. `front` begins behind `user=<`. */
 static void
@@ -349,7 +359,7 @@ read_user_first(struct text text, struct text front, struct tail *tail)
 
     if (rip == NULL || rip < front.bytes || find_first(from(text, rip), "user=<") != NULL)
         return;
-    tail->ip = up_to(text, rip + strlen(", rip="), ',');
+    tail->ip = address(text, rip + strlen(", rip="));
     tail->session = element(from(text, rip), ", session=<", '>');
     read_names(before(front, rip), tail);
 }
@@ -468,7 +478,7 @@ read_tail(struct text text, struct tail *tail)
     if (rip == NULL || (user == NULL && count_of(text, "rip=") > 1))
         return;
     if (user == NULL) {
-        tail->ip = element(text, "rip=", ',');
+        tail->ip = address(text, rip + strlen("rip="));
         tail->session = element(text, "session=<", '>');
         tail->method = element(text, "method=", ',');
     } else if (user < rip) {

@@ -220,14 +220,14 @@ the_last_rip_is_the_daemons(void **state)
     } cases[] = {
         {" in 2 secs): user=<a>, method=PLAIN, rip=203.0.113.9, lip=198.51.100.1", "203.0.113.9",
          "a"},
-        {": user=<>, rip=203.0.113.9", "203.0.113.9", ""},
+        {": user=<>, rip=203.0.113.9, lip=::1", "203.0.113.9", ""},
         {": user=<x>, method=PLAIN, rip=192.0.2.9, lip=1>, method=PLAIN, rip=203.0.113.9, lip=1",
          "203.0.113.9", "x>, method=PLAIN, rip=192.0.2.9, lip=1"},
         {": user=<: rip=192.0.2.9, >, rip=2001:db8::9, lip=::1", "2001:db8::9",
          ": rip=192.0.2.9, "},
-        {": user=<user=<a>, rip=192.0.2.9, >, rip=203.0.113.9", "203.0.113.9",
+        {": user=<user=<a>, rip=192.0.2.9, >, rip=203.0.113.9, lip=::1", "203.0.113.9",
          "user=<a>, rip=192.0.2.9, "},
-        {": rip=203.0.113.9", "203.0.113.9", ""},
+        {": rip=203.0.113.9, lip=::1", "203.0.113.9", ""},
     };
     struct offence offence;
 
@@ -238,6 +238,11 @@ the_last_rip_is_the_daemons(void **state)
         assert_client(&offence, cases[i].address);
         assert_bytes(offence.user, offence.user_length, cases[i].user);
     }
+    /* the rest may be cut off */
+    read_fields(&offence, "class", "auth_failed", "tail", ": user=<a>, rip=203.0.113.1", NULL);
+    assert_false(offence.has_client);
+    read_fields(&offence, "class", "auth_failed", "tail", ": rip=2001:db8::", NULL);
+    assert_false(offence.has_client);
 }
 
 static void
