@@ -304,7 +304,7 @@ limit_learning(const struct parameters *parameters)
     int64_t until_ms;
 
     table_read_status(engine.table, &status);
-    until_ms = status.created_ms + parameters->learning_s * 1000;
+    until_ms = parameters->learning_s > 0 ? status.created_ms + parameters->learning_s * 1000 : 0;
     if (table_learns_until(engine.table) > until_ms)
         table_learn_until(engine.table, until_ms);
 }
