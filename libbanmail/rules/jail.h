@@ -73,7 +73,8 @@ struct jail {
     int64_t neighbours_s; /* … so many seconds, ≥ 1 */
     unsigned repeats;     /* a guess again at the same user, of which the line does not tell
                              whether it is with the same secret: of those one in so many
-                             counts; 1: each, and those with the same secret, too; JAIL_REPEATS_NONE */
+                             counts; 1: each, and those with the same secret as well;
+                             JAIL_REPEATS_NONE */
     uint8_t services;     /* JAIL_SERVICES_…: failures of these, and of services that are not
                              known, count; 0: of all */
     bool is_observing;    /* decides and reports, but bans nobody */
