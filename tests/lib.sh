@@ -233,9 +233,12 @@ workers() {
 # rsyslog_configure [MODULE-PARAMETERS]: writes $WORK/rsyslog.conf. In this order: what a test wrote
 # into $WORK/before.conf; /dev/log and what it wrote into $WORK/inputs.conf; rsyslogd's own messages
 # go to $WORK/rsyslogd.log; the shipped mail.conf; what a test wrote into $WORK/after.conf.
+# One jail, `mail`, counts, unless the parameters ask for a preset or for a file of jails.
 has_socket=yes # no: /dev/log is not read, somebody else has it
 rsyslog_configure() {
-    local socket="module(load=\"imuxsock\")"
+    local socket="module(load=\"imuxsock\")" jail='maxretry="5"'
+
+    [[ ${1:-} != *@(maxretry|preset|jails)=* ]] || jail=
 
     share
     [ $has_socket = yes ] || socket=
@@ -246,7 +249,7 @@ $(workers)
 global(workDirectory="$WORK/spool")
 $socket
 module(load="mmnormalize")
-module(load="ombanmail" stateDirectory="$WORK/state" ${1:-})
+module(load="ombanmail" stateDirectory="$WORK/state" $jail ${1:-})
 include(file="$WORK/inputs.conf")
 if \$syslogtag startswith "rsyslogd" then {
     action(type="omfile" file="$WORK/rsyslogd.log")

@@ -30,6 +30,8 @@
 #include "line/evidence.h"
 #include "line/offence.h"
 #include "rules/jail.h"
+#include "rules/jails-file.h"
+#include "rules/preset.h"
 #include "base/source.h"
 
 #ifndef PKGDATADIR
@@ -44,6 +46,7 @@ struct test {
     int rulebase_count;
     char *message; /* the line's, with a space in front; grows */
     size_t message_size;
+    struct jails *jails; /* that count; NULL: the default preset's */
     struct trial *trial;
     int64_t now_s;
     bool journal;  /* also, or alone where no file is named */
@@ -349,14 +352,15 @@ note_bans(struct test *test, const struct offence *offence, int64_t stamp_ms, ui
 {
     struct tally_ban ban = {
         .class = offence->class, .stamp_ms = stamp_ms, .line = test->tally.lines};
+    struct jail jail;
 
     for (; banning != 0; banning &= banning - 1) {
-        const struct jail *const jail = trial_jail(test->trial, (unsigned)__builtin_ctzll(banning));
-
-        ban.source = source_mask(&offence->client, jail->v4_bits, jail->v6_bits);
+        if (!trial_jail(test->trial, (unsigned)__builtin_ctzll(banning), &jail))
+            continue;
+        ban.source = source_mask(&offence->client, jail.v4_bits, jail.v6_bits);
         ban.until_ms =
-            jail->bantime_s == JAIL_FOREVER ? TABLE_FOREVER_MS : stamp_ms + jail->bantime_s * 1000;
-        strcpy(ban.jail, jail->name);
+            jail.bantime_s == JAIL_FOREVER ? TABLE_FOREVER_MS : stamp_ms + jail.bantime_s * 1000;
+        strcpy(ban.jail, jail.name);
         if (tally_add_ban(&test->tally, &ban) != 0)
             say("out of memory: not all bans will be listed");
     }
@@ -493,15 +497,18 @@ print_help(void)
         "Usage: banmailctl test [--each] [--json] [--missed] [--rulebase FILE]... [FILE...]\n"
         "       banmailctl test --journal [--for TIME]\n"
         "\n"
-        "What the module would make of log files (or of standard input), with the default jail: "
-        "how\n"
-        "many lines of each class, how many of them count, who would have been banned and when.\n"
-        "Nobody is banned. Files may be compressed with gzip.\n"
+        "What the module would make of log files (or of standard input): how many lines of each\n"
+        "class, how many of them count, who would have been banned and when. Nobody is banned. "
+        "Files\n"
+        "may be compressed with gzip.\n"
         "\n"
         "  -e, --each           one line of output for each line of the log\n"
         "  -j, --json           as JSON; with --each one object a line\n"
         "  -J, --journal        read this machine's journal: what is of the mail facility\n"
         "  -f, --for TIME       of the journal, the last TIME: 90 (seconds), 10m, 24h, 7d, 1w\n"
+        "  -p, --preset NAME    with the jails of this preset: balanced (the default), strict,\n"
+        "                       lenient, observe\n"
+        "  -c, --jails FILE     with the jails of this file, or of a directory as /etc/fail2ban\n"
         "  -m, --missed         print the lines of Postfix and Dovecot that no rule knows\n"
         "  -r, --rulebase FILE  this liblognorm rulebase in place of the shipped ones, for lines "
         "of\n"
@@ -520,20 +527,49 @@ print_help(void)
         "  docker logs mail 2>&1 | banmailctl test --json | jq .bans");
 }
 
+static int
+read_preset(struct test *test, const char *name)
+{
+    char reason[SETTINGS_REASON_SIZE];
+    int error;
+
+    jails_free(test->jails);
+    test->jails = NULL;
+    error = preset_read(name, &test->jails, reason);
+    if (error != 0)
+        say("--preset: %s", reason);
+    return error;
+}
+
+static int
+read_jails(struct test *test, const char *path)
+{
+    char reason[SETTINGS_REASON_SIZE];
+    int error;
+
+    jails_free(test->jails);
+    test->jails = NULL;
+    error = jails_read(path, &test->jails, reason);
+    if (error != 0)
+        say("%s", reason);
+    return error;
+}
+
 /* Returns 0, or -EINVAL after it said why, or 1 after --help. */
 static int
 read_options(struct test *test, int argc, char **argv)
 {
     static const struct option options[] = {
-        {"each", no_argument, NULL, 'e'},      {"json", no_argument, NULL, 'j'},
-        {"missed", no_argument, NULL, 'm'},    {"rulebase", required_argument, NULL, 'r'},
-        {"help", no_argument, NULL, 'h'},      {"journal", no_argument, NULL, 'J'},
-        {"for", required_argument, NULL, 'f'}, {0},
+        {"each", no_argument, NULL, 'e'},        {"json", no_argument, NULL, 'j'},
+        {"missed", no_argument, NULL, 'm'},      {"rulebase", required_argument, NULL, 'r'},
+        {"help", no_argument, NULL, 'h'},        {"journal", no_argument, NULL, 'J'},
+        {"for", required_argument, NULL, 'f'},   {"preset", required_argument, NULL, 'p'},
+        {"jails", required_argument, NULL, 'c'}, {0},
     };
     int option;
 
     optind = 0; /* 0, not 1: GNU getopt starts anew, whatever the caller parsed before */
-    while ((option = getopt_long(argc, argv, "ejmr:hJf:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "ejmr:hJf:p:c:", options, NULL)) != -1) {
         switch (option) {
         case 'e':
             test->each = true;
@@ -551,6 +587,14 @@ read_options(struct test *test, int argc, char **argv)
             break;
         case 'J':
             test->journal = true;
+            break;
+        case 'p':
+            if (read_preset(test, optarg) != 0)
+                return -EINVAL;
+            break;
+        case 'c':
+            if (read_jails(test, optarg) != 0)
+                return -EIO;
             break;
         case 'f':
             if (jail_parse_time(optarg, false, &test->for_s) != 0) {
@@ -583,7 +627,11 @@ test_main(int argc, char **argv)
         goto done;
     }
     test.now_s = (int64_t)time(NULL);
-    test.trial = trial_new();
+    if (test.jails == NULL && read_preset(&test, PRESET_DEFAULT) != 0) {
+        status = 3;
+        goto done;
+    }
+    test.trial = trial_new(test.jails);
     if (test.trial == NULL || (!test.given && add_default_rulebases(&test) != 0)) {
         if (test.trial == NULL)
             say("out of memory");
@@ -603,6 +651,7 @@ done:
     for (int i = 0; i < test.rulebase_count; i++)
         ln_exitCtx(test.rulebases[i]);
     trial_free(test.trial);
+    jails_free(test.jails);
     free(test.message);
     return status;
 }

@@ -16,7 +16,6 @@ struct trial {
     struct counter *counter;
     struct readers readers;
     struct reader reader;
-    struct jail jail;  /* the one that counts */
     int64_t latest_us; /* stamp: what has none is as late as the line before it */
 };
 
@@ -28,8 +27,30 @@ say_nothing(void *context, int severity, const char *text)
     (void)text;
 }
 
+/* As those that the module declares: for the one action that lines come to. */
 static int
-open_counter(struct trial *trial)
+add_jails(struct trial *trial, const struct jails *jails)
+{
+    struct counter_action action = {0};
+    int index;
+
+    jail_defaults(&action.jail);
+    action.jail.classes = 0;
+    if (counter_add_action(trial->counter, &action) < 0)
+        return -1;
+    for (unsigned i = 0; i < jails->count; i++) {
+        action.jail = jails->at[i].jail;
+        index = table_jail(trial->table, &action.jail);
+        action.jail_index = (unsigned)index;
+        if (index <= 0 ||
+            (action.jail.classes != 0 && counter_add_jail(trial->counter, 0, &action) < 0))
+            return -1;
+    }
+    return 0;
+}
+
+static int
+open_counter(struct trial *trial, const struct jails *jails)
 {
     static const struct report report = {.say = say_nothing};
     const struct table_options options = {.capacity = TABLE_CAPACITY_DEFAULT,
@@ -38,22 +59,18 @@ open_counter(struct trial *trial)
                                           .group = (gid_t)-1,
                                           .report = &report};
     struct counter_options counting = {.evidence = EVIDENCE_NONE, .host = ""};
-    struct counter_action action = {0};
     bool is_new;
 
     if (table_open(&options, &trial->table, &is_new) != 0)
         return -1;
     counting.table = trial->table;
     table_set_ban_rate(trial->table, 0);
-    jail_defaults(&action.jail);
-    action.jail_index = (unsigned)table_jail(trial->table, &action.jail);
-    trial->jail = action.jail;
     trial->counter = counter_new(&counting);
-    return trial->counter == NULL ? -1 : counter_add_action(trial->counter, &action);
+    return trial->counter == NULL ? -1 : add_jails(trial, jails);
 }
 
 struct trial *
-trial_new(void)
+trial_new(const struct jails *jails)
 {
     struct trial *trial = calloc(1, sizeof *trial);
 
@@ -61,7 +78,7 @@ trial_new(void)
         return NULL;
     pthread_mutex_init(&trial->readers.lock, NULL);
     readers_join(&trial->readers, &trial->reader);
-    if (open_counter(trial) < 0) {
+    if (open_counter(trial, jails) < 0) {
         trial_free(trial);
         return NULL;
     }
@@ -79,11 +96,10 @@ trial_free(struct trial *trial)
     free(trial);
 }
 
-const struct jail *
-trial_jail(const struct trial *trial, unsigned jail_index)
+bool
+trial_jail(const struct trial *trial, unsigned jail_index, struct jail *jail)
 {
-    (void)jail_index; /* there is one */
-    return &trial->jail;
+    return table_read_jail(trial->table, jail_index, jail);
 }
 
 /* ---- stamps ---- */

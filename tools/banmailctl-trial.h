@@ -8,16 +8,17 @@
 #include <stdint.h>
 
 #include "count/counter.h"
+#include "rules/jails-file.h"
 
 struct trial;
 
-/* With the default jail, and nobody allow-listed but loopback. Returns NULL when out of memory.
- * Free with trial_free; NULL is fine. One thread. */
-struct trial *trial_new(void);
+/* With these jails, and nobody allow-listed. Returns NULL when out of memory. Free with trial_free;
+ * NULL is fine. One thread. */
+struct trial *trial_new(const struct jails *jails);
 void trial_free(struct trial *trial);
 
-/* The jail of an index, as it stands in an outcome's bits. The trial's own. */
-const struct jail *trial_jail(const struct trial *trial, unsigned jail_index);
+/* The jail of an index, as it stands in an outcome's bits. Returns false when there is none. */
+bool trial_jail(const struct trial *trial, unsigned jail_index, struct jail *jail);
 
 /* When a line of this stamp was written: traditional (`Nov 21 08:03:32`, the latest such time that
  * is not ahead of now_s, in this machine's zone) or RFC 3339, with or without zone and fraction.

@@ -213,13 +213,23 @@ put_in_force(struct modConfData_s *configuration, struct declared *next, bool is
     is_kept = false;
 }
 
+/* An action that counts for them, as that of mail.conf does. */
+static bool
+is_wanted(const struct modConfData_s *configuration)
+{
+    for (const instanceData *at = configuration->instances; at != NULL; at = at->next)
+        if (!at->parameters.has_jail)
+            return true;
+    return !configuration->parameters.is_preset_default;
+}
+
 void
 declared_begin(struct modConfData_s *configuration)
 {
     struct jails *const jails = configuration->parameters.jails;
     struct declared next;
 
-    if (jails == NULL || engine.counter == NULL)
+    if (jails == NULL || engine.counter == NULL || !is_wanted(configuration))
         return;
     configuration->parameters.jails = NULL;
     if (prepare(&next, jails))

@@ -135,6 +135,13 @@ ENDfreeWrkrInstance
 static bool
 jail_agrees(const struct jail *jail)
 {
+    const struct jails *const declared = load_configuration->parameters.jails;
+
+    for (unsigned i = 0; declared != NULL && i < declared->count; i++)
+        if (strcmp(declared->at[i].jail.name, jail->name) == 0)
+            return parameters_refuse("jail", jail->name,
+                                     "the module declares a jail of this name, by preset= or "
+                                     "jails= or by default; give it another name");
     for (instanceData *other = load_configuration->instances; other != NULL; other = other->next) {
         const struct jail *const known = &other->parameters.jail;
         if (other->parameters.has_jail && strcmp(known->name, jail->name) == 0 &&

@@ -947,6 +947,10 @@ read_declared(struct parameters *module)
 {
     char reason[SETTINGS_REASON_SIZE];
 
+    module->is_preset_default =
+        module->jails_path == NULL && module->preset == NULL && !module->has_jail;
+    if (module->is_preset_default && !replace(&module->preset, PRESET_DEFAULT))
+        return false;
     module->declares = module->jails_path != NULL || module->preset != NULL;
     if (!module->declares)
         return true;

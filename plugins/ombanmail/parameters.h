@@ -61,12 +61,13 @@ struct parameters {
      * the module: it says what a jail counts, and so declares none but that of its actions. */
     bool has_jail;
     /* of the module: */
-    struct jails *jails; /* those that it declares, until they are in force; NULL: none */
-    char *jails_path;    /* the file of them; NULL: there is none */
-    char *jails_copy;    /* its copy in state_directory, as it was last read whole */
-    bool has_jails_copy; /* jails are the copy's */
-    bool declares;       /* jails, whether there are any */
-    char *preset;        /* NULL: none is named */
+    struct jails *jails;    /* those that it declares, until they are in force; NULL: none */
+    char *jails_path;       /* the file of them; NULL: there is none */
+    char *jails_copy;       /* its copy in state_directory, as it was last read whole */
+    bool has_jails_copy;    /* jails are the copy's */
+    bool declares;          /* jails, whether there are any */
+    char *preset;           /* NULL: the module has jails of another kind */
+    bool is_preset_default; /* it was not asked for: only where an action has no jail of its own */
 };
 
 /* Fill in the defaults, then what is in the list (NULL: nothing is). The members are the caller's

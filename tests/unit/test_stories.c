@@ -15,6 +15,7 @@
 #include "base/readers.h"
 #include "count/counter.h"
 #include "count/gateway.h"
+#include "rules/preset.h"
 
 #define MINUTE_MS INT64_C(60000)
 #define DAY_MS    (24 * HOUR_MS)
@@ -31,72 +32,40 @@ static char banned_by[JAIL_NAME_SIZE]; /* the jail that made the latest ban; "":
 
 /* ---- the jails ---- */
 
-static struct jail
-jail_of(const char *name, uint64_t classes, unsigned maxretry, int64_t findtime_s,
-        int64_t bantime_s)
-{
-    struct jail jail;
-
-    jail_defaults(&jail);
-    snprintf(jail.name, sizeof jail.name, "%s", name);
-    jail.classes = classes;
-    jail.maxretry = maxretry;
-    jail.findtime_s = findtime_s;
-    jail.bantime_s = bantime_s;
-    jail_be_kind(&jail);
-    return jail;
-}
-
-static struct jail
-of_mail_servers(struct jail jail)
-{
-    jail.v6_bits = 128;
-    return jail;
-}
-
-static struct jail
-growing(struct jail jail, int64_t max_s)
-{
-    jail.growth.is_on = true;
-    jail.growth.max_s = max_s;
-    return jail;
-}
-
-static struct jail
-of_different_guesses(struct jail jail)
-{
-    jail.repeats = JAIL_REPEATS_NONE;
-    return jail;
-}
-
+/* The jails of the default preset, as the module declares them; and one for the patient, which
+ * docs/kindness.md describes. */
 static void
-add_jail(struct jail jail)
+add_jail(const struct jail *jail)
 {
-    struct counter_action action = {.jail = jail};
-    const int index = table_jail(f.table, &jail);
+    struct counter_action action = {.jail = *jail};
+    const int index = table_jail(f.table, jail);
 
     assert_true(index > 0);
     action.jail_index = (unsigned)index;
-    assert_true((index == 1 ? counter_add_action(counter, &action)
-                            : counter_add_jail(counter, 0, &action)) >= 0);
+    assert_true(counter_add_jail(counter, 0, &action) >= 0);
 }
 
 static void
 add_jails(void)
 {
-    const uint64_t auth = OFFENCE_BIT(OFFENCE_AUTH_FAILED) | OFFENCE_BIT(OFFENCE_AUTH_MALFORMED) |
-                          OFFENCE_BIT(OFFENCE_AUTH_MECH_UNSUPPORTED) |
-                          OFFENCE_BIT(OFFENCE_AUTH_PLAINTEXT_DISALLOWED);
-    const uint64_t unknown = OFFENCE_BIT(OFFENCE_AUTH_UNKNOWN_USER);
+    static const char patient[] =
+        "[patient]\nenabled = true\nclasses = auth_failed auth_unknown_user\n"
+        "maxretry = 10\nfindtime = 4w\nbantime = 7d\nrepeats = none\n"
+        "loginforgives = true\nloginallowance = 2\n";
+    struct counter_action action = {0};
+    char reason[SETTINGS_REASON_SIZE];
+    struct jails *balanced, *more;
 
-    add_jail(growing(jail_of("auth", auth, 5, DAY_S, DAY_S), 28 * DAY_S));
-    add_jail(of_different_guesses(jail_of("unknown-user", unknown, 3, DAY_S, 7 * DAY_S)));
-    add_jail(of_different_guesses(jail_of("patient", auth | unknown, 10, 28 * DAY_S, 7 * DAY_S)));
-    add_jail(of_mail_servers(
-        growing(jail_of("harvest", OFFENCE_BIT(OFFENCE_RCPT_UNKNOWN), 10, 3600, 3600), DAY_S)));
-    add_jail(of_mail_servers(jail_of(
-        "relay", OFFENCE_BIT(OFFENCE_RELAY_DENIED) | OFFENCE_BIT(OFFENCE_PROBE), 5, 3600, DAY_S)));
-    add_jail(jail_of("abuse", OFFENCE_BIT(OFFENCE_PROTOCOL_ABUSE), 5, 600, DAY_S));
+    jail_defaults(&action.jail);
+    action.jail.classes = 0;
+    assert_true(counter_add_action(counter, &action) >= 0);
+    assert_int_equal(preset_read(PRESET_DEFAULT, &balanced, reason), 0);
+    assert_int_equal(jails_read_text(patient, "docs/kindness.md", &more, reason), 0);
+    for (unsigned i = 0; i < balanced->count; i++)
+        add_jail(&balanced->at[i].jail);
+    add_jail(&more->at[0].jail);
+    jails_free(balanced);
+    jails_free(more);
 }
 
 static void
