@@ -1,5 +1,4 @@
-/* banmailctl jails, import: what a file in fail2ban's words declares, which filters there are, and
- * the file that is equivalent to fail2ban's configuration.
+/* banmailctl jails: what a file in fail2ban's words declares, and which filters there are.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "banmailctl-jails.h"
@@ -107,8 +106,8 @@ jail_json(const struct jails_entry *entry)
     return object;
 }
 
-static void
-print_json(const struct jails *jails)
+void
+jails_print_json(const struct jails *jails)
 {
     struct fjson_object *const object = fjson_object_new_object();
     struct fjson_object *const array = fjson_object_new_array();
@@ -167,7 +166,7 @@ check_file(const struct invocation *invocation, const char *path)
         return banmailctl_fail(invocation, EXIT_REFUSED, "%s", reason);
     status = jails->remarks[0] == '\0' && jails->count > 0 ? EXIT_FINE : EXIT_NO;
     if (invocation->json) {
-        print_json(jails);
+        jails_print_json(jails);
     } else {
         for (unsigned i = 0; i < jails->count; i++)
             print_jail(&jails->at[i]);
@@ -191,30 +190,4 @@ jails_main(const struct invocation *invocation)
         return check_file(invocation, invocation->words[1]);
     return banmailctl_fail(invocation, EXIT_USAGE,
                            "jails check FILE, or jails filters; see banmailctl jails --help");
-}
-
-/* ---- import ---- */
-
-int
-import_main(const struct invocation *invocation)
-{
-    char reason[SETTINGS_REASON_SIZE];
-    struct jails *jails;
-
-    if (invocation->count != 1)
-        return banmailctl_fail(invocation, EXIT_USAGE,
-                               "import takes a directory or a file: banmailctl import "
-                               "/etc/fail2ban");
-    if (jails_read(invocation->words[0], &jails, reason) != 0)
-        return banmailctl_fail(invocation, EXIT_REFUSED, "%s", reason);
-    if (invocation->json) {
-        print_json(jails);
-    } else {
-        printf("# what %s says of mail servers\n", invocation->words[0]);
-        for (const char *at = jails->remarks; *at != '\0'; at += strcspn(at, "\n") + 1)
-            printf("# %.*s\n", (int)strcspn(at, "\n"), at);
-        jails_print(jails, stdout);
-    }
-    jails_free(jails);
-    return EXIT_FINE;
 }

@@ -1,4 +1,4 @@
-/* banmailctl jails, import: files of jails, before rsyslogd has them.
+/* banmailctl jails: files of jails, before rsyslogd has them.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BANMAILCTL_JAILS_H
@@ -6,8 +6,12 @@
 
 #include "banmailctl.h"
 
-/* Commands, as those of banmailctl.h. */
+struct jails;
+
+/* A command, as those of banmailctl.h. */
 int jails_main(const struct invocation *invocation);
-int import_main(const struct invocation *invocation);
+
+/* Prints the jails and the remarks as one object. */
+void jails_print_json(const struct jails *jails);
 
 #endif

@@ -179,15 +179,6 @@ static const char jails_help[] =
     "  banmailctl jails check /etc/ombanmail/jails.conf\n"
     "  banmailctl jails filters\n";
 
-static const char import_help[] =
-    "Usage: banmailctl import DIRECTORY|FILE [--json]\n"
-    "\n"
-    "Prints the file of jails that is equivalent to a configuration of fail2ban, as far as it is\n"
-    "about mail servers; what has no equivalent stands in comments.\n"
-    "\n"
-    "Examples:\n"
-    "  banmailctl import /etc/fail2ban >/etc/ombanmail/jails.conf\n";
-
 static const char version_help[] = "Usage: banmailctl version [--json]\n";
 static const char help_help[] = "Usage: banmailctl help [COMMAND]\n";
 
@@ -215,7 +206,8 @@ static const struct command {
     {"check", check_main, 0, "r", "whether table, kernel and ledger agree", check_help},
     {"users", users_main, 1, "", "write the file of known users, from standard input", users_help},
     {"jails", jails_main, 2, "", "what a file of jails declares (jails check FILE)", jails_help},
-    {"import", import_main, 1, "", "fail2ban's configuration as a file of jails", import_help},
+    {"import", import_main, 1, "b", "fail2ban's configuration as a file of jails, or its bans",
+     import_help},
     {"metrics", metrics_main, 0, "o", "the numbers of status, for Prometheus", metrics_help},
     {"flush", flush_main, 0, "", "take everything out of the kernel, when ombanmail is removed",
      flush_help},
@@ -401,17 +393,12 @@ help_main(const struct invocation *invocation)
 /* ---- the words ---- */
 
 static const struct option options[] = {
-    {"json", no_argument, NULL, 'j'},
-    {"table", required_argument, NULL, 't'},
-    {"for", required_argument, NULL, 'f'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {"jail", required_argument, NULL, 'J'},
-    {"all", no_argument, NULL, 'a'},
-    {"repair", no_argument, NULL, 'r'},
-    {"held-back", no_argument, NULL, 'H'},
-    {"output", required_argument, NULL, 'o'},
-    {0},
+    {"json", no_argument, NULL, 'j'},      {"table", required_argument, NULL, 't'},
+    {"for", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},   {"jail", required_argument, NULL, 'J'},
+    {"all", no_argument, NULL, 'a'},       {"repair", no_argument, NULL, 'r'},
+    {"held-back", no_argument, NULL, 'H'}, {"output", required_argument, NULL, 'o'},
+    {"bans", no_argument, NULL, 'b'},      {0},
 };
 
 /* Those of some commands only. */
@@ -500,6 +487,9 @@ take_option(struct invocation *invocation, char letter, const char *value)
         break;
     case 'H':
         invocation->held_back = true;
+        break;
+    case 'b':
+        invocation->bans = true;
         break;
     case 'o':
         invocation->output = value;

@@ -31,6 +31,7 @@ struct invocation {
     int64_t for_s;
     const char *jail;   /* --jail, or NULL */
     bool all;           /* --all */
+    bool bans;          /* --bans */
     bool held_back;     /* --held-back */
     const char *output; /* --output, or NULL */
     char **words;       /* what follows the command and its options */
@@ -63,11 +64,12 @@ int why_main(const struct invocation *invocation);
 int flush_main(const struct invocation *invocation);
 int users_main(const struct invocation *invocation);
 int check_main(const struct invocation *invocation);
+int import_main(const struct invocation *invocation);
 int metrics_main(const struct invocation *invocation);
 int order_ban(const struct invocation *invocation);
 int order_unban(const struct invocation *invocation);
 
 /* What help prints of those that have it in their own file. */
-extern const char metrics_help[];
+extern const char import_help[], metrics_help[];
 
 #endif
