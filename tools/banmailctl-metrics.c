@@ -11,12 +11,8 @@
 #include <string.h>
 
 #include "banmailctl.h"
-#include "banmailctl-bans.h"
-#include "banmailctl-location.h"
+#include "banmailctl-summary.h"
 #include "base/replace.h"
-#include "control/condition.h"
-#include "control/setup.h"
-#include "table/table-health.h"
 
 const char metrics_help[] =
     "Usage: banmailctl metrics [--output FILE] [--table FILE]\n"
@@ -30,14 +26,6 @@ const char metrics_help[] =
     "Examples:\n"
     "  banmailctl metrics\n"
     "  banmailctl metrics --output /var/lib/prometheus/node-exporter/ombanmail.prom\n";
-
-/* What all the numbers are made of. */
-struct readings {
-    struct condition_facts facts;
-    uint32_t conditions;
-    struct bans bans;
-    size_t tracked;
-};
 
 /* ---- the format ---- */
 
@@ -175,20 +163,20 @@ print_totals(FILE *out, const struct table_status *status, const struct table_he
 }
 
 static void
-print_all(FILE *out, const struct table *table, const struct readings *readings)
+print_all(FILE *out, const struct table *table, const struct summary *summary)
 {
-    const struct condition_facts *const facts = &readings->facts;
+    const struct condition_facts *const facts = &summary->facts;
 
     print_up(out, facts->status.writer != 0);
     head(out, "info", GAUGE, "The version of the module that wrote the table.");
     labelled(out, "info", "version", facts->status.version, 1);
-    print_conditions(out, readings->conditions);
-    print_jails(out, table, &readings->bans);
+    print_conditions(out, summary->conditions);
+    print_jails(out, table, &summary->bans);
     single(out, "bans_limit", GAUGE, "Room for so many bans: maxBans.", facts->status.max_bans);
     single(out, "bans_pending", GAUGE, "Addresses that wait for the kernel.", facts->pending);
     single(out, "bans_ineffective", GAUGE, "Bans in force whose clients go on all the same.",
            facts->ineffective);
-    single(out, "clients", GAUGE, "Clients that are counted.", readings->tracked);
+    single(out, "clients", GAUGE, "Clients that are counted.", summary->tracked);
     single(out, "clients_limit", GAUGE, "Room for so many clients: capacity.",
            facts->status.capacity);
     single(out, "last_line_timestamp_seconds", GAUGE, "When the latest line came; 0: none has.",
@@ -201,25 +189,11 @@ print_all(FILE *out, const struct table *table, const struct readings *readings)
 
 /* ---- the command ---- */
 
-static int
-read_all(const struct location *place, const struct table *table, struct readings *readings)
-{
-    char setup[SETUP_SIZE];
-
-    condition_read(table, banmailctl_now_ms(), &readings->facts);
-    setup_read(place->table, setup);
-    readings->facts.setup = setup;
-    readings->conditions = condition_find(&readings->facts, CONDITION_SILENT_MS);
-    readings->facts.setup = NULL;
-    readings->tracked = table_tracked(table);
-    return bans_read(table, readings->facts.now_ms, &readings->bans);
-}
-
 /* Into memory first: a file is replaced whole, or not at all. */
 static int
 render(const struct invocation *invocation, FILE *out)
 {
-    struct readings readings = {0};
+    struct summary summary;
     struct location place;
     struct table *table;
     int status = banmailctl_read(invocation, &place, &table);
@@ -228,11 +202,11 @@ render(const struct invocation *invocation, FILE *out)
         print_up(out, false);
     if (status != EXIT_FINE)
         return status;
-    if (read_all(&place, table, &readings) < 0)
+    if (summary_read(&place, table, CONDITION_SILENT_MS, &summary) < 0)
         status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     else
-        print_all(out, table, &readings);
-    bans_free(&readings.bans);
+        print_all(out, table, &summary);
+    summary_free(&summary);
     table_close(table);
     return status;
 }

@@ -4,281 +4,17 @@
  * a sentence with its remedy, shown as text and as JSON, and the exit status.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include <libfastjson/json.h>
 
 #include "banmailctl.h"
-#include "banmailctl-bans.h"
 #include "banmailctl-effect.h"
-#include "banmailctl-location.h"
 #include "banmailctl-format.h"
-#include "table/effect.h"
-#include "control/condition.h"
-#include "control/origins.h"
-#include "control/setup.h"
-#include "ledger/ledger.h"
-#include "kernel/policy.h"
-
-#define TROUBLE_SIZE    1536
-#define PENDING_WAIT_MS 500 /* a ban of this moment is no trouble yet */
-#define POLL_MS         5
-
-struct summary {
-    struct condition_facts facts;
-    struct firewall_policy policy;
-    char setup[SETUP_SIZE];
-    uint32_t conditions;
-    struct bans bans;
-    size_t tracked, v4;
-    size_t by_jail[TABLE_JAILS_MAX]; /* the manual one: bans by hand */
-};
-
-/* Returns what waits all the same: not what came meanwhile. */
-static size_t
-wait_for_pending(const struct table *table)
-{
-    const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
-    const int64_t now_ms = banmailctl_now_ms();
-
-    for (int waited = 0; bans_waiting(table, now_ms) > 0 && waited < PENDING_WAIT_MS;
-         waited += POLL_MS)
-        nanosleep(&pause, NULL);
-    return bans_waiting(table, now_ms);
-}
-
-/* ---- a sentence for each condition, with its remedy ---- */
-
-static void
-tell_stopped(const struct condition_facts *facts, char text[TROUBLE_SIZE])
-{
-    (void)facts;
-    snprintf(text, TROUBLE_SIZE,
-             "rsyslogd does not run, or runs without ombanmail: nothing is counted, bans stand "
-             "until they run out; start it, and look for ombanmail in its messages");
-}
-
-static void
-tell_no_jail(const struct condition_facts *facts, char text[TROUBLE_SIZE])
-{
-    (void)facts;
-    snprintf(text, TROUBLE_SIZE,
-             "rsyslogd has loaded ombanmail but has no jail: nothing is counted; its configuration "
-             "lacks action(type=\"ombanmail\")");
-}
-
-static void
-tell_version(const struct condition_facts *facts, char text[TROUBLE_SIZE])
-{
-    char clean[64];
-
-    snprintf(text, TROUBLE_SIZE,
-             "rsyslogd runs ombanmail %s, this is banmailctl %s: restart rsyslogd",
-             format_clean(facts->status.version, clean, sizeof(clean)), PACKAGE_VERSION);
-}
-
-static void
-tell_paused(const struct condition_facts *facts, char text[TROUBLE_SIZE])
-{
-    char stamp[FORMAT_STAMP_SIZE];
-
-    if (facts->health.paused_until_ms == TABLE_FOREVER_MS)
-        snprintf(text, TROUBLE_SIZE, "PAUSED: nobody is kept out until banmailctl resume");
-    else
-        snprintf(text, TROUBLE_SIZE, "PAUSED: nobody is kept out until %s, or banmailctl resume",
-                 format_stamp(facts->health.paused_until_ms, stamp));
-}
-
-static void
-tell_held_back(const struct condition_facts *facts, char text[TROUBLE_SIZE])
-{
-    char stamp[FORMAT_STAMP_SIZE];
-
-    snprintf(text, TROUBLE_SIZE,
-             "maxBanRate held bans back %" PRIu64 " times, last at %s: is a rule or a jail wrong "
-             "(banmailctl list --held-back shows whom it spared), or is it an attack by that many "
-             "(raise maxBanRate)?",
-             facts->health.held_back, format_stamp(facts->health.held_back_ms, stamp));
-}
-
-static void
-tell_ledger(const struct condition_facts *facts, char text[TROUBLE_SIZE])
-{
-    snprintf(text, TROUBLE_SIZE,
-             "the ledger cannot be written: %s; bans are enforced all the same, but would not "
-             "outlive a reboot",
-             ledger_error(facts->health.ledger_error));
-}
-
-static void
-tell_silent(const struct condition_facts *facts, char text[TROUBLE_SIZE])
-{
-    const int64_t message_ms = facts->health.last_message_ms, opened_ms = facts->status.opened_ms;
-    char span[FORMAT_SPAN_SIZE];
-
-    snprintf(text, TROUBLE_SIZE,
-             "no line of a mail server has come for %s: nothing can be counted; look whether "
-             "rsyslogd gets Postfix's and Dovecot's lines, and whether its configuration includes "
-             "mail.conf",
-             format_span(facts->now_ms - (message_ms > opened_ms ? message_ms : opened_ms), span));
-}
-
-static void
-tell_unmatched(const struct condition_facts *facts, char text[TROUBLE_SIZE])
-{
-    const struct table_health *health = &facts->health;
-    char span[FORMAT_SPAN_SIZE];
-
-    snprintf(text, TROUBLE_SIZE,
-             "%" PRIu64 " lines of the last %s look like failed logins, but no rule knows them "
-             "(%" PRIu64 " were known): the rulebases do not fit this mail server; see banmailctl "
-             "test /var/log/mail.log",
-             health->recent_unmatched, format_span(health->recent_s * 1000, span),
-             health->recent_matched);
-}
-
-static void
-tell_lost(const struct condition_facts *facts, char text[TROUBLE_SIZE])
-{
-    const uint64_t *lost = facts->health.lost;
-    char stamp[FORMAT_STAMP_SIZE];
-
-    snprintf(text, TROUBLE_SIZE,
-             "rsyslogd has lost messages before ombanmail could see them, last at %s: %" PRIu64
-             " by imjournal's rate limit (raise its ratelimit.burst), %" PRIu64
-             " or more by the limits of other inputs (rsyslogd's messages name them), %" PRIu64
-             " by queues that were full (raise queue.size, or find what holds them up)",
-             format_stamp(facts->health.lost_ms, stamp), lost[TABLE_LOST_JOURNAL],
-             lost[TABLE_LOST_INPUT], lost[TABLE_LOST_QUEUE]);
-}
-
-static void
-tell_kernel(const struct condition_facts *facts, char text[TROUBLE_SIZE])
-{
-    format_clean(facts->status.trouble, text, TROUBLE_SIZE);
-}
-
-static void
-tell_waiting(const struct condition_facts *facts, char text[TROUBLE_SIZE])
-{
-    snprintf(text, TROUBLE_SIZE,
-             "%zu address%s for the kernel: the bans are not in force as wanted", facts->pending,
-             facts->pending == 1 ? " waits" : "es wait");
-}
-
-static void
-tell_ineffective_ban(const struct condition_facts *facts, char text[TROUBLE_SIZE])
-{
-    char source[SOURCE_TEXT_SIZE], why[EFFECT_TEXT_SIZE];
-
-    source_print(&facts->first.source, source);
-    snprintf(text, TROUBLE_SIZE,
-             "%zu ban%s no effect: they are in force, but failures of their clients go on, as of "
-             "%s; %s; see banmailctl why %s",
-             facts->ineffective, facts->ineffective == 1 ? " has" : "s have", source,
-             effect_explain(&facts->first, &facts->jail, facts->set, why), source);
-}
-
-static void
-tell_backend(const struct condition_facts *facts, char text[TROUBLE_SIZE])
-{
-    const struct table_outage *outage = &facts->health.outage;
-    char host[TABLE_HOST_SIZE * 4], stamp[FORMAT_STAMP_SIZE], others[48] = "";
-
-    if (outage->places > 1)
-        snprintf(others, sizeof(others), " (and of %u more)", outage->places - 1);
-    snprintf(text, TROUBLE_SIZE,
-             "the authentication backend of %s%s has faults since %s: failed logins %s; Dovecot's "
-             "messages there name the fault",
-             format_clean(outage->host, host, sizeof(host)), others,
-             format_stamp(outage->since_ms, stamp),
-             outage->until_ms != 0 ? "do not count there meanwhile, at most 10 minutes in an hour"
-                                   : "count there again, as it takes longer than 10 minutes");
-}
-
-static void
-tell_full(const struct condition_facts *facts, char text[TROUBLE_SIZE])
-{
-    snprintf(text, TROUBLE_SIZE,
-             "all %" PRIu32 " places for bans are taken, nobody else is banned; raise maxBans",
-             facts->status.max_bans);
-}
-
-static void (*const tell[CONDITIONS])(const struct condition_facts *facts,
-                                      char text[TROUBLE_SIZE]) = {
-    [CONDITION_STOPPED] = tell_stopped,     [CONDITION_NO_JAIL] = tell_no_jail,
-    [CONDITION_VERSION] = tell_version,     [CONDITION_PAUSED] = tell_paused,
-    [CONDITION_HELD_BACK] = tell_held_back, [CONDITION_LEDGER] = tell_ledger,
-    [CONDITION_SILENT] = tell_silent,       [CONDITION_UNMATCHED] = tell_unmatched,
-    [CONDITION_LOST] = tell_lost,           [CONDITION_KERNEL] = tell_kernel,
-    [CONDITION_WAITING] = tell_waiting,     [CONDITION_BACKEND] = tell_backend,
-    [CONDITION_FULL] = tell_full,           [CONDITION_INEFFECTIVE] = tell_ineffective_ban,
-};
-
-static int
-summarize(const struct location *place, const struct table *table, int64_t silent_ms,
-          struct summary *summary)
-{
-    const size_t waiting = wait_for_pending(table);
-
-    condition_read(table, banmailctl_now_ms(), &summary->facts);
-    summary->facts.pending = waiting;
-    policy_read(place->table, &summary->policy);
-    setup_read(place->table, summary->setup);
-    summary->facts.setup = summary->setup;
-    summary->facts.set =
-        summary->policy.set[source_is_v4(&summary->facts.first.source) ? FIREWALL_V4 : FIREWALL_V6];
-    summary->conditions = condition_find(&summary->facts, silent_ms);
-    summary->tracked = table_tracked(table);
-    if (bans_read(table, summary->facts.now_ms, &summary->bans) < 0)
-        return -ENOMEM;
-    for (size_t i = 0; i < summary->bans.count; i++) {
-        const struct ban *ban = &summary->bans.ban[i];
-
-        summary->v4 += source_is_v4(&ban->source);
-        if (ban->jail < TABLE_JAILS_MAX)
-            summary->by_jail[ban->jail]++;
-    }
-    return 0;
-}
-
-/* The configuration may have several. */
-static void
-for_each_fault(const struct summary *summary, void (*each)(void *context, const char *text),
-               void *context)
-{
-    char line[SETUP_SIZE], clean[SETUP_SIZE];
-
-    for (const char *at = summary->setup; *at != '\0'; at += strspn(at, "\n")) {
-        const size_t length = strcspn(at, "\n");
-
-        snprintf(line, sizeof(line), "%.*s", (int)length, at);
-        each(context, format_clean(line, clean, sizeof(clean)));
-        at += length;
-    }
-}
-
-static void
-for_each_trouble(const struct summary *summary, void (*each)(void *context, const char *text),
-                 void *context)
-{
-    char text[TROUBLE_SIZE];
-
-    for (unsigned i = 0; i < CONDITIONS; i++) {
-        if (!(summary->conditions & CONDITION_BIT(i)))
-            continue;
-        if (i == CONDITION_CONFIGURATION) {
-            for_each_fault(summary, each, context);
-            continue;
-        }
-        tell[i](&summary->facts, text);
-        each(context, text);
-    }
-}
+#include "banmailctl-summary.h"
+#include "banmailctl-trouble.h"
 
 /* ---- text ---- */
 
@@ -296,7 +32,7 @@ print_verdict(const struct summary *summary)
     if (summary->conditions == 0)
         printf("%sfine%s: ombanmail counts and its bans are in force\n", format_colour(FORMAT_GOOD),
                format_colour(FORMAT_PLAIN));
-    for_each_trouble(summary, print_trouble, NULL);
+    trouble_each(summary, print_trouble, NULL);
 }
 
 static void
@@ -315,28 +51,22 @@ print_rsyslogd(const struct location *place, const struct summary *summary)
     printf("ledger    %s\n", format_clean(summary->facts.status.ledger_path, clean, sizeof(clean)));
 }
 
-/* Of the jails that there are now; others only keep their bans. */
-static struct origins origins;
-
-/* Which jail is asked for; NULL: all. */
-static const char *only;
-
 static const char *
-origin_of(const struct jail *jail)
+origin_of(const struct summary *summary, const struct jail *jail)
 {
-    const char *const origin = origins_find(&origins, jail->name);
+    const char *const origin = origins_find(&summary->origins, jail->name);
 
     return origin != NULL ? origin : jail->classes == 0 ? "declared no more" : "an action";
 }
 
 static bool
-is_asked_for(const struct jail *jail)
+is_asked_for(const struct summary *summary, const struct jail *jail)
 {
-    return only == NULL || strcmp(jail->name, only) == 0;
+    return summary->only == NULL || strcmp(jail->name, summary->only) == 0;
 }
 
 static void
-print_jail(const struct jail *jail, uint64_t lines, size_t banned)
+print_jail(const struct summary *summary, const struct jail *jail, uint64_t lines, size_t banned)
 {
     char name[JAIL_NAME_SIZE * 4], span[FORMAT_SETTING_SIZE], threshold[64];
     char origin[ORIGINS_ORIGIN_SIZE * 4];
@@ -346,13 +76,13 @@ print_jail(const struct jail *jail, uint64_t lines, size_t banned)
     printf("%-16s  %-28s  %-12s  %8" PRIu64 "  %6zu  %s%s\n",
            format_clean(jail->name, name, sizeof(name)), threshold,
            jail->bantime_s == JAIL_FOREVER ? "for ever" : format_setting(jail->bantime_s, span),
-           lines, banned, format_clean(origin_of(jail), origin, sizeof(origin)),
+           lines, banned, format_clean(origin_of(summary, jail), origin, sizeof(origin)),
            jail->is_observing ? ", bans nobody (observes)" : "");
 }
 
 /* Jails to which no failure has come while others have seen some. */
 static void
-print_deaf_jails(const struct table *table)
+print_deaf_jails(const struct table *table, const struct summary *summary)
 {
     char name[JAIL_NAME_SIZE * 4];
     struct jail jail;
@@ -361,8 +91,8 @@ print_deaf_jails(const struct table *table)
     for (unsigned i = 0; i < TABLE_JAILS_MAX; i++)
         most = table_jail_lines(table, i) > most ? table_jail_lines(table, i) : most;
     for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX && most > 0; i++)
-        if (table_read_jail(table, i, &jail) && jail.classes != 0 && is_asked_for(&jail) &&
-            table_jail_lines(table, i) == 0 && strcmp(origin_of(&jail), "an action") == 0)
+        if (table_read_jail(table, i, &jail) && jail.classes != 0 && is_asked_for(summary, &jail) &&
+            table_jail_lines(table, i) == 0 && strcmp(origin_of(summary, &jail), "an action") == 0)
             printf("NOTE: no failure has come to jail %s since rsyslogd started, %" PRIu64
                    " to another: do Postfix's and Dovecot's lines pass its action, and of the "
                    "classes that it counts?\n",
@@ -377,12 +107,12 @@ print_jails(const struct table *table, const struct summary *summary)
     printf("\n%s%-16s  %-28s  %-12s  %8s  %6s  %s%s\n", format_colour(FORMAT_BOLD), "JAIL",
            "THRESHOLD", "BANTIME", "LINES", "BANNED", "FROM", format_colour(FORMAT_PLAIN));
     for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
-        if (table_read_jail(table, i, &jail) && is_asked_for(&jail))
-            print_jail(&jail, table_jail_lines(table, i), summary->by_jail[i]);
-    if (only == NULL)
+        if (table_read_jail(table, i, &jail) && is_asked_for(summary, &jail))
+            print_jail(summary, &jail, table_jail_lines(table, i), summary->by_jail[i]);
+    if (summary->only == NULL)
         printf("%-16s  %-28s  %-12s  %8s  %6zu\n", JAIL_MANUAL, "banned by hand", "-", "-",
                summary->by_jail[TABLE_JAIL_MANUAL]);
-    print_deaf_jails(table);
+    print_deaf_jails(table, summary);
 }
 
 static void
@@ -462,12 +192,12 @@ print_text(const struct location *place, const struct table *table, const struct
 /* ---- JSON ---- */
 
 static struct fjson_object *
-jail_json(const struct jail *jail, uint64_t lines, size_t banned)
+jail_json(const struct summary *summary, const struct jail *jail, uint64_t lines, size_t banned)
 {
     struct fjson_object *object = fjson_object_new_object(), *classes = fjson_object_new_array();
 
     format_add_string(object, "name", jail->name);
-    format_add_string(object, "origin", origin_of(jail));
+    format_add_string(object, "origin", origin_of(summary, jail));
     format_add_bool(object, "observes", jail->is_observing);
     for (int i = 0; i < OFFENCE_CLASSES; i++)
         if (jail->classes & OFFENCE_BIT(i))
@@ -493,9 +223,9 @@ jails_json(const struct table *table, const struct summary *summary)
     struct jail jail;
 
     for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
-        if (table_read_jail(table, i, &jail) && is_asked_for(&jail))
+        if (table_read_jail(table, i, &jail) && is_asked_for(summary, &jail))
             fjson_object_array_add(
-                array, jail_json(&jail, table_jail_lines(table, i), summary->by_jail[i]));
+                array, jail_json(summary, &jail, table_jail_lines(table, i), summary->by_jail[i]));
     return array;
 }
 
@@ -615,7 +345,7 @@ print_json(const struct location *place, const struct table *table, const struct
     struct fjson_object *object = fjson_object_new_object(), *troubles = fjson_object_new_array();
     struct fjson_object *conditions = fjson_object_new_array();
 
-    for_each_trouble(summary, add_trouble, troubles);
+    trouble_each(summary, add_trouble, troubles);
     for (unsigned i = 0; i < CONDITIONS; i++)
         if (summary->conditions & CONDITION_BIT(i))
             fjson_object_array_add(conditions, fjson_object_new_string(condition_name(i)));
@@ -649,26 +379,26 @@ int
 status_main(const struct invocation *invocation)
 {
     const int64_t silent_ms = invocation->forever ? CONDITION_SILENT_MS : invocation->for_s * 1000;
-    struct summary summary = {0};
+    const char *const only = invocation->count > 0 ? invocation->words[0] : NULL;
+    struct summary summary;
     struct location place;
     struct table *table;
     int status;
 
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
         return status;
-    origins_read(place.table, &origins);
-    only = invocation->count > 0 ? invocation->words[0] : NULL;
     if (only != NULL && !has_jail(table, only)) {
         table_close(table);
         return banmailctl_fail(invocation, EXIT_USAGE, "there is no jail of this name");
     }
-    if (summarize(&place, table, silent_ms, &summary) < 0)
+    if (summary_read(&place, table, silent_ms, &summary) < 0)
         status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     else {
+        summary.only = only;
         (invocation->json ? print_json : print_text)(&place, table, &summary);
         status = summary.conditions ? EXIT_NO : EXIT_FINE;
     }
-    bans_free(&summary.bans);
+    summary_free(&summary);
     table_close(table);
     return status;
 }

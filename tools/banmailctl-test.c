@@ -24,6 +24,7 @@
 #include "banmailctl-entry.h"
 #include "banmailctl-format.h"
 #include "banmailctl-input.h"
+#include "banmailctl-location.h"
 #include "banmailctl-tally.h"
 #include "banmailctl-trial.h"
 #include "banmailctl-unwrap.h"
@@ -46,7 +47,8 @@ struct test {
     int rulebase_count;
     char *message; /* the line's, with a space in front; grows */
     size_t message_size;
-    struct jails *jails; /* that count; NULL: the default preset's */
+    struct jail jails[TABLE_JAILS_MAX]; /* that count */
+    unsigned jail_count;
     struct trial *trial;
     int64_t now_s;
     bool journal;  /* also, or alone where no file is named */
@@ -506,9 +508,11 @@ print_help(void)
         "  -j, --json           as JSON; with --each one object a line\n"
         "  -J, --journal        read this machine's journal: what is of the mail facility\n"
         "  -f, --for TIME       of the journal, the last TIME: 90 (seconds), 10m, 24h, 7d, 1w\n"
-        "  -p, --preset NAME    with the jails of this preset: balanced (the default), strict,\n"
-        "                       lenient, observe\n"
-        "  -c, --jails FILE     with the jails of this file, or of a directory as /etc/fail2ban\n"
+        "  -p, --preset NAME    with the jails of this preset: balanced, strict, lenient, observe\n"
+        "  -c, --jails FILE     with the jails of this file, or of a directory as /etc/fail2ban;\n"
+        "                       without either, with those of the rsyslogd that runs here, or "
+        "with\n"
+        "                       those of the preset balanced\n"
         "  -m, --missed         print the lines of Postfix and Dovecot that no rule knows\n"
         "  -r, --rulebase FILE  this liblognorm rulebase in place of the shipped ones, for lines "
         "of\n"
@@ -527,17 +531,25 @@ print_help(void)
         "  docker logs mail 2>&1 | banmailctl test --json | jq .bans");
 }
 
+static void
+take_jails(struct test *test, struct jails *jails)
+{
+    for (test->jail_count = 0; test->jail_count < jails->count; test->jail_count++)
+        test->jails[test->jail_count] = jails->at[test->jail_count].jail;
+    jails_free(jails);
+}
+
 static int
 read_preset(struct test *test, const char *name)
 {
     char reason[SETTINGS_REASON_SIZE];
-    int error;
+    struct jails *jails;
+    const int error = preset_read(name, &jails, reason);
 
-    jails_free(test->jails);
-    test->jails = NULL;
-    error = preset_read(name, &test->jails, reason);
     if (error != 0)
         say("--preset: %s", reason);
+    else
+        take_jails(test, jails);
     return error;
 }
 
@@ -545,14 +557,41 @@ static int
 read_jails(struct test *test, const char *path)
 {
     char reason[SETTINGS_REASON_SIZE];
-    int error;
+    struct jails *jails;
+    const int error = jails_read(path, &jails, reason);
 
-    jails_free(test->jails);
-    test->jails = NULL;
-    error = jails_read(path, &test->jails, reason);
     if (error != 0)
         say("%s", reason);
+    else
+        take_jails(test, jails);
     return error;
+}
+
+/* Those of the rsyslogd that runs here, or that ran last. */
+static void
+read_jails_in_force(struct test *test)
+{
+    char reason[LOCATION_REASON_SIZE];
+    struct location place;
+    struct table *table;
+
+    if (location_find(NULL, &place, reason) != 0 || location_read(&place, &table, reason) != 0)
+        return;
+    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++) {
+        struct jail *const jail = &test->jails[test->jail_count];
+
+        test->jail_count += table_read_jail(table, i, jail) && jail->classes != 0;
+    }
+    table_close(table);
+}
+
+/* Where none are named: those in force, or where there are none the default preset's. */
+static int
+choose_jails(struct test *test)
+{
+    if (test->jail_count == 0)
+        read_jails_in_force(test);
+    return test->jail_count > 0 ? 0 : read_preset(test, PRESET_DEFAULT);
 }
 
 /* Returns 0, or -EINVAL after it said why, or 1 after --help. */
@@ -627,11 +666,11 @@ test_main(int argc, char **argv)
         goto done;
     }
     test.now_s = (int64_t)time(NULL);
-    if (test.jails == NULL && read_preset(&test, PRESET_DEFAULT) != 0) {
+    if (choose_jails(&test) != 0) {
         status = 3;
         goto done;
     }
-    test.trial = trial_new(test.jails);
+    test.trial = trial_new(test.jails, test.jail_count);
     if (test.trial == NULL || (!test.given && add_default_rulebases(&test) != 0)) {
         if (test.trial == NULL)
             say("out of memory");
@@ -651,7 +690,6 @@ done:
     for (int i = 0; i < test.rulebase_count; i++)
         ln_exitCtx(test.rulebases[i]);
     trial_free(test.trial);
-    jails_free(test.jails);
     free(test.message);
     return status;
 }

@@ -29,7 +29,7 @@ say_nothing(void *context, int severity, const char *text)
 
 /* As those that the module declares: for the one action that lines come to. */
 static int
-add_jails(struct trial *trial, const struct jails *jails)
+add_jails(struct trial *trial, const struct jail *jails, unsigned count)
 {
     struct counter_action action = {0};
     int index;
@@ -38,8 +38,8 @@ add_jails(struct trial *trial, const struct jails *jails)
     action.jail.classes = 0;
     if (counter_add_action(trial->counter, &action) < 0)
         return -1;
-    for (unsigned i = 0; i < jails->count; i++) {
-        action.jail = jails->at[i].jail;
+    for (unsigned i = 0; i < count; i++) {
+        action.jail = jails[i];
         index = table_jail(trial->table, &action.jail);
         action.jail_index = (unsigned)index;
         if (index <= 0 ||
@@ -50,7 +50,7 @@ add_jails(struct trial *trial, const struct jails *jails)
 }
 
 static int
-open_counter(struct trial *trial, const struct jails *jails)
+open_counter(struct trial *trial, const struct jail *jails, unsigned count)
 {
     static const struct report report = {.say = say_nothing};
     const struct table_options options = {.capacity = TABLE_CAPACITY_DEFAULT,
@@ -66,11 +66,11 @@ open_counter(struct trial *trial, const struct jails *jails)
     counting.table = trial->table;
     table_set_ban_rate(trial->table, 0);
     trial->counter = counter_new(&counting);
-    return trial->counter == NULL ? -1 : add_jails(trial, jails);
+    return trial->counter == NULL ? -1 : add_jails(trial, jails, count);
 }
 
 struct trial *
-trial_new(const struct jails *jails)
+trial_new(const struct jail *jails, unsigned count)
 {
     struct trial *trial = calloc(1, sizeof *trial);
 
@@ -78,7 +78,7 @@ trial_new(const struct jails *jails)
         return NULL;
     pthread_mutex_init(&trial->readers.lock, NULL);
     readers_join(&trial->readers, &trial->reader);
-    if (open_counter(trial, jails) < 0) {
+    if (open_counter(trial, jails, count) < 0) {
         trial_free(trial);
         return NULL;
     }

@@ -8,13 +8,12 @@
 #include <stdint.h>
 
 #include "count/counter.h"
-#include "rules/jails-file.h"
 
 struct trial;
 
 /* With these jails, and nobody allow-listed. Returns NULL when out of memory. Free with trial_free;
  * NULL is fine. One thread. */
-struct trial *trial_new(const struct jails *jails);
+struct trial *trial_new(const struct jail *jails, unsigned count);
 void trial_free(struct trial *trial);
 
 /* The jail of an index, as it stands in an outcome's bits. Returns false when there is none. */
