@@ -945,33 +945,6 @@ ledger_history(struct ledger *ledger, const struct ledger_query *query,
                                                                           : failed(ledger, code);
 }
 
-int
-ledger_earlier(struct ledger *ledger, const struct source *source, const char *jail,
-               struct ledger_earlier *earlier)
-{
-    static const char sql[] = "SELECT count(*), sum(ended_ms - since_ms), max(ended_ms) FROM ban"
-                              " WHERE source = ?1 AND (?2 IS NULL OR jail = ?2)"
-                              " AND ended_ms IS NOT NULL AND end_reason IS NOT 'withdrawn'";
-    sqlite3_stmt *statement = NULL;
-    char text[SOURCE_TEXT_SIZE];
-    *earlier = (struct ledger_earlier){0};
-    if (ledger->sqlite == NULL)
-        return -EPROTO;
-    int code = sqlite3_prepare_v2(ledger->sqlite, sql, -1, &statement, NULL);
-    if (code == SQLITE_OK) {
-        sqlite3_bind_text(statement, 1, source_print(source, text), -1, SQLITE_STATIC);
-        sqlite3_bind_text(statement, 2, jail, -1, SQLITE_STATIC);
-        code = sqlite3_step(statement);
-    }
-    if (code == SQLITE_ROW) {
-        earlier->count = (unsigned)sqlite3_column_int64(statement, 0);
-        earlier->total_ms = sqlite3_column_int64(statement, 1);
-        earlier->last_ended_ms = sqlite3_column_int64(statement, 2);
-    }
-    sqlite3_finalize(statement);
-    return code == SQLITE_ROW ? 0 : failed(ledger, code);
-}
-
 static bool
 read_line(sqlite3_stmt *statement, struct evidence *evidence)
 {

@@ -125,19 +125,6 @@ struct ledger_query {
 int ledger_history(struct ledger *ledger, const struct ledger_query *query,
                    bool (*each)(void *context, const struct ledger_row *row), void *context);
 
-/* What a client has behind him when he is banned again: bans of just this source that are over,
- * those left out that were withdrawn. */
-struct ledger_earlier {
-    unsigned count;
-    int64_t total_ms;      /* that they have lasted together */
-    int64_t last_ended_ms; /* 0: count is 0 */
-};
-
-/* In one jail, or with jail NULL in all. Found by an index: some ten microseconds, whatever the
- * size of the ledger. Returns 0, or a negative errno as ledger_live. */
-int ledger_earlier(struct ledger *ledger, const struct source *source, const char *jail,
-                   struct ledger_earlier *earlier);
-
 /* The lines that led to one ban, oldest first; or, with ban NULL, the newest `most` that name the
  * user, newest first. (evidence.jail and .number are not set.) Returns as ledger_history. */
 int ledger_lines(struct ledger *ledger, const struct ban *ban, const char *user, unsigned most,

@@ -279,109 +279,14 @@ version_1_is_migrated(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_directory, remove_directory)
 
-/* The decision to come asks while a ban is made: what it reads must not take longer in a big
- * ledger. */
-static void
-earlier_bans_are_counted(void **state)
-{
-    struct ledger *ledger = open_ledger(false);
-    struct ban ban = some_ban(1, "203.0.113.9", true);
-    const struct source client = ban.source, other = source_of("203.0.113.10");
-    struct ledger_earlier earlier;
-
-    (void)state;
-    assert_int_equal(ledger_earlier(ledger, &client, NULL, &earlier), 0);
-    assert_int_equal(earlier.count, 0);
-    assert_int_equal(earlier.last_ended_ms, 0);
-    write_one(ledger, &ban, "anna");
-    ban.id = 2;
-    ban.jail = 0;
-    ban.end = BAN_EXPIRED;
-    ban.since_ms = NOW_MS + 10000;
-    ban.ended_ms = NOW_MS + 70000;
-    write_one(ledger, &ban, "anna");
-    ban.id = 3;
-    ban.end = BAN_WITHDRAWN;
-    ban.ended_ms = NOW_MS + 90000;
-    write_one(ledger, &ban, "anna");
-    ban = some_ban(4, "203.0.113.9", false);
-    write_one(ledger, &ban, "anna");
-    ban = some_ban(5, "203.0.113.0/24", true);
-    write_one(ledger, &ban, "anna");
-    ledger_close(ledger);
-
-    ledger = open_ledger(true);
-    assert_int_equal(ledger_earlier(ledger, &client, NULL, &earlier), 0);
-    assert_int_equal(earlier.count, 2);
-    assert_int_equal(earlier.total_ms, 5000 - 1 + 60000);
-    assert_int_equal(earlier.last_ended_ms, NOW_MS + 70000);
-    assert_int_equal(ledger_earlier(ledger, &client, "mail", &earlier), 0);
-    assert_int_equal(earlier.count, 1);
-    assert_int_equal(earlier.last_ended_ms, NOW_MS + 5000);
-    assert_int_equal(ledger_earlier(ledger, &other, NULL, &earlier), 0);
-    assert_int_equal(earlier.count, 0);
-    ledger_close(ledger);
-}
-
-/* So many bans of others. */
-static void
-fill(unsigned count)
-{
-    char sql[640];
-    sqlite3 *sqlite;
-
-    snprintf(sql, sizeof sql,
-             "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %u)"
-             " INSERT INTO ban SELECT '00000000000000aa', i, printf('%%d.%%d.%%d.%%d',"
-             " 11 + i %% 100, i / 100 %% 250, i / 25000 %% 250, 1), 'mail', 0, 5, 'jail',"
-             " 'auth_failed', i, i, i + 3600000, i + 3600000, 'expired', NULL, 5, 600, 'all'"
-             " FROM n",
-             count);
-    assert_int_equal(sqlite3_open(path, &sqlite), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(sqlite, sql, NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(sqlite);
-}
-
-static int64_t
-monotonic_us(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-#define ASKED 1000
-
-static void
-they_are_found_by_an_index(void **state)
-{
-    const unsigned rows_filled = getenv("LONG") != NULL ? 1000000 : 50000;
-    struct ledger *ledger = open_ledger(false);
-    struct source source = source_of("12.1.0.1");
-    struct ledger_earlier earlier;
-    int64_t begin_us;
-
-    (void)state;
-    fill(rows_filled);
-    begin_us = monotonic_us();
-    for (int i = 0; i < ASKED; i++) {
-        assert_int_equal(ledger_earlier(ledger, &source, "mail", &earlier), 0);
-        assert_int_equal(earlier.count, 1);
-    }
-    begin_us = monotonic_us() - begin_us;
-    printf("# %u rows: %.1f us a question\n", rows_filled, (double)begin_us / ASKED);
-    assert_true(begin_us / ASKED < 2000); /* reading all rows takes 100,000 times as long */
-    ledger_close(ledger);
-}
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(bans_are_found_again),      TEST(pruning_spares_what_has_not_ended),
-        TEST(what_is_forgotten_is_gone), TEST(version_1_is_migrated),
-        TEST(earlier_bans_are_counted),  TEST(they_are_found_by_an_index),
+        TEST(bans_are_found_again),
+        TEST(pruning_spares_what_has_not_ended),
+        TEST(what_is_forgotten_is_gone),
+        TEST(version_1_is_migrated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
