@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "banmailctl-format.h"
 #include "table/table-health.h"
@@ -116,4 +117,15 @@ bans_jail_name(const struct table *table, const struct ban *ban, char name[JAIL_
     else
         snprintf(name, JAIL_NAME_SIZE * 4, "?");
     return name;
+}
+
+bool
+bans_has_jail(const struct table *table, const char *name)
+{
+    struct jail jail;
+
+    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
+        if (table_read_jail(table, i, &jail) && strcmp(jail.name, name) == 0)
+            return true;
+    return false;
 }

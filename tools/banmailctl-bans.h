@@ -33,4 +33,7 @@ bool bans_touches(const struct ban *ban, const struct source *source);
 const char *bans_jail_name(const struct table *table, const struct ban *ban,
                            char name[JAIL_NAME_SIZE * 4]);
 
+/* Whether the table has a jail of this name, the manual one left out. */
+bool bans_has_jail(const struct table *table, const char *name);
+
 #endif

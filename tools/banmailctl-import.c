@@ -9,6 +9,7 @@
 #include <libfastjson/json.h>
 
 #include "banmailctl.h"
+#include "banmailctl-bans.h"
 #include "banmailctl-channel.h"
 #include "banmailctl-format.h"
 #include "banmailctl-jails.h"
@@ -41,17 +42,6 @@ struct importing {
     int error; /* no answer: it ends */
     char reason[LOCATION_REASON_SIZE];
 };
-
-static bool
-has_jail(const struct table *table, const char *name)
-{
-    struct jail jail;
-
-    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
-        if (table_read_jail(table, i, &jail) && strcmp(jail.name, name) == 0)
-            return true;
-    return false;
-}
 
 /* The jail's name is as that of one that is there, or not used. */
 static void
@@ -90,7 +80,7 @@ static bool
 take_ban(void *context, const struct fail2ban_ban *ban)
 {
     struct importing *const importing = context;
-    const bool in_jail = has_jail(importing->table, ban->jail);
+    const bool in_jail = bans_has_jail(importing->table, ban->jail);
     char request[COMMAND_SIZE], answer[COMMAND_SIZE];
 
     write_request(ban, in_jail, request);

@@ -364,17 +364,6 @@ print_json(const struct location *place, const struct table *table, const struct
     format_print_json(object);
 }
 
-static bool
-has_jail(const struct table *table, const char *name)
-{
-    struct jail jail;
-
-    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
-        if (table_read_jail(table, i, &jail) && strcmp(jail.name, name) == 0)
-            return true;
-    return false;
-}
-
 int
 status_main(const struct invocation *invocation)
 {
@@ -387,7 +376,7 @@ status_main(const struct invocation *invocation)
 
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
         return status;
-    if (only != NULL && !has_jail(table, only)) {
+    if (only != NULL && !bans_has_jail(table, only)) {
         table_close(table);
         return banmailctl_fail(invocation, EXIT_USAGE, "there is no jail of this name");
     }
