@@ -25,7 +25,6 @@
 #include "table/table-health.h"
 #include "table/table-lines.h"
 
-#define LIVE_MS   60000 /* a line's stamp may be as far from the clock: not held up on its way */
 #define VIEWS_MAX (COUNTER_ACTIONS_MAX + 1)
 
 /* Classes that matter beyond the failures of jails. */
@@ -126,6 +125,7 @@ struct taking {
     uint64_t handle;   /* among the recent lines; 0: one action alone */
     uint64_t is_known; /* views that are there, as bits; one less than their index */
     uint64_t singles;  /* actions that count by single address, as bits */
+    uint8_t services;  /* what the failure came to, in bits of enum effect_service */
     struct view views[VIEWS_MAX];
 };
 
@@ -488,8 +488,9 @@ passed_of(const struct taking *taking)
     const struct backend_line *const told = &taking->told;
     const char *const host = taking->counter->host;
 
-    if (told->stamp_ms < told->now_ms - LIVE_MS || told->stamp_ms > told->now_ms + LIVE_MS ||
-        strlen(host) != told->host_length || strncasecmp(told->host, host, told->host_length) != 0)
+    if (told->stamp_ms < told->now_ms - STAMP_LIVE_MS ||
+        told->stamp_ms > told->now_ms + STAMP_LIVE_MS || strlen(host) != told->host_length ||
+        strncasecmp(told->host, host, told->host_length) != 0)
         return 0;
     return effect_passed_ms(taking->offence, told->stamp_ms);
 }
@@ -510,7 +511,7 @@ describe_failure(struct taking *taking)
         .attempts = offence->attempts,
         .stamp_ms = taking->told.stamp_ms,
         .passed_ms = passed_of(taking),
-        .services = effect_service(offence->service, offence->service_length),
+        .services = taking->services,
     };
     taking->judgement.place = taking->told.place;
 }
@@ -973,8 +974,7 @@ wanting(const struct taking *taking, uint64_t actions)
 {
     if (!offence_counts(taking->offence))
         return 0;
-    actions = of_class(taking->roster, actions, taking->offence->class,
-                       effect_service(taking->offence->service, taking->offence->service_length));
+    actions = of_class(taking->roster, actions, taking->offence->class, taking->services);
     if (actions != 0 && is_bounce(taking->line, taking->offence->class))
         actions = without_skipping(taking->roster, actions);
     return actions;
@@ -997,6 +997,7 @@ judge(struct taking *taking, uint64_t actions)
     hear(taking);
     if ((MERITS & OFFENCE_BIT(taking->offence->class)) && taking->offence->has_client)
         note_merit(taking);
+    taking->services = effect_service(taking->offence->service, taking->offence->service_length);
     /* Another class than at first: the backend may have told that there is no such user. */
     all = wanting(taking, all_actions(taking->roster));
     if (all == 0)

@@ -29,6 +29,8 @@
 #define STAMP_HOSTS      1024 /* watched at once */
 #define STAMP_TEXT_SIZE  256
 #define STAMP_ANY_AGE_MS INT64_MAX
+#define STAMP_LIVE_MS                                                                              \
+    60000 /* a line is live while its stamp and the clock differ by at most this */
 
 struct stamp_watch;
 

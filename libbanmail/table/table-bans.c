@@ -658,7 +658,7 @@ table_expire_bans(struct table *table, int64_t now_ms, int64_t *next_ms)
     do {
         now_expired = 0;
         pthread_mutex_lock(&bans->lock);
-        if (bans->latest_ms - now_ms > TABLE_LIVE_MS)
+        if (bans->latest_ms - now_ms > STAMP_LIVE_MS)
             shift_back(table, bans->latest_ms - now_ms, now_ms);
         bans->latest_ms = now_ms;
         bans->seen_id = bans->last_id;

@@ -13,10 +13,10 @@
 
 #include <pthread.h>
 
+#include "line/stamp.h"
 #include "table/table-layout.h"
 
 #define TABLE_STRIPES 256
-#define TABLE_LIVE_MS 60000 /* a line is live while stamp and clock differ by at most this */
 
 /* Beside each bucket of records: all that a lookup and an eviction need, in two cache lines. */
 struct record_bucket {

@@ -144,7 +144,7 @@ rank_of(const struct table *table, uint32_t bucket_index, unsigned way, int64_t 
             left = JAIL_STAMPS_MAX;
     }
     /* What lies in the future was counted by a clock that was wrong. */
-    if (left > 0 && (age_s > findtime_s || age_s < -TABLE_LIVE_MS / 1000))
+    if (left > 0 && (age_s > findtime_s || age_s < -STAMP_LIVE_MS / 1000))
         return UINT64_MAX;
     return (uint64_t)left << 32 | (uint64_t)(age_s > 0 ? age_s : 0);
 }
@@ -243,7 +243,7 @@ drop_future(struct counting *counting)
     unsigned count = record->head.own;
 
     while (count > 0 &&
-           record->stamps[count - 1] * INT64_C(1000) > counting->now_ms + TABLE_LIVE_MS)
+           record->stamps[count - 1] * INT64_C(1000) > counting->now_ms + STAMP_LIVE_MS)
         count--;
     window_cut(record, count);
     counting->changed = CELL_ALL;
@@ -332,7 +332,7 @@ deserved_ban(const struct counting *counting)
     memcpy(ban.source.address, record->key.address, sizeof ban.source.address);
     if (counting->stamp_s < record->stamps[last])
         ban.since_ms = (int64_t)record->stamps[last] * 1000;
-    if (ban.since_ms >= now_ms - TABLE_LIVE_MS && ban.since_ms < now_ms)
+    if (ban.since_ms >= now_ms - STAMP_LIVE_MS && ban.since_ms < now_ms)
         ban.since_ms = now_ms;
     while (last + 1 < record->head.own &&
            (int64_t)record->stamps[last + 1] - record->stamps[first] <= jail->findtime_s)
@@ -581,7 +581,7 @@ judge(struct counting *counting, unsigned attempts)
 static int64_t
 believable_stamp(int64_t stamp_ms, int64_t now_ms)
 {
-    if (stamp_ms > now_ms + TABLE_LIVE_MS)
+    if (stamp_ms > now_ms + STAMP_LIVE_MS)
         return now_ms;
     return stamp_ms > 1000 ? stamp_ms : 1000;
 }
