@@ -932,9 +932,21 @@ is_of_session(struct text session)
 }
 
 /* What else than an address may have been put together by a client. */
+/* Bytes that are no commands, on a connection without TLS, and no login in front of them: what a
+ * mail program sends that is set to TLS where STARTTLS is spoken. Dovecot does not tell the bytes,
+ * so a browser's are taken for the same; nobody gets to guess by them. Nothing of the tail is the
+ * client's, as there was no name. */
+static bool
+may_be_tls(struct text tail)
+{
+    return find_first(tail, "(no auth attempts") != NULL && find_first(tail, ", TLS") == NULL;
+}
+
 static void
 judge_tail(struct text tail, struct offence *offence)
 {
+    if (offence->class == OFFENCE_PROTOCOL_ABUSE && may_be_tls(tail))
+        offence->class = OFFENCE_TLS_UNEXPECTED;
     if (offence->class == OFFENCE_SERVER_FAULT && has_elements(tail)) {
         offence->class = OFFENCE_LOGIN_OTHER;
         offence->has_client = false;
