@@ -525,15 +525,45 @@ worth(const struct counting *counting)
     return counting->stamp_ms < table_learns_until(counting->table) ? 2 * times : times;
 }
 
-/* There are enough failures for a ban. A client that is worth more needs them several times, from
- * the first of them within one findtime; as there is no room for all of these, they are used up,
- * and how often is counted. So such a client is banned for no fewer failures than it is worth, and
- * for twice as many at most where it goes on at the same rate. */
+/* How many times the failures of a ban are kept together. Where guesses are told apart, those that
+ * were forgotten would be new when they are repeated: five phones with old passwords would be ten.
+ */
+static unsigned
+kept_together(const struct jail *jail, unsigned times)
+{
+    const unsigned room = jail->repeats > 1 ? JAIL_STAMPS_MAX / jail_stamps(jail) : 1;
+
+    return times < room ? times : room;
+}
+
+/* Whether so many times the failures of a ban lie within one findtime. */
+static bool
+decide_together(struct counting *counting, unsigned together)
+{
+    const struct record *record = &counting->record;
+    struct jail jail;
+    unsigned within;
+
+    if (together == 1)
+        return true;
+    jail = *counting->jail;
+    jail.maxretry *= together;
+    if (jail_decide(&jail, record->stamps, record->head.own, &within))
+        return true;
+    counting->left = within < jail.maxretry ? jail.maxretry - within : 1;
+    return false;
+}
+
+/* There are enough failures for a ban. A client that is worth more needs them several times within
+ * one findtime. Of what there is no room for they are used up, and how often is counted, from the
+ * first of them on. So such a client is banned for no fewer failures than it is worth, and for
+ * twice as many at most where it goes on at the same rate. */
 static __attribute__((noinline)) bool
 is_allowed(struct counting *counting)
 {
     struct record *record = &counting->record;
     const unsigned times = worth(counting);
+    unsigned together;
 
     if (times <= 1 || (record->ban != 0 && table_ban_is_live(counting->table, record->ban - 1,
                                                              &record->key, counting->now_ms)))
@@ -542,9 +572,14 @@ is_allowed(struct counting *counting)
         record->spared = 0;
         record->spared_s = record->stamps[deciding_window(counting->jail, record)];
     }
-    if (record->spared + 1U >= times)
+    if (record->spared >= times)
         return false;
-    record->spared++;
+    together = kept_together(counting->jail, times - record->spared);
+    if (!decide_together(counting, together))
+        return true;
+    if (record->spared + together >= times)
+        return false;
+    record->spared = (uint8_t)(record->spared + together);
     clear_window(counting);
     counting->left = jail_stamps(counting->jail);
     return true;

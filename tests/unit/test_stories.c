@@ -307,6 +307,36 @@ an_office_of_40_with_five_old_passwords(void **state)
     assert_nobody_was_banned("office of 40, five phones with old passwords, restarts");
 }
 
+/* Too few log in to make it a gateway; the phones' owners do not. */
+static void
+a_small_office_with_five_old_passwords(void **state)
+{
+    unsigned failures = 0;
+
+    (void)state;
+    log_in("203.0.113.21", user_of(6));
+    for (unsigned i = 0; i < 10; i++, now_ms += 15 * MINUTE_MS)
+        for (unsigned phone = 0; phone < 5; phone++, failures++)
+            guess_at("203.0.113.21", user_of(phone));
+    assert_nobody_was_banned("five phones fail ten times each, somebody else logs in");
+    for (; !is_banned() && failures < 1000; failures++)
+        guess_at("203.0.113.21", user_of(failures % 5));
+    assert_int_equal(failures, 55); /* docs/kindness.md says so */
+}
+
+static void
+a_small_office_where_the_log_tells_the_secrets(void **state)
+{
+    (void)state;
+    for (; now_ms < NOON_MS + MONTH_MS; now_ms += 15 * MINUTE_MS) {
+        if ((now_ms - NOON_MS) % DAY_MS == 0)
+            log_in("203.0.113.22", user_of(6));
+        for (unsigned phone = 0; phone < 5; phone++)
+            guess_with("203.0.113.22", user_of(phone), 0x5baa61 + phone);
+    }
+    assert_nobody_was_banned("the same for a month, and the log has the secrets' hash");
+}
+
 /* All have logged in the week before; then every client fails for four hours. */
 static void
 a_migration(void **state)
@@ -602,6 +632,8 @@ main(void)
         STORY(a_phone_whose_old_password_the_log_tells),
         STORY(somebody_mistypes_every_morning),
         STORY(an_office_of_40_with_five_old_passwords),
+        STORY(a_small_office_with_five_old_passwords),
+        STORY(a_small_office_where_the_log_tells_the_secrets),
         STORY(a_migration),
         STORY(the_first_day),
         STORY(a_big_sender_with_typos),
