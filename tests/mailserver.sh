@@ -4,6 +4,8 @@
 #
 # host NAME …            a namespace behind an Ethernet pair
 # from HOST COMMAND…     runs it there
+# as NUMBER COMMAND…     runs it where the host $client has the address $NET.NUMBER
+# smtp, imap             what a client says there
 # configure_postfix      what `postfix start` then starts: 25 and 587
 # configure_dovecot      what `dovecot` then starts: 143 and 993, and Postfix's SASL
 #
@@ -41,6 +43,55 @@ from() {
 
     shift
     nsenter --target "$holder" --net "$@"
+}
+
+# ---- clients, each with an address of its own at the host $client ----
+
+SERVER4=198.51.100.1
+NET=198.51.100
+client= # the test's own host: client=$(host …)
+
+# as NUMBER COMMAND…: the client speaks from that address.
+as() {
+    from "$client" ip route replace $NET.0/25 dev eth0 src $NET.$1
+    shift
+    "$@"
+}
+
+# smtp PORT COMMAND…: prints the last line of each answer.
+smtp() {
+    # shellcheck disable=SC2016
+    from "$client" timeout 10 bash -c '
+        answer() { while read -r -u 3 line && [ "${line:3:1}" = - ]; do :; done; echo "$line"; }
+        exec 3<>"/dev/tcp/$1/$2"
+        answer
+        for command in "EHLO client.example.net" "${@:3}" QUIT; do
+            printf "%s\r\n" "$command" >&3
+            answer
+        done' - $SERVER4 "$@"
+}
+
+# imap USER PASSWORD: logs in, and out again; prints the answer.
+imap() {
+    # shellcheck disable=SC2016
+    from "$client" timeout 10 bash -c '
+        exec 3<>"/dev/tcp/$1/143"
+        read -r -u 3 line
+        printf "a login %s %s\r\n" "$2" "$3" >&3
+        while read -r -u 3 line && [[ $line != "a "* ]]; do :; done
+        echo "$line"
+        printf "b logout\r\n" >&3
+        cat <&3' - $SERVER4 "$1" "$2"
+}
+
+# repeat COUNT COMMAND…
+repeat() {
+    local i count=$1
+
+    shift
+    for ((i = 0; i < count; i++)); do
+        "$@" || return
+    done
 }
 
 # ---- the servers ----
