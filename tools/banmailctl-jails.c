@@ -35,6 +35,8 @@ name_services(uint8_t services)
         return "smtp";
     case JAIL_SERVICES_MAILBOX:
         return "imap pop3 sieve";
+    case JAIL_SERVICES_SSHD:
+        return "ssh";
     case JAIL_SERVICES_SIEVE:
         return "sieve";
     default:

@@ -27,7 +27,7 @@ say_nothing(void *context, int severity, const char *text)
     (void)text;
 }
 
-/* As those that the module declares: for the one action that lines come to. */
+/* As those that the module declares: for the one action that lines come to, which is mail's. */
 static int
 add_jails(struct trial *trial, const struct jail *jails, unsigned count)
 {
@@ -39,6 +39,8 @@ add_jails(struct trial *trial, const struct jail *jails, unsigned count)
     if (counter_add_action(trial->counter, &action) < 0)
         return -1;
     for (unsigned i = 0; i < count; i++) {
+        if (jails[i].services == JAIL_SERVICES_SSHD)
+            continue;
         action.jail = jails[i];
         index = table_jail(trial->table, &action.jail);
         action.jail_index = (unsigned)index;

@@ -243,11 +243,23 @@ counter_add_action(struct counter *counter, const struct counter_action *given)
     return number;
 }
 
+/* What is changed now: of jails that are declared anew, those to come. */
+static struct roster *
+roster_in_work(struct counter *counter)
+{
+    return counter->draft != NULL ? counter->draft : atomic_load(&counter->roster);
+}
+
+void
+counter_rest_action(struct counter *counter, unsigned action)
+{
+    roster_in_work(counter)->actions[action].classes = 0;
+}
+
 int
 counter_add_jail(struct counter *counter, unsigned action, const struct counter_action *given)
 {
-    struct roster *const roster =
-        counter->draft != NULL ? counter->draft : atomic_load(&counter->roster);
+    struct roster *const roster = roster_in_work(counter);
     const int number = add(roster, given);
 
     if (number >= 0)
@@ -917,11 +929,24 @@ adds_anything(struct taking *taking, uint64_t allowed)
     return taking->judgement.attempts != 0;
 }
 
+/* Whoever has an account at sshd need have no mailbox. */
+static bool
+is_of_mail(const struct offence *offence)
+{
+    static const char dovecot[] = "dovecot", postfix[] = "postfix";
+    const size_t length = sizeof dovecot - 1;
+
+    return effect_service(offence->service, offence->service_length) != 0 ||
+           (offence->service_length >= length && (memcmp(offence->service, dovecot, length) == 0 ||
+                                                  memcmp(offence->service, postfix, length) == 0));
+}
+
 /* A login failed for a name that is nobody's: the mail server may never tell. */
 static void
 find_unknown_user(const struct counter *counter, struct offence *offence)
 {
     if (offence->class == OFFENCE_AUTH_FAILED && counter->options.users != NULL &&
+        is_of_mail(offence) &&
         users_is_unknown(counter->options.users, offence->user, offence->user_length))
         offence->class = OFFENCE_AUTH_UNKNOWN_USER;
 }

@@ -93,6 +93,10 @@ int counter_add_action(struct counter *counter, const struct counter_action *act
 /* A jail more for an action that is there: it counts every line that comes to that. Likewise. */
 int counter_add_jail(struct counter *counter, unsigned action, const struct counter_action *given);
 
+/* The jail that this action brought itself counts nothing: another that was added stands in its
+ * place. Likewise. */
+void counter_rest_action(struct counter *counter, unsigned action);
+
 /* Jails are to be declared anew while lines come: after counter_renew_jails those that
  * counter_add_jail has added are gone, and what it adds from then on is in force with
  * counter_use_jails, which returns when no worker of `readers` (NULL: there are none) counts in the

@@ -25,6 +25,7 @@
 #define JAIL_LATELY_S      (7 * 24 * 3600) /* a login, or a mail, is of lately so long */
 #define JAIL_V4_BITS_MIN   8               /* the widest prefixes that are ever banned */
 #define JAIL_V6_BITS_MIN   16
+#define JAIL_SSHD          "sshd"   /* a jail declared for JAIL_SERVICES_SSHD is for its action */
 #define JAIL_MANUAL        "manual" /* the jail of bans made by hand; no other may be named so */
 
 /* fail2ban's bantime.increment: how long the bans last of a client that was banned before. */
@@ -54,6 +55,7 @@ enum {
     JAIL_SERVICES_SMTP = 7,     /* 25, 587, 465 */
     JAIL_SERVICES_MAILBOX = 56, /* IMAP, POP3, sieve */
     JAIL_SERVICES_SIEVE = 32,
+    JAIL_SERVICES_SSHD = 64, /* what comes to the action whose jail is JAIL_SSHD, as of sshd.conf */
 };
 
 struct jail {

@@ -16,6 +16,7 @@
 #define SMTP                JAIL_SERVICES_SMTP
 #define MAILBOX             JAIL_SERVICES_MAILBOX
 #define SIEVE               JAIL_SERVICES_SIEVE
+#define SSHD                JAIL_SERVICES_SSHD
 
 #define AUTH_LINE           (BIT(AUTH_FAILED) | BIT(AUTH_UNKNOWN_USER) | BIT(AUTH_MALFORMED))
 #define AUTH                (AUTH_LINE | BIT(AUTH_REFUSED))
@@ -51,6 +52,8 @@ static const struct jails_filter filters[] = {
     {"sendmail-reject", "normal", REJECTED, SMTP},
     {"sendmail-reject", "extra", REJECTED | BIT(CONN_LOST), SMTP},
     {"sendmail-reject", "aggressive", REJECTED | BIT(CONN_LOST), SMTP},
+    {"sshd", "", BIT(AUTH_FAILED) | BIT(AUTH_UNKNOWN_USER), SSHD},
+    {"sshd-unknown", "", BIT(AUTH_UNKNOWN_USER), SSHD},
     {"custom", "", 0, 0},
     {"recidive", "", 0, 0},
 };

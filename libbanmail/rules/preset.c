@@ -79,6 +79,10 @@ static const char strict[] =
     "bantime = 7d\n"
     "[postfix-rcpt-unknown]\n"
     "findtime = 1h\n"
+    "bantime = 7d\n"
+    "[sshd]\n"
+    "[sshd-unknown]\n"
+    "maxretry = 1\n"
     "bantime = 7d\n";
 
 static const char lenient[] =

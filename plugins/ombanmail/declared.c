@@ -102,8 +102,41 @@ declared_list(unsigned index, const char **jail)
 
 /* ---- into table and counter ---- */
 
+/* Whether the jail counts what comes to this action: those for sshd at the action that brings a
+ * jail of that name, the others where an action brings none. */
 static bool
-prepare(struct declared *declared, struct jails *jails)
+is_for(const instanceData *instance, const struct jail *jail)
+{
+    if (jail->services != JAIL_SERVICES_SSHD)
+        return !instance->parameters.has_jail;
+    return instance->parameters.has_jail && strcmp(instance->parameters.jail.name, JAIL_SSHD) == 0;
+}
+
+static bool
+is_for_any(const struct modConfData_s *configuration, const struct jail *jail)
+{
+    if (jail->services != JAIL_SERVICES_SSHD)
+        return true;
+    for (const instanceData *at = configuration->instances; at != NULL; at = at->next)
+        if (is_for(at, jail))
+            return true;
+    return false;
+}
+
+/* Whether a declared jail has taken the place of the one that the action brings. */
+static bool
+is_replaced(const instanceData *instance, const struct declared *declared)
+{
+    for (unsigned i = 0; declared->jails != NULL && i < declared->jails->count; i++)
+        if (instance->parameters.has_jail && declared->index[i] > 0 &&
+            is_for(instance, &declared->jails->at[i].jail) &&
+            strcmp(declared->jails->at[i].jail.name, instance->parameters.jail.name) == 0)
+            return true;
+    return false;
+}
+
+static bool
+prepare(const struct modConfData_s *configuration, struct declared *declared, struct jails *jails)
 {
     *declared = (struct declared){.jails = jails,
                                   .allow = calloc(jails->count + 1, sizeof(*declared->allow)),
@@ -111,8 +144,11 @@ prepare(struct declared *declared, struct jails *jails)
     if (declared->allow == NULL || declared->index == NULL)
         return false;
     for (unsigned i = 0; i < jails->count; i++) {
-        const int index = table_jail(engine.table, &jails->at[i].jail);
+        int index;
 
+        if (!is_for_any(configuration, &jails->at[i].jail))
+            continue;
+        index = table_jail(engine.table, &jails->at[i].jail);
         declared->allow[i] = list_of(&jails->at[i]);
         if (index > 0)
             declared->index[i] = (unsigned)index;
@@ -124,18 +160,17 @@ prepare(struct declared *declared, struct jails *jails)
     return true;
 }
 
-/* For an action that has no jail of its own. */
 static void
-add_jails(const struct declared *declared, int action)
+add_jails(const struct declared *declared, const instanceData *instance)
 {
     for (unsigned i = 0; i < declared->jails->count; i++) {
         const struct counter_action given = {.jail_index = declared->index[i],
                                              .jail = declared->jails->at[i].jail,
                                              .allow = declared->allow[i]};
 
-        if (given.jail_index == 0 || given.jail.classes == 0)
+        if (given.jail_index == 0 || given.jail.classes == 0 || !is_for(instance, &given.jail))
             continue;
-        if (counter_add_jail(engine.counter, (unsigned)action, &given) < 0)
+        if (counter_add_jail(engine.counter, (unsigned)instance->action, &given) < 0)
             LogError(0, RS_RET_ERR, "ombanmail: no room for jail %s: its failures are not counted",
                      given.jail.name);
     }
@@ -144,14 +179,19 @@ add_jails(const struct declared *declared, int action)
 static void
 add_to_actions(const struct modConfData_s *configuration, const struct declared *declared)
 {
-    for (const instanceData *at = configuration->instances; at != NULL; at = at->next)
-        if (!at->parameters.has_jail && at->action >= 0)
-            add_jails(declared, at->action);
+    for (const instanceData *at = configuration->instances; at != NULL; at = at->next) {
+        if (at->action < 0)
+            continue;
+        add_jails(declared, at);
+        if (is_replaced(at, declared))
+            counter_rest_action(engine.counter, (unsigned)at->action);
+    }
 }
 
 /* Its bans stay until their end, but it counts nothing any more. */
 static void
-retire(const struct declared *former, const struct declared *next)
+retire(const struct modConfData_s *configuration, const struct declared *former,
+       const struct declared *next)
 {
     for (unsigned i = 0; former->jails != NULL && i < former->jails->count; i++) {
         struct jail jail = former->jails->at[i].jail;
@@ -163,6 +203,9 @@ retire(const struct declared *former, const struct declared *next)
         if (!stays && former->index[i] > 0)
             table_jail(engine.table, &jail);
     }
+    for (const instanceData *at = configuration->instances; at != NULL; at = at->next)
+        if (is_replaced(at, former) && !is_replaced(at, next))
+            table_jail(engine.table, &at->parameters.jail);
 }
 
 /* ---- where they came from, for banmailctl ---- */
@@ -173,9 +216,10 @@ tell_origins(const struct modConfData_s *configuration)
     struct origins origins = {.count = 0};
 
     for (unsigned i = 0; now.jails != NULL && i < now.jails->count; i++)
-        origins_add(&origins, now.jails->at[i].jail.name, now.jails->at[i].origin);
+        if (now.index[i] > 0)
+            origins_add(&origins, now.jails->at[i].jail.name, now.jails->at[i].origin);
     for (const instanceData *at = configuration->instances; at != NULL; at = at->next)
-        if (at->parameters.has_jail)
+        if (at->parameters.has_jail && !is_replaced(at, &now))
             origins_add(&origins, at->parameters.jail.name, "an action");
     complaints_write_origins(&origins);
 }
@@ -203,7 +247,7 @@ put_in_force(struct modConfData_s *configuration, struct declared *next, bool is
     struct declared former = now;
 
     add_to_actions(configuration, next);
-    retire(&former, next);
+    retire(configuration, &former, next);
     now = *next;
     if (!is_first)
         counter_use_jails(engine.counter, &engine.readers);
@@ -232,7 +276,7 @@ declared_begin(struct modConfData_s *configuration)
     if (jails == NULL || engine.counter == NULL || !is_wanted(configuration))
         return;
     configuration->parameters.jails = NULL;
-    if (prepare(&next, jails))
+    if (prepare(configuration, &next, jails))
         put_in_force(configuration, &next, true);
     else
         clear(&next);
@@ -265,7 +309,7 @@ replace_by(struct modConfData_s *configuration, struct jails *jails)
 
     if (said != NULL && text != NULL && strcmp(said, text) == 0) {
         jails_free(jails);
-    } else if (prepare(&next, jails) && counter_renew_jails(engine.counter) == 0) {
+    } else if (prepare(configuration, &next, jails) && counter_renew_jails(engine.counter) == 0) {
         say_remarks(jails);
         put_in_force(configuration, &next, false);
         engine_look_up_names();

@@ -138,7 +138,8 @@ jail_agrees(const struct jail *jail)
     const struct jails *const declared = load_configuration->parameters.jails;
 
     for (unsigned i = 0; declared != NULL && i < declared->count; i++)
-        if (strcmp(declared->at[i].jail.name, jail->name) == 0)
+        if (strcmp(declared->at[i].jail.name, jail->name) == 0 &&
+            declared->at[i].jail.services != JAIL_SERVICES_SSHD)
             return parameters_refuse("jail", jail->name,
                                      "the module declares a jail of this name, by preset= or "
                                      "jails= or by default; give it another name");

@@ -449,7 +449,7 @@ static void
 presets_are_what_they_say(void **state)
 {
     static const char *const names[] = {"balanced", "strict", "lenient", "observe"};
-    static const unsigned counts[] = {5, 6, 1, 5};
+    static const unsigned counts[] = {5, 8, 1, 5};
     struct jails *jails;
 
     (void)state;
@@ -488,7 +488,8 @@ each_filter_is_found(void **state)
         assert_ptr_equal(jails_filter_find(filter->name, filter->mode), filter);
         assert_int_equal(filter->classes & ~OFFENCE_COUNTABLE, 0);
     }
-    assert_null(jails_filter_find("sshd", ""));
+    assert_null(jails_filter_find("vsftpd", ""));
+    assert_int_equal(jails_filter_find("sshd", "")->services, JAIL_SERVICES_SSHD);
     assert_null(jails_filter_find("postfix", "loud"));
     assert_string_equal(jails_filter_find("postfix", "")->mode, "more");
 }
