@@ -129,3 +129,108 @@ bans_has_jail(const struct table *table, const char *name)
             return true;
     return false;
 }
+
+/* ---- in another order ---- */
+
+int
+bans_order(const char *name, unsigned *order)
+{
+    static const char *const names[] = {
+        [BANS_BY_SINCE] = "since",     [BANS_BY_LEFT] = "left", [BANS_BY_FAILURES] = "failures",
+        [BANS_BY_ADDRESS] = "address", [BANS_BY_JAIL] = "jail", [BANS_BY_CLASS] = "class",
+    };
+
+    for (unsigned i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (strcmp(names[i], name) == 0) {
+            *order = i;
+            return 0;
+        }
+    return -EINVAL;
+}
+
+struct sorting {
+    const struct table *table;
+    unsigned order;
+};
+
+static int
+compare_numbers(int64_t a, int64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int
+compare_jails(const struct table *table, const struct ban *a, const struct ban *b)
+{
+    char left[JAIL_NAME_SIZE * 4], right[JAIL_NAME_SIZE * 4];
+
+    return strcmp(bans_jail_name(table, a, left), bans_jail_name(table, b, right));
+}
+
+/* "" of a ban by hand, as list shows it. */
+static const char *
+class_of(const struct ban *ban)
+{
+    return ban->origin == BAN_BY_HAND ? "" : offence_class_name(ban->class);
+}
+
+static int
+compare_by(const void *a, const void *b, void *context)
+{
+    const struct sorting *const sorting = context;
+    const struct ban *const left = a, *const right = b;
+    int result = 0;
+
+    switch (sorting->order) {
+    case BANS_BY_LEFT:
+        result = compare_numbers(left->until_ms, right->until_ms);
+        break;
+    case BANS_BY_FAILURES:
+        result = compare_numbers(left->failures, right->failures);
+        break;
+    case BANS_BY_ADDRESS:
+        result = source_compare(&left->source, &right->source);
+        break;
+    case BANS_BY_JAIL:
+        result = compare_jails(sorting->table, left, right);
+        break;
+    case BANS_BY_CLASS:
+        result = strcmp(class_of(left), class_of(right));
+        break;
+    }
+    return result != 0 ? result : compare(a, b);
+}
+
+void
+bans_sort(const struct table *table, unsigned order, struct bans *bans)
+{
+    struct sorting sorting = {.table = table, .order = order};
+
+    if (bans->count > 1)
+        qsort_r(bans->ban, bans->count, sizeof(*bans->ban), compare_by, &sorting);
+}
+
+/* ---- some of them ---- */
+
+static bool
+is_wanted(const struct table *table, const struct bans_wanted *wanted, const struct ban *ban)
+{
+    char jail[JAIL_NAME_SIZE * 4];
+
+    return (wanted->source == NULL || bans_touches(ban, wanted->source)) &&
+           (wanted->jail == NULL || strcmp(bans_jail_name(table, ban, jail), wanted->jail) == 0) &&
+           (wanted->class < 0 ||
+            (ban->origin != BAN_BY_HAND && (int)ban->class == wanted->class)) &&
+           (wanted->until_ms == 0 || ban->until_ms <= wanted->until_ms);
+}
+
+void
+bans_select(const struct table *table, const struct bans_wanted *wanted, struct bans *bans)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < bans->count; i++)
+        if (is_wanted(table, wanted, &bans->ban[i]))
+            bans->ban[kept++] = bans->ban[i];
+    bans->count = kept;
+}

@@ -20,6 +20,35 @@ int bans_read(const struct table *table, int64_t now_ms, struct bans *bans);
 /* The same for those who would be banned, had maxBanRate or want of room not held it back. */
 int bans_read_spared(const struct table *table, int64_t now_ms, struct bans *bans);
 
+/* What --sort knows. */
+enum bans_order {
+    BANS_BY_SINCE,
+    BANS_BY_LEFT,
+    BANS_BY_FAILURES,
+    BANS_BY_ADDRESS,
+    BANS_BY_JAIL,
+    BANS_BY_CLASS
+};
+
+#define BANS_ORDERS "since, left, failures, address, jail and class"
+
+/* The order of that name. Returns 0 or -EINVAL. */
+int bans_order(const char *name, unsigned *order);
+
+/* Which bans are wanted; zeroes, and -1 for the class, mean all. */
+struct bans_wanted {
+    const struct source *source; /* that touch it */
+    const char *jail;
+    int class;
+    int64_t until_ms; /* that end by then */
+};
+
+/* Takes the others out. */
+void bans_select(const struct table *table, const struct bans_wanted *wanted, struct bans *bans);
+
+/* Sorts anew, what is equal by since; the greatest last. */
+void bans_sort(const struct table *table, unsigned order, struct bans *bans);
+
 void bans_free(struct bans *bans);
 
 /* How many changes that were wanted by then wait for the kernel: under attack there are always

@@ -12,7 +12,9 @@
 
 #include <libfastjson/json.h>
 
+#include "banmailctl.h"
 #include "banmailctl-format.h"
+#include "banmailctl-location.h"
 
 #define LINES_MOST 100000 /* of one user, in the ledger */
 
@@ -27,6 +29,28 @@ history_ledger(const struct table *table, const char **reason)
     error = ledger_open(status.ledger_path, true, NULL, &ledger, NULL);
     *reason = error < 0 ? ledger_error(error) : NULL;
     return error < 0 ? NULL : ledger;
+}
+
+int
+history_open(const struct invocation *invocation, struct ledger **ledger,
+             char path[TABLE_PATH_SIZE])
+{
+    struct table_status table_status;
+    struct location place;
+    struct table *table;
+    const char *reason;
+    int status = banmailctl_read(invocation, &place, &table);
+
+    if (status != EXIT_FINE)
+        return status;
+    table_read_status(table, &table_status);
+    memcpy(path, table_status.ledger_path, TABLE_PATH_SIZE);
+    *ledger = history_ledger(table, &reason);
+    table_close(table);
+    if (*ledger)
+        return EXIT_FINE;
+    return banmailctl_fail(invocation, EXIT_UNREACHABLE, "the ledger %.200s cannot be read: %s",
+                           path, reason);
 }
 
 /* ---- lines ---- */

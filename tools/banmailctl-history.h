@@ -12,6 +12,7 @@
 #include "table/table-evidence.h"
 
 struct fjson_object;
+struct invocation;
 
 #define HISTORY_LINES   32 /* shown of one ban, or of one client */
 #define HISTORY_EARLIER 10 /* bans that are over */
@@ -32,6 +33,12 @@ struct earlier {
 /* Opens the ledger of this table for reading; NULL when it cannot be read, with the reason. Close
  * with ledger_close. */
 struct ledger *history_ledger(const struct table *table, const char **reason);
+
+/* Finds the table and opens its ledger, which can be read while rsyslogd does not run, too. Returns
+ * EXIT_FINE with the ledger, to be closed, and its path; or the exit status after having said why
+ * not. */
+int history_open(const struct invocation *invocation, struct ledger **ledger,
+                 char path[TABLE_PATH_SIZE]);
 
 /* The newest lines of one ban: from the ring, or, where that has lost some, from the ledger (may be
  * NULL). */

@@ -136,30 +136,52 @@ print_json(const struct table *table, const struct bans *bans, bool held_back, i
     format_print_json(object);
 }
 
+/* What was asked for, of those that are read. Returns whether that leaves nobody of some. */
+static bool
+take_wanted(const struct invocation *invocation, const struct table *table,
+            const struct source *source, int64_t now_ms, struct bans *bans)
+{
+    const struct bans_wanted wanted = {
+        .source = source,
+        .jail = invocation->jail,
+        .class = invocation->class,
+        .until_ms = invocation->left_s > 0 ? now_ms + invocation->left_s * 1000 : 0,
+    };
+
+    const size_t all = bans->count;
+
+    bans_select(table, &wanted, bans);
+    bans_sort(table, invocation->order, bans);
+    return bans->count == 0 && all > 0;
+}
+
 int
 list_main(const struct invocation *invocation)
 {
     const bool held_back = invocation->held_back;
     int64_t now_ms = banmailctl_now_ms();
+    struct source source, *of = NULL;
     struct location place;
     struct table *table;
     struct bans bans;
-    char jail[JAIL_NAME_SIZE * 4];
-    size_t kept = 0;
+    char reason[512];
     int status;
 
+    if (invocation->count > 0) {
+        of = &source;
+        if (format_parse_source(invocation->words[0], of, reason, sizeof(reason)) < 0)
+            return banmailctl_fail(invocation, EXIT_USAGE, "%s", reason);
+    }
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
         return status;
     if ((held_back ? bans_read_spared : bans_read)(table, now_ms, &bans) < 0) {
         table_close(table);
         return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     }
-    for (size_t i = 0; i < bans.count; i++)
-        if (invocation->jail == NULL ||
-            strcmp(bans_jail_name(table, &bans.ban[i], jail), invocation->jail) == 0)
-            bans.ban[kept++] = bans.ban[i];
-    bans.count = kept;
-    (invocation->json ? print_json : print_text)(table, &bans, held_back, now_ms);
+    if (take_wanted(invocation, table, of, now_ms, &bans) && !invocation->json)
+        puts("none of the bans is such a one");
+    else
+        (invocation->json ? print_json : print_text)(table, &bans, held_back, now_ms);
     bans_free(&bans);
     table_close(table);
     return EXIT_FINE;

@@ -102,35 +102,13 @@ ask(const struct invocation *invocation, struct ledger *ledger, struct history *
     return ledger_history(ledger, &query, take_row, history);
 }
 
-/* The path stands in the table; the ledger can be read while rsyslogd does not run, too. */
-static int
-open_ledger(const struct invocation *invocation, struct ledger **ledger, char path[TABLE_PATH_SIZE])
-{
-    struct table_status table_status;
-    struct location place;
-    struct table *table;
-    const char *reason;
-    int status = banmailctl_read(invocation, &place, &table);
-
-    if (status != EXIT_FINE)
-        return status;
-    table_read_status(table, &table_status);
-    memcpy(path, table_status.ledger_path, TABLE_PATH_SIZE);
-    *ledger = history_ledger(table, &reason);
-    table_close(table);
-    if (*ledger)
-        return EXIT_FINE;
-    return banmailctl_fail(invocation, EXIT_UNREACHABLE, "the ledger %.200s cannot be read: %s",
-                           path, reason);
-}
-
 int
 history_main(const struct invocation *invocation)
 {
     struct history history = {.rows = calloc(HISTORY_MOST, sizeof(*history.rows))};
     char path[TABLE_PATH_SIZE];
     struct ledger *ledger = NULL;
-    int status = open_ledger(invocation, &ledger, path), error;
+    int status = history_open(invocation, &ledger, path), error;
 
     if (status == EXIT_FINE && !history.rows)
         status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");

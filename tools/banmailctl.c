@@ -14,7 +14,9 @@
 
 #include "base/clock.h"
 #include "control/setup.h"
+#include "line/offence.h"
 #include "rules/jail.h"
+#include "banmailctl-bans.h"
 #include "banmailctl-jails.h"
 #include "banmailctl-location.h"
 #include "banmailctl-test.h"
@@ -39,15 +41,19 @@ static const char status_help[] =
     "  banmailctl status --json | jq .now.banned\n";
 
 static const char list_help[] =
-    "Usage: banmailctl list [--jail JAIL] [--held-back] [--json] [--table FILE]\n"
+    "Usage: banmailctl list [ADDRESS|PREFIX] [--jail JAIL] [--class CLASS] [--left TIME]\n"
+    "                       [--sort KEY] [--held-back] [--json] [--table FILE]\n"
     "\n"
     "Lists who is banned, oldest first: by which jail, for what class of line, since when and\n"
-    "until when. --jail: those of one jail. --held-back: who has failed often enough, but is not "
-    "banned, because maxBanRate\n"
-    "was reached or there was no room.\n"
+    "until when. ADDRESS|PREFIX: bans of it, of what holds it, and within it. --jail, --class:\n"
+    "those of one jail or class. --left: those that end within TIME. --sort: by since, left,\n"
+    "failures, address, jail or class; the greatest comes last. --held-back: who has failed often\n"
+    "enough, but is not banned, because maxBanRate was reached or there was no room.\n"
     "\n"
     "Examples:\n"
     "  banmailctl list\n"
+    "  banmailctl list 203.0.113.0/24 --sort left\n"
+    "  banmailctl list --class relay_denied --left 1h\n"
     "  banmailctl list --json | jq -r '.bans[] | select(.jail == \"mail\") | .source'\n";
 
 static const char ban_help[] =
@@ -194,7 +200,8 @@ static const struct command {
 } commands[] = {
     {"status", status_main, 1, "f", "whether anything is wrong; jails, tracked, banned",
      status_help},
-    {"list", list_main, 0, "HJ", "who is banned, by which jail, until when", list_help},
+    {"list", list_main, 1, "HJcls", "who is banned, by which jail, until when", list_help},
+    {"top", top_main, 0, "fw", "which networks, users and classes stand behind the bans", top_help},
     {"why", why_main, 1, "", "why an address, or a user, is banned or not", why_help},
     {"history", history_main, 1, "fJ", "what was banned earlier, and how it ended", history_help},
     {"log", log_main, 0, "f", "bans and unbans as they come", log_help},
@@ -392,51 +399,11 @@ help_main(const struct invocation *invocation)
 
 /* ---- the words ---- */
 
-static const struct option options[] = {
-    {"json", no_argument, NULL, 'j'},      {"table", required_argument, NULL, 't'},
-    {"for", required_argument, NULL, 'f'}, {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},   {"jail", required_argument, NULL, 'J'},
-    {"all", no_argument, NULL, 'a'},       {"repair", no_argument, NULL, 'r'},
-    {"held-back", no_argument, NULL, 'H'}, {"output", required_argument, NULL, 'o'},
-    {"bans", no_argument, NULL, 'b'},      {0},
-};
-
 /* Those of some commands only. */
 static bool
 belongs(char letter, const struct command *command)
 {
     return command != NULL && strchr(command->options, letter) != NULL;
-}
-
-/* "--for is no option of list; it belongs to status, history, log, ban and pause". */
-static int
-refuse_option(const struct invocation *invocation, const struct option *option,
-              const struct command *command)
-{
-    const char letter = (char)option->val;
-    char owners[128] = "";
-    size_t count = 0, said = 0;
-
-    for (size_t i = 0; i < COMMANDS; i++)
-        count += belongs(letter, &commands[i]);
-    for (size_t i = 0; i < COMMANDS; i++) {
-        const size_t used = strlen(owners);
-
-        if (!belongs(letter, &commands[i]))
-            continue;
-        said++;
-        snprintf(owners + used, sizeof(owners) - used, "%s%s",
-                 said == 1       ? ""
-                 : said == count ? " and "
-                                 : ", ",
-                 commands[i].name);
-    }
-    if (command == NULL)
-        return banmailctl_fail(invocation, EXIT_USAGE, "--%s stands behind a command: %s",
-                               option->name, owners);
-    return banmailctl_fail(invocation, EXIT_USAGE,
-                           "--%s is no option of %s; it belongs to %s: see banmailctl %s --help",
-                           option->name, command->name, owners, command->name);
 }
 
 static int
@@ -469,33 +436,154 @@ take_jail(struct invocation *invocation, const char *name)
     return EXIT_FINE;
 }
 
-/* One that not every command has. Returns EXIT_FINE, or the exit status after having said why not.
- */
 static int
-take_option(struct invocation *invocation, char letter, const char *value)
+take_class(struct invocation *invocation, const char *name)
 {
-    switch (letter) {
-    case 'f':
-        return take_for(invocation, value);
-    case 'J':
-        return take_jail(invocation, value);
-    case 'a':
-        invocation->all = true;
-        break;
-    case 'r':
-        invocation->repair = true;
-        break;
-    case 'H':
-        invocation->held_back = true;
-        break;
-    case 'b':
-        invocation->bans = true;
-        break;
-    case 'o':
-        invocation->output = value;
-        break;
-    }
+    char clean[64];
+
+    invocation->class = offence_class_parse(name, strlen(name));
+    if (invocation->class >= 0)
+        return EXIT_FINE;
+    return banmailctl_fail(invocation, EXIT_USAGE,
+                           "--class: there is no class '%s'; ombanmail-rulebase(5) has them",
+                           format_clean(name, clean, sizeof(clean)));
+}
+
+static int
+take_left(struct invocation *invocation, const char *text)
+{
+    char clean[64];
+
+    if (jail_parse_time(text, false, &invocation->left_s) == 0)
+        return EXIT_FINE;
+    return banmailctl_fail(invocation, EXIT_USAGE,
+                           "--left: '%s' is not a time; allowed are 90 (seconds), 90s, 10m, 24h, "
+                           "7d, 1w or \"1d 12h\"",
+                           format_clean(text, clean, sizeof(clean)));
+}
+
+static int
+take_sort(struct invocation *invocation, const char *key)
+{
+    char clean[64];
+
+    if (bans_order(key, &invocation->order) == 0)
+        return EXIT_FINE;
+    return banmailctl_fail(invocation, EXIT_USAGE, "--sort: '%s' is none of " BANS_ORDERS,
+                           format_clean(key, clean, sizeof(clean)));
+}
+
+static int
+take_output(struct invocation *invocation, const char *path)
+{
+    invocation->output = path;
     return EXIT_FINE;
+}
+
+static int
+take_all(struct invocation *invocation, const char *value)
+{
+    (void)value;
+    invocation->all = true;
+    return EXIT_FINE;
+}
+
+static int
+take_repair(struct invocation *invocation, const char *value)
+{
+    (void)value;
+    invocation->repair = true;
+    return EXIT_FINE;
+}
+
+static int
+take_held_back(struct invocation *invocation, const char *value)
+{
+    (void)value;
+    invocation->held_back = true;
+    return EXIT_FINE;
+}
+
+static int
+take_bans(struct invocation *invocation, const char *value)
+{
+    (void)value;
+    invocation->bans = true;
+    return EXIT_FINE;
+}
+
+static int
+take_watch(struct invocation *invocation, const char *value)
+{
+    (void)value;
+    invocation->watch = true;
+    return EXIT_FINE;
+}
+
+/* What every command has comes first, with nothing to take. */
+static const struct option_row {
+    const char *name;
+    char letter;       /* in the rows of commands */
+    const char *value; /* what its value is; NULL: it has none */
+    int (*take)(struct invocation *invocation, const char *value);
+} option_rows[] = {
+    {"json", 'j', NULL, NULL},
+    {"table", 't', "FILE", NULL},
+    {"help", 'h', NULL, NULL},
+    {"version", 'V', NULL, NULL},
+    {"all", 'a', NULL, take_all},
+    {"bans", 'b', NULL, take_bans},
+    {"class", 'c', "CLASS", take_class},
+    {"for", 'f', "TIME", take_for},
+    {"held-back", 'H', NULL, take_held_back},
+    {"jail", 'J', "JAIL", take_jail},
+    {"left", 'l', "TIME", take_left},
+    {"output", 'o', "FILE", take_output},
+    {"repair", 'r', NULL, take_repair},
+    {"sort", 's', "KEY", take_sort},
+    {"watch", 'w', NULL, take_watch},
+};
+
+#define OPTIONS (sizeof(option_rows) / sizeof(*option_rows))
+
+static const struct option_row *
+option_of(int letter)
+{
+    for (size_t i = 0; i < OPTIONS; i++)
+        if (option_rows[i].letter == letter)
+            return &option_rows[i];
+    return NULL;
+}
+
+/* "--for is no option of list; it belongs to status, history, log, ban and pause". */
+static int
+refuse_option(const struct invocation *invocation, const struct option_row *option,
+              const struct command *command)
+{
+    const char letter = option->letter;
+    char owners[128] = "";
+    size_t count = 0, said = 0;
+
+    for (size_t i = 0; i < COMMANDS; i++)
+        count += belongs(letter, &commands[i]);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        const size_t used = strlen(owners);
+
+        if (!belongs(letter, &commands[i]))
+            continue;
+        said++;
+        snprintf(owners + used, sizeof(owners) - used, "%s%s",
+                 said == 1       ? ""
+                 : said == count ? " and "
+                                 : ", ",
+                 commands[i].name);
+    }
+    if (command == NULL)
+        return banmailctl_fail(invocation, EXIT_USAGE, "--%s stands behind a command: %s",
+                               option->name, owners);
+    return banmailctl_fail(invocation, EXIT_USAGE,
+                           "--%s is no option of %s; it belongs to %s: see banmailctl %s --help",
+                           option->name, command->name, owners, command->name);
 }
 
 static int
@@ -510,14 +598,19 @@ refuse_word(const struct invocation *invocation, const struct command *command, 
                            command ? command->name : "", command ? " " : "");
 }
 
+/* As getopt_long(3) wants them; the last is zeros. */
 static const struct option *
-option_of(int letter)
+long_options(void)
 {
-    const struct option *option = options;
+    static struct option options[OPTIONS + 1];
 
-    while (option->name != NULL && option->val != letter)
-        option++;
-    return option->name == NULL ? NULL : option;
+    for (size_t i = 0; i < OPTIONS; i++)
+        options[i] = (struct option){
+            .name = option_rows[i].name,
+            .has_arg = option_rows[i].value != NULL ? required_argument : no_argument,
+            .val = option_rows[i].letter,
+        };
+    return options;
 }
 
 /* Reads the options up to the first word that is none (before the command: `shorts` begins with
@@ -530,7 +623,8 @@ parse_options(int argc, char **argv, const char *shorts, const struct command *c
     int letter, status = EXIT_FINE;
 
     opterr = 0;
-    while (status == EXIT_FINE && (letter = getopt_long(argc, argv, shorts, options, NULL)) != -1) {
+    while (status == EXIT_FINE &&
+           (letter = getopt_long(argc, argv, shorts, long_options(), NULL)) != -1) {
         if (letter == 'j')
             invocation->json = true;
         else if (letter == 't')
@@ -544,7 +638,7 @@ parse_options(int argc, char **argv, const char *shorts, const struct command *c
         else if (!belongs((char)letter, command))
             status = refuse_option(invocation, option_of(letter), command);
         else
-            status = take_option(invocation, (char)letter, optarg);
+            status = option_of(letter)->take(invocation, optarg);
     }
     if (status != EXIT_FINE)
         return status;
@@ -581,7 +675,7 @@ run_command(int argc, char **argv, struct invocation *invocation)
 int
 main(int argc, char **argv)
 {
-    struct invocation invocation = {.forever = true};
+    struct invocation invocation = {.forever = true, .class = -1};
     int status;
 
     status = parse_options(argc, argv, "+:jt:f:hV", NULL, &invocation);

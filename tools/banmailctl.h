@@ -33,7 +33,11 @@ struct invocation {
     bool all;           /* --all */
     bool bans;          /* --bans */
     bool held_back;     /* --held-back */
+    bool watch;         /* --watch */
     const char *output; /* --output, or NULL */
+    int class;          /* --class, or -1 */
+    int64_t left_s;     /* --left, or 0 */
+    unsigned order;     /* --sort, an enum bans_order */
     char **words;       /* what follows the command and its options */
     int count;
 };
@@ -66,10 +70,11 @@ int users_main(const struct invocation *invocation);
 int check_main(const struct invocation *invocation);
 int import_main(const struct invocation *invocation);
 int metrics_main(const struct invocation *invocation);
+int top_main(const struct invocation *invocation);
 int order_ban(const struct invocation *invocation);
 int order_unban(const struct invocation *invocation);
 
 /* What help prints of those that have it in their own file. */
-extern const char import_help[], metrics_help[];
+extern const char import_help[], metrics_help[], top_help[];
 
 #endif

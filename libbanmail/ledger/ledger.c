@@ -1007,6 +1007,53 @@ ledger_lines(struct ledger *ledger, const struct ban *ban, const char *user, uns
                                                                           : failed(ledger, code);
 }
 
+static bool
+read_user(sqlite3_stmt *statement, struct ledger_user *user)
+{
+    const char *name = column_text(statement, 0);
+    int64_t attempts, clients;
+    if (name == NULL || strlen(name) >= sizeof(user->name) ||
+        !column_number(statement, 1, 0, INT64_MAX, &attempts) ||
+        !column_number(statement, 2, 0, UINT32_MAX, &clients) ||
+        !column_number(statement, 3, 0, INT64_MAX, &user->last_ms))
+        return false;
+    strcpy(user->name, name);
+    user->attempts = (uint64_t)attempts;
+    user->clients = (unsigned)clients;
+    return true;
+}
+
+int
+ledger_users(struct ledger *ledger, int64_t from_ms, unsigned most,
+             bool (*each)(void *context, const struct ledger_user *user), void *context)
+{
+    static const char sql[] = "SELECT user, sum(attempts), count(DISTINCT client), max(stamp_ms)"
+                              " FROM line WHERE stamp_ms >= ?1 AND user != '' GROUP BY user"
+                              " ORDER BY 2 DESC, 4 DESC LIMIT ?2";
+    sqlite3_stmt *statement = NULL;
+    struct ledger_user user;
+    int given = 0;
+    bool more = true;
+
+    if (ledger->sqlite == NULL)
+        return -EPROTO;
+    int code = sqlite3_prepare_v2(ledger->sqlite, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK) {
+        sqlite3_bind_int64(statement, 1, from_ms);
+        code = sqlite3_bind_int64(statement, 2, most);
+    }
+    while (more && (code == SQLITE_OK || code == SQLITE_ROW)) {
+        code = sqlite3_step(statement);
+        if (code != SQLITE_ROW || !read_user(statement, &user))
+            continue;
+        given++;
+        more = each(context, &user);
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE ? given
+                                                                          : failed(ledger, code);
+}
+
 int
 ledger_mailboxes(struct ledger *ledger, const char *name,
                  bool (*each)(void *context, const char *user), void *context)

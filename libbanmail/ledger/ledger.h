@@ -130,6 +130,20 @@ int ledger_history(struct ledger *ledger, const struct ledger_query *query,
 int ledger_lines(struct ledger *ledger, const struct ban *ban, const char *user, unsigned most,
                  bool (*each)(void *context, const struct evidence *evidence), void *context);
 
+/* A user whose name led to bans. */
+struct ledger_user {
+    char name[EVIDENCE_USER_SIZE]; /* as kept */
+    uint64_t attempts;
+    unsigned clients; /* that tried it, single addresses */
+    int64_t last_ms;
+};
+
+/* Calls `each` for up to `most` of those whom lines since from_ms name, the most often tried first;
+ * stops when it returns false. Reads all lines: a second for a million. Returns as ledger_history.
+ */
+int ledger_users(struct ledger *ledger, int64_t from_ms, unsigned most,
+                 bool (*each)(void *context, const struct ledger_user *user), void *context);
+
 /* Calls `each` for every user who is kept as `name` and an @ and more, in letters of either case,
  * each of them once; stops when it returns false. Reads all names. Returns as ledger_history. */
 int ledger_mailboxes(struct ledger *ledger, const char *name,
