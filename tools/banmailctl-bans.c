@@ -7,9 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "banmailctl-format.h"
 #include "table/table-health.h"
+
+#define SETTLE_MS      500
+#define SETTLE_POLL_MS 5
 
 static int
 compare(const void *a, const void *b)
@@ -92,6 +96,36 @@ bans_waiting(const struct table *table, int64_t then_ms)
                    ((ban.state == BAN_WANTED && ban.since_ms <= then_ms) ||
                     (ban.state == BAN_LIFTED && ban.ended_ms <= then_ms));
     return waiting;
+}
+
+static bool
+is_settled(const struct table *table, const struct source *sources, int count)
+{
+    struct table_status status;
+    struct ban ban;
+
+    table_read_status(table, &status);
+    for (uint32_t i = 0; i < status.max_bans; i++) {
+        if (!table_read_ban(table, i, &ban) || (ban.state != BAN_WANTED && ban.state != BAN_LIFTED))
+            continue;
+        for (int k = 0; k < count; k++)
+            if (bans_touches(&ban, &sources[k]))
+                return false;
+    }
+    return true;
+}
+
+int
+bans_settle(const struct table *table, const struct source *sources, int count)
+{
+    const struct timespec pause = {.tv_nsec = SETTLE_POLL_MS * 1000000};
+
+    for (int waited = 0; !is_settled(table, sources, count); waited += SETTLE_POLL_MS) {
+        if (waited >= SETTLE_MS)
+            return -ETIMEDOUT;
+        nanosleep(&pause, NULL);
+    }
+    return 0;
 }
 
 void

@@ -55,6 +55,10 @@ void bans_free(struct bans *bans);
  * newer ones. */
 size_t bans_waiting(const struct table *table, int64_t then_ms);
 
+/* Waits up to half a second until no change of what touches these sources waits for the kernel.
+ * Returns 0 or -ETIMEDOUT. */
+int bans_settle(const struct table *table, const struct source *sources, int count);
+
 /* Whether one of the two contains the blocker: then lifting the one lifts the other. */
 bool bans_touches(const struct ban *ban, const struct source *source);
 

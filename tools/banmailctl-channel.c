@@ -19,6 +19,7 @@
 #include "ledger/batch.h"
 #include "kernel/policy.h"
 #include "banmailctl.h"
+#include "banmailctl-allow.h"
 #include "banmailctl-program.h"
 #include "base/clock.h"
 #include "base/object.h"
@@ -53,12 +54,13 @@ lock_table(struct channel *channel)
 }
 
 static void
-gather_own_addresses(struct channel *channel)
+gather_allowed(struct channel *channel)
 {
     channel->allow = allow_new();
     if (!channel->allow)
         return;
     allow_add_own(channel->allow);
+    allow_add_added(channel->table, channel->allow);
     allow_seal(channel->allow);
 }
 
@@ -80,6 +82,15 @@ forget_here(void *closure, const struct source *source, const char *user)
 }
 
 static int
+change_allow_here(void *closure, const struct source *source, const char *note)
+{
+    const struct channel *channel = closure;
+    char path[ALLOW_PATH_SIZE];
+
+    return allow_added_change(allow_path(channel->table, path), source, note);
+}
+
+static int
 run_here(struct channel *channel, const char *request, char answer[COMMAND_SIZE])
 {
     struct command_context context;
@@ -89,7 +100,7 @@ run_here(struct channel *channel, const char *request, char answer[COMMAND_SIZE]
         status = lock_table(channel);
         if (status < 0)
             return status;
-        gather_own_addresses(channel);
+        gather_allowed(channel);
     }
     context = (struct command_context){
         .table = channel->table,
@@ -97,6 +108,7 @@ run_here(struct channel *channel, const char *request, char answer[COMMAND_SIZE]
         .caller = getuid(),
         .now_ms = banmailctl_now_ms(),
         .forget = forget_here,
+        .change_allow = change_allow_here,
         .closure = channel,
     };
     command_run(&context, request, strlen(request), answer);

@@ -14,7 +14,7 @@ struct fjson_object;
 struct channel {
     const struct location *place;
     struct table *table; /* locked by us, while no rsyslogd runs; else NULL */
-    struct allow *allow; /* our own addresses, in that case */
+    struct allow *allow; /* in that case: our own addresses, and who was added by command */
 };
 
 /* Sends one request (see command.h) to the rsyslogd that has the table open; where none has, locks

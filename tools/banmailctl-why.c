@@ -15,6 +15,7 @@
 #include <libfastjson/json.h>
 
 #include "banmailctl.h"
+#include "banmailctl-allow.h"
 #include "banmailctl-bans.h"
 #include "banmailctl-effect.h"
 #include "banmailctl-counters.h"
@@ -167,11 +168,26 @@ struct found {
     struct blockers others;
     enum allowed allowed;
     char entry[SOURCE_TEXT_SIZE];
-    char allowed_jail[JAIL_NAME_SIZE];  /* the only one that allows it; "": all do */
+    char allowed_jail[JAIL_NAME_SIZE]; /* the only one that allows it; "": all do */
+    struct allow_added added;          /* what banmailctl allow has of it; is_added */
+    bool is_added;
     char allowed_name[ALLOW_NAME_SIZE]; /* whose address it is on the list; "": nobody's */
     bool is_gateway;
     struct table_gateway gateway;
 };
+
+/* Its file can be read while no rsyslogd answers, too. */
+static void
+look_up_added(const struct why *why, struct found *found)
+{
+    char path[ALLOW_PATH_SIZE];
+
+    found->is_added = allow_added_find(allow_path(why->table, path), &found->source, &found->added);
+    if (!found->is_added || found->allowed != ALLOWED_UNKNOWN)
+        return;
+    found->allowed = ALLOWED_YES;
+    source_print(&found->added.source, found->entry);
+}
 
 static void
 look_up(struct why *why, const struct source *source, struct found *found)
@@ -190,6 +206,7 @@ look_up(struct why *why, const struct source *source, struct found *found)
     found->is_gateway = gateways_find(why->table, source, why->now_ms, &found->gateway);
     found->allowed =
         ask_allowed(why, source, found->entry, found->allowed_jail, found->allowed_name);
+    look_up_added(why, found);
     why->any_banned |= found->ban_count > 0;
     why->any_known |= found->ban_count > 0 || found->lines.count > 0 || found->earlier.count > 0;
 }
@@ -299,6 +316,10 @@ print_found(struct why *why, const struct found *found)
         printf("  allow list: %s\n", found->allowed == ALLOWED_NO
                                          ? "not on it"
                                          : "not known: rsyslogd does not answer, or to root only");
+    if (found->is_added)
+        printf("    put there with banmailctl allow add %s%s%s\n",
+               source_print(&found->added.source, source), found->added.note[0] ? ", " : "",
+               found->added.note);
     if (found->allowed_name[0])
         printf("    as an address of %s\n", format_clean(found->allowed_name, text, sizeof(text)));
     print_kernel(why, found);
@@ -354,6 +375,10 @@ found_json(struct why *why, const struct found *found)
         format_add_string(object, "allowedName", found->allowed_name);
     else
         fjson_object_object_add(object, "allowedName", NULL);
+    if (found->is_added)
+        format_add_string(object, "allowedNote", found->added.note);
+    else
+        fjson_object_object_add(object, "allowedNote", NULL);
     format_add_bool(object, "allowListKnown", found->allowed != ALLOWED_UNKNOWN);
     fjson_object_object_add(object, "gateway",
                             found->is_gateway ? gateway_json(why->table, &found->gateway) : NULL);

@@ -207,6 +207,8 @@ static const struct command {
     {"log", log_main, 0, "f", "bans and unbans as they come", log_help},
     {"unban", order_unban, INT_MAX, "aJ", "lift the bans of addresses or prefixes", unban_help},
     {"ban", order_ban, INT_MAX, "fJ", "ban addresses or prefixes", ban_help},
+    {"allow", allow_main, INT_MAX, "", "who is never banned: allow add, allow del, allow list",
+     allow_help},
     {"pause", pause_main, 0, "f", "enforce nothing for a while", pause_help},
     {"resume", resume_main, 0, "", "end a pause", pause_help},
     {"forget", forget_main, 1, "", "erase the lines kept of a client or a user", forget_help},

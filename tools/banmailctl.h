@@ -71,10 +71,11 @@ int check_main(const struct invocation *invocation);
 int import_main(const struct invocation *invocation);
 int metrics_main(const struct invocation *invocation);
 int top_main(const struct invocation *invocation);
+int allow_main(const struct invocation *invocation);
 int order_ban(const struct invocation *invocation);
 int order_unban(const struct invocation *invocation);
 
 /* What help prints of those that have it in their own file. */
-extern const char import_help[], metrics_help[], top_help[];
+extern const char allow_help[], import_help[], metrics_help[], top_help[];
 
 #endif

@@ -23,6 +23,8 @@
 #include "line/evidence.h"
 #include "base/clock.h"
 #include "base/object.h"
+#include "ledger/event.h"
+#include "rules/allow-added.h"
 #include "rules/allow-names.h"
 #include "table/table-evidence.h"
 #include "table/table-health.h"
@@ -34,7 +36,7 @@
 
 #define SECONDS_MAX   (INT64_C(100) * 366 * 24 * 3600) /* a hundred years */
 
-#define COMMANDS      "ban, unban, pause, resume, allowed, repair and forget"
+#define COMMANDS      "ban, unban, pause, resume, allowed, allow, disallow, repair and forget"
 
 /* ---- answers ---- */
 
@@ -228,9 +230,11 @@ refuse_ban(const struct command_context *context, const struct request *request,
         return answer_error(answer, -EPERM, "%s is an address of this machine: it is never banned",
                             request->source_text);
     if (context->allow != NULL && allow_match(context->allow, source, &entry))
-        return answer_error(answer, -EPERM,
-                            "%s is allow-listed by %s: take that out of ignoreip first",
-                            request->source_text, source_print(&entry, text));
+        return answer_error(
+            answer, -EPERM,
+            "%s is allow-listed by %s: take that out of ignoreip first, or off with "
+            "banmailctl allow del",
+            request->source_text, source_print(&entry, text));
     if (context->allow != NULL && allow_overlaps(context->allow, source))
         return answer_error(answer, -EPERM,
                             "within %s there are addresses that are allow-listed or our own: ban "
@@ -381,6 +385,50 @@ run_allowed(const struct command_context *context, const struct request *request
     return 0;
 }
 
+static int
+answer_changed(const struct command_context *context, const struct request *request, int changed,
+               char *answer)
+{
+    unsigned lifted = 0;
+    if (changed < 0)
+        return answer_error(answer, changed, "the allow list cannot be written: %s",
+                            strerror(-changed));
+    if (strcmp(request->command, "allow") == 0)
+        lifted = table_unban(context->table, &request->source, context->caller, context->now_ms);
+    snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":%u,\"changed\":%s}\n", lifted,
+             changed ? "true" : "false");
+    return (int)lifted;
+}
+
+/* Who is allowed by mistake is seldom missed: what is too wide to be banned is too wide here. */
+static int
+run_allow(const struct command_context *context, const struct request *request, char *answer)
+{
+    const struct source *source = &request->source;
+    unsigned least = source_is_v4(source) ? V4_BITS_LEAST : V6_BITS_LEAST;
+    char stamp[EVENT_STAMP_SIZE], note[ALLOW_ADDED_NOTE_SIZE];
+    if (source_bits(source) < least)
+        return answer_error(answer, -EINVAL,
+                            "%s is too wide: /%u is the widest that can be allow-listed here; "
+                            "ignoreip takes wider ones",
+                            request->source_text, least);
+    if (context->change_allow == NULL)
+        return answer_error(answer, -ENOSYS, "nothing can be allow-listed here");
+    snprintf(note, sizeof(note), "%s by user id %lu", event_stamp(context->now_ms, stamp),
+             (unsigned long)context->caller);
+    return answer_changed(context, request, context->change_allow(context->closure, source, note),
+                          answer);
+}
+
+static int
+run_disallow(const struct command_context *context, const struct request *request, char *answer)
+{
+    if (context->change_allow == NULL)
+        return answer_error(answer, -ENOSYS, "nothing can be allow-listed here");
+    return answer_changed(context, request,
+                          context->change_allow(context->closure, &request->source, NULL), answer);
+}
+
 /* Answers how much was erased; changes no ban. */
 static int
 run_forget(const struct command_context *context, const struct request *request, char *answer)
@@ -420,6 +468,8 @@ static const struct {
     {"pause", TAKES_SECONDS, run_pause},
     {"resume", 0, run_resume},
     {"allowed", TAKES_SOURCE | NEEDS_SOURCE, run_allowed},
+    {"allow", TAKES_SOURCE | NEEDS_SOURCE, run_allow},
+    {"disallow", TAKES_SOURCE | NEEDS_SOURCE, run_disallow},
     {"repair", 0, run_repair},
     {"forget", TAKES_SOURCE | TAKES_USER, run_forget},
 };

@@ -7,6 +7,8 @@
  *   {"command":"pause","seconds":600}    {"command":"resume"}
  *   {"command":"allowed","source":"203.0.113.9"}
  *   → {"done":true,"bans":0,"entry":"203.0.113.0/24"}    or null; with "jail" when only that has it
+ *   {"command":"allow","source":"203.0.113.9"}    and "disallow"; bans: how many that has lifted
+ *   → {"done":true,"bans":1,"changed":true}    false: it was so already
  *   {"command":"forget","source":"203.0.113.9"}   → {"done":true,"bans":0,"erased":17}
  *   {"command":"forget","user":"anna@example.org"}
  *   {"command":"repair"}    the kernel's sets are made anew
@@ -50,6 +52,9 @@ struct command_context {
     int64_t now_ms;
     /* Erases from the ledger, see ledger_forget; may be NULL. */
     int (*forget)(void *closure, const struct source *source, const char *user);
+    /* Puts it on the allow list for good with a note, or takes it off (NULL), at once: returns as
+     * allow_added_change; may be NULL. */
+    int (*change_allow)(void *closure, const struct source *source, const char *note);
     void *closure;
 };
 

@@ -296,6 +296,7 @@ run_command(struct recorder *recorder, struct client *client, size_t length)
         .caller = client->user,
         .now_ms = clock_wall_ms(),
         .forget = forget,
+        .change_allow = options->change_allow,
         .closure = recorder,
     };
     char text[COMMAND_SIZE];

@@ -37,6 +37,8 @@ struct recorder_options {
     bool (*is_allowed_in_jail)(unsigned jail, const struct source *source, struct source *entry);
     /* which name on a list has this address (ALLOW_NAME_SIZE bytes); may be NULL */
     bool (*find_allowed_name)(const struct source *source, char *name);
+    /* as in command_context, on the recorder's thread; may be NULL */
+    int (*change_allow)(void *closure, const struct source *source, const char *note);
     struct gateways *gateways; /* a ban of one by hand is warned of; may be NULL */
     void (*look)(void); /* called about once a second, for what a caller has to say; may be NULL */
     const struct report *report;

@@ -1,4 +1,4 @@
-/* allow-list: four parts, each kept as it was read last, make the list that is in force.
+/* allow-list: five parts, each kept as it was read last, make the list that is in force.
  *
  * So a file that is missing or wrong takes nobody off the list, and what else has changed is taken
  * over all the same. What is no regular file is refused: a fifo or a device would hold us for ever.
@@ -28,8 +28,10 @@ struct allow_list {
     struct allow *configured;  /* not sealed */
     struct allow *from_file;   /* not sealed; as it could be read last */
     struct allow *own;         /* likewise */
+    struct allow *added;       /* likewise; NULL: nobody is */
     struct allow_names *names; /* NULL: there are none */
     char *path;                /* NULL: there is no file */
+    char *added_path;          /* NULL: likewise */
     char *copy_path;           /* NULL: no copy is kept of it */
     bool has_copy;             /* from_file is the copy's */
     bool is_kept;              /* from_file is in the copy */
@@ -216,6 +218,30 @@ allow_list_has_copy(const struct allow_list *list)
     return list->has_copy;
 }
 
+/* ---- who was added by command ---- */
+
+int
+allow_list_set_added(struct allow_list *list, const char *path)
+{
+    free(list->added_path);
+    list->added_path = strdup(path);
+    return list->added_path == NULL ? -ENOMEM : 0;
+}
+
+/* The directory is that of whom we run as: no link is followed. */
+static int
+read_added(struct allow_list *list, char reason[ALLOW_LIST_REASON_SIZE])
+{
+    if (list->added_path == NULL)
+        return 0;
+    if (access(list->added_path, F_OK) != 0 && errno == ENOENT) {
+        allow_free(list->added);
+        list->added = NULL;
+        return 0;
+    }
+    return read_file(list->added_path, O_NOFOLLOW, &list->added, reason);
+}
+
 /* ---- its copy ---- */
 
 static int
@@ -295,7 +321,7 @@ read_own(struct allow **read, char reason[ALLOW_LIST_REASON_SIZE])
 static struct allow *
 put_together(const struct allow_list *list)
 {
-    const struct allow *const parts[] = {list->configured, list->from_file, list->own};
+    const struct allow *const parts[] = {list->configured, list->from_file, list->own, list->added};
     struct allow *made = allow_new();
     int error = made == NULL ? -ENOMEM : 0;
 
@@ -329,17 +355,17 @@ allow_list_read(struct allow_list *list, struct readers *readers, bool *changed,
                 char reason[ALLOW_LIST_REASON_SIZE])
 {
     const struct allow *const before = allow_list_now(list);
+    char other_reason[ALLOW_LIST_REASON_SIZE];
     struct allow *made;
-    int error = read_file_again(list, reason), own_error;
+    int error = read_file_again(list, reason), other_error = read_added(list, other_reason);
 
-    if (list->has_own) {
-        char own_reason[ALLOW_LIST_REASON_SIZE];
-
-        own_error = read_own(&list->own, own_reason);
-        if (error == 0 && own_error != 0)
-            memcpy(reason, own_reason, sizeof(own_reason));
-        error = error != 0 ? error : own_error;
-    }
+    if (error == 0 && other_error != 0)
+        memcpy(reason, other_reason, sizeof(other_reason));
+    error = error != 0 ? error : other_error;
+    other_error = list->has_own ? read_own(&list->own, other_reason) : 0;
+    if (error == 0 && other_error != 0)
+        memcpy(reason, other_reason, sizeof(other_reason));
+    error = error != 0 ? error : other_error;
     made = put_together(list);
     *changed = made != NULL && !allow_is_same(before, made);
     if (made == NULL) {
@@ -367,9 +393,11 @@ allow_list_free(struct allow_list *list)
     allow_free(list->configured);
     allow_free(list->from_file);
     allow_free(list->own);
+    allow_free(list->added);
     allow_names_release(list->names);
     allow_free(atomic_load(&list->now));
     free(list->path);
     free(list->copy_path);
+    free(list->added_path);
     free(list);
 }

@@ -1,6 +1,6 @@
 /* allow-list: who is never banned, as it stands now: what the configuration names, what a file
- * names, and this machine's own addresses where that is asked for. It is read again when somebody
- * asks for it, and replaced whole while workers look up.
+ * names, who was added by command, and this machine's own addresses where that is asked for. It is
+ * read again when somebody asks for it, and replaced whole while workers look up.
  *
  * The file has one address or prefix a line; what follows a # is a comment.
  *
@@ -42,6 +42,10 @@ int allow_list_set_file(struct allow_list *list, const char *path, const char *c
 
 /* Whether what is in the place of the file comes from its copy. */
 bool allow_list_has_copy(const struct allow_list *list);
+
+/* Names the file of those who are added by command (allow-added.h), which need not be there.
+ * Returns 0 or -ENOMEM. */
+int allow_list_set_added(struct allow_list *list, const char *path);
 
 /* The addresses of this network namespace's interfaces are on it, as they are at each reading. */
 void allow_list_set_own(struct allow_list *list);

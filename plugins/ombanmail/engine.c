@@ -32,6 +32,7 @@
 #include "engine.h"
 #include "kernel/policy.h"
 #include "ledger/restore.h"
+#include "rules/allow-added.h"
 #include "statistics.h"
 #include "table/table-health.h"
 
@@ -99,9 +100,10 @@ make_directory(const char *path, mode_t mode, mode_t change, uid_t owner, gid_t 
 
 /* What an earlier run as another user has left there is this run's to write as well. */
 static void
-give_ledger(const struct parameters *parameters, uid_t owner, gid_t group)
+give_files(const struct parameters *parameters, uid_t owner, gid_t group)
 {
-    static const char *const names[] = {LEDGER_NAME, LEDGER_NAME "-wal", LEDGER_NAME "-shm"};
+    static const char *const names[] = {LEDGER_NAME, LEDGER_NAME "-wal", LEDGER_NAME "-shm",
+                                        ALLOW_ADDED_NAME};
     char path[FILE_PATH_SIZE], reason[OWNERSHIP_REASON_SIZE];
     int error;
 
@@ -519,6 +521,24 @@ engine_follow_hangup(void)
     pthread_mutex_unlock(&engine.instances_lock);
 }
 
+/* By banmailctl, on the recorder's thread, and in force when it returns. */
+static int
+change_allow(void *closure, const struct source *source, const char *note)
+{
+    char path[FILE_PATH_SIZE];
+    int changed;
+
+    (void)closure;
+    engine_path(path, engine.configuration->parameters.state_directory, ALLOW_ADDED_NAME);
+    changed = allow_added_change(path, source, note);
+    if (changed > 0) {
+        pthread_mutex_lock(&engine.instances_lock);
+        read_allow_list(engine.allow, NULL);
+        pthread_mutex_unlock(&engine.instances_lock);
+    }
+    return changed;
+}
+
 static void
 start_recorder(const struct parameters *parameters, void (*look)(void))
 {
@@ -531,6 +551,7 @@ start_recorder(const struct parameters *parameters, void (*look)(void))
         .allow = allow_in_force,
         .is_allowed_in_jail = is_allowed_in_jail,
         .find_allowed_name = find_allowed_name,
+        .change_allow = change_allow,
         .gateways = engine.counter == NULL ? NULL : counter_gateways(engine.counter),
         .look = look,
         .retention_s = parameters->retention_s,
@@ -652,7 +673,7 @@ engine_prepare(modConfData_t *configuration)
     /* set-group-ID: what a dropped rsyslogd makes there belongs to the readers too */
     CHKiRet(make_directory(parameters->state_directory, 0750,
                            parameters->group == (gid_t)-1 ? 0 : 02750, owner, readers));
-    give_ledger(parameters, owner, readers);
+    give_files(parameters, owner, readers);
     CHKiRet(open_table(parameters, owner, readers));
     configuration->active = true;
     CHKiRet(make_counter(parameters));
@@ -669,12 +690,17 @@ finalize_it:
 void
 engine_begin(modConfData_t *configuration, void (*look)(void))
 {
+    char path[FILE_PATH_SIZE];
+
     statistics_enable();
     restore_bans(&configuration->parameters);
     limit_learning(&configuration->parameters);
     engine.configuration = configuration;
     engine.allow = configuration->parameters.allow;
     allow_list_set_own(engine.allow); /* known only now */
+    engine_path(path, configuration->parameters.state_directory, ALLOW_ADDED_NAME);
+    if (allow_list_set_added(engine.allow, path) != 0)
+        LogError(ENOMEM, RS_RET_ERR, "ombanmail: who was allow-listed by banmailctl is not");
     read_allow_lists(configuration);
     read_users(true);
     if (engine.enforcer != NULL)

@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "rules/allow-added.h"
 #include "rules/allow-list.h"
 
 static char path[] = "/tmp/test_allow_list.XXXXXX";
@@ -267,6 +268,33 @@ a_wrong_file_does_not_hold_up_own_addresses(void **state)
 
 #define WORKERS 4
 
+static void
+who_was_added_stays_while_that_file_is_wrong(void **state)
+{
+    struct allow_list *list = allow_list_new();
+    struct source source;
+    bool changed;
+
+    (void)state;
+    unlink(path); /* need not be there */
+    assert_int_equal(allow_list_set_added(list, path), 0);
+    assert_int_equal(read_again(list, &changed), 0);
+    assert_int_equal(source_parse_prefix("192.0.2.0/24", 12, &source), 0);
+    assert_int_equal(allow_added_change(path, &source, "by a test"), 1);
+    assert_int_equal(allow_added_change(path, &source, "again"), 0);
+    assert_int_equal(read_again(list, &changed), 0);
+    assert_true(changed);
+    assert_true(holds(list, "192.0.2.7"));
+    write_file("192.0.2.0/24\nnonsense\n");
+    assert_int_equal(read_again(list, &changed), -EINVAL);
+    assert_false(changed);
+    assert_true(holds(list, "192.0.2.7"));
+    assert_int_equal(allow_added_change(path, &source, NULL), 1);
+    assert_int_equal(read_again(list, &changed), 0);
+    assert_false(holds(list, "192.0.2.7"));
+    allow_list_free(list);
+}
+
 static struct readers readers = READERS_INITIALIZER;
 static struct allow_list *shared;
 static atomic_bool stopping;
@@ -333,6 +361,7 @@ main(void)
         cmocka_unit_test(takes_no_part_of_a_long_line),
         cmocka_unit_test(keeps_the_list_when_the_file_cannot_be_read),
         cmocka_unit_test(a_wrong_file_does_not_hold_up_own_addresses),
+        cmocka_unit_test(who_was_added_stays_while_that_file_is_wrong),
         cmocka_unit_test(is_replaced_whole_beside_workers),
     };
     int failed;
