@@ -1,4 +1,5 @@
-/* import: what a fail2ban leaves behind: its configuration, as a file of jails, and its bans.
+/* import: what a fail2ban leaves behind: its configuration, as a file of jails, and its bans; and
+ * the bans that export has written.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include "banmailctl.h"
 #include "banmailctl-bans.h"
 #include "banmailctl-channel.h"
+#include "banmailctl-exported.h"
 #include "banmailctl-format.h"
 #include "banmailctl-jails.h"
 #include "banmailctl-location.h"
@@ -26,11 +28,14 @@ const char import_help[] =
     "about mail servers; what has no equivalent stands in comments.\n"
     "\n"
     "--bans: bans whom a fail2ban has banned, for the time that is left, in the jail of the same\n"
-    "name, or by hand where there is none. FILE is fail2ban's database, which may be in use.\n"
+    "name, or by hand where there is none. FILE is fail2ban's database, which may be in use; or "
+    "what\n"
+    "banmailctl export has written, in any of its formats; - is standard input.\n"
     "\n"
     "Examples:\n"
     "  banmailctl import /etc/fail2ban >/etc/ombanmail/jails.conf\n"
-    "  banmailctl import --bans /var/lib/fail2ban/fail2ban.sqlite3\n";
+    "  banmailctl import --bans /var/lib/fail2ban/fail2ban.sqlite3\n"
+    "  ssh mx1 banmailctl export | banmailctl import --bans -\n";
 
 /* ---- bans ---- */
 
@@ -76,18 +81,40 @@ take_answer(struct importing *importing, const char *answer, bool in_jail)
     fjson_object_put(object);
 }
 
+static void
+send(struct importing *importing, const struct fail2ban_ban *ban, bool in_jail,
+     char answer[COMMAND_SIZE])
+{
+    char request[COMMAND_SIZE];
+
+    write_request(ban, in_jail, request);
+    importing->error = channel_send(&importing->channel, request, answer, importing->reason);
+}
+
+/* While no rsyslogd runs, a jail that has no bans is gone when the table is opened. */
 static bool
 take_ban(void *context, const struct fail2ban_ban *ban)
 {
     struct importing *const importing = context;
-    const bool in_jail = bans_has_jail(importing->table, ban->jail);
-    char request[COMMAND_SIZE], answer[COMMAND_SIZE];
+    bool in_jail = bans_has_jail(importing->table, ban->jail);
+    char answer[COMMAND_SIZE];
 
-    write_request(ban, in_jail, request);
-    importing->error = channel_send(&importing->channel, request, answer, importing->reason);
+    send(importing, ban, in_jail, answer);
+    if (importing->error == 0 && in_jail && !bans_has_jail(importing->table, ban->jail)) {
+        in_jail = false;
+        send(importing, ban, in_jail, answer);
+    }
     if (importing->error == 0)
         take_answer(importing, answer, in_jail);
     return importing->error == 0;
+}
+
+static int
+each_ban(const char *path, struct importing *importing, char reason[FAIL2BAN_REASON_SIZE])
+{
+    if (exported_is_database(path))
+        return fail2ban_live(path, banmailctl_now_ms() / 1000, take_ban, importing, reason);
+    return exported_read(path, take_ban, importing, reason);
 }
 
 static void
@@ -120,7 +147,7 @@ import_bans(const struct invocation *invocation, const char *path)
         return status;
     importing.table = table;
     importing.channel.place = &place;
-    if (fail2ban_live(path, banmailctl_now_ms() / 1000, take_ban, &importing, reason) < 0)
+    if (each_ban(path, &importing, reason) < 0)
         status = banmailctl_fail(invocation, EXIT_REFUSED, "%s", reason);
     else if (importing.error != 0)
         status = banmailctl_fail(invocation,

@@ -215,6 +215,7 @@ static const struct command {
     {"check", check_main, 0, "r", "whether table, kernel and ledger agree", check_help},
     {"users", users_main, 1, "", "write the file of known users, from standard input", users_help},
     {"jails", jails_main, 2, "", "what a file of jails declares (jails check FILE)", jails_help},
+    {"export", export_main, 0, "FJ", "the bans for another host, nft or ipset", export_help},
     {"import", import_main, 1, "b", "fail2ban's configuration as a file of jails, or its bans",
      import_help},
     {"metrics", metrics_main, 0, "o", "the numbers of status, for Prometheus", metrics_help},
@@ -483,6 +484,13 @@ take_output(struct invocation *invocation, const char *path)
 }
 
 static int
+take_format(struct invocation *invocation, const char *name)
+{
+    invocation->format = name;
+    return EXIT_FINE;
+}
+
+static int
 take_all(struct invocation *invocation, const char *value)
 {
     (void)value;
@@ -537,6 +545,7 @@ static const struct option_row {
     {"bans", 'b', NULL, take_bans},
     {"class", 'c', "CLASS", take_class},
     {"for", 'f', "TIME", take_for},
+    {"format", 'F', "FORMAT", take_format},
     {"held-back", 'H', NULL, take_held_back},
     {"jail", 'J', "JAIL", take_jail},
     {"left", 'l', "TIME", take_left},

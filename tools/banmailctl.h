@@ -35,6 +35,7 @@ struct invocation {
     bool held_back;     /* --held-back */
     bool watch;         /* --watch */
     const char *output; /* --output, or NULL */
+    const char *format; /* --format, or NULL */
     int class;          /* --class, or -1 */
     int64_t left_s;     /* --left, or 0 */
     unsigned order;     /* --sort, an enum bans_order */
@@ -72,10 +73,11 @@ int import_main(const struct invocation *invocation);
 int metrics_main(const struct invocation *invocation);
 int top_main(const struct invocation *invocation);
 int allow_main(const struct invocation *invocation);
+int export_main(const struct invocation *invocation);
 int order_ban(const struct invocation *invocation);
 int order_unban(const struct invocation *invocation);
 
 /* What help prints of those that have it in their own file. */
-extern const char allow_help[], import_help[], metrics_help[], top_help[];
+extern const char allow_help[], export_help[], import_help[], metrics_help[], top_help[];
 
 #endif
