@@ -10,16 +10,22 @@
 
 const unsigned fuzz_rounds = 60000;
 const struct fuzz_seed fuzz_seeds[] = {
-    FUZZ_SEED("{\"event\":\"ban\",\"version\":1,\"source\":\"203.0.113.9\",\"jail\":\"mail\","
+    FUZZ_SEED("{\"event\":\"ban\",\"version\":1,\"time\":\"2026-11-21T08:09:05.000Z\","
+              "\"scope\":0,\"ports\":\"25,587\",\"change\":9,\"source\":\"203.0.113.9\",\"jail\":"
+              "\"mail\","
               "\"origin\":\"mx1\",\"table\":\"9f0c000000000001\",\"id\":17,"
               "\"class\":\"auth_failed\",\"failures\":5,\"first\":\"2026-11-21T08:09:05.000Z\","
               "\"since\":\"2026-11-21T08:09:14.250Z\",\"until\":\"2026-11-21T09:09:14.250Z\"}"),
-    FUZZ_SEED("{\"event\":\"unban\",\"version\":1,\"source\":\"2001:db8::/64\",\"jail\":\"mail\","
+    FUZZ_SEED("{\"event\":\"unban\",\"version\":1,\"time\":\"2026-11-21T08:09:05.000Z\","
+              "\"scope\":0,\"ports\":\"25,587\",\"change\":9,\"source\":\"2001:db8::/"
+              "64\",\"jail\":\"mail\","
               "\"origin\":\"mx1.example.org\",\"table\":\"9f0c000000000001\",\"id\":17,"
               "\"class\":\"auth_failed\",\"failures\":5,\"first\":\"2026-11-21T08:09:05.000Z\","
               "\"since\":\"2026-11-21T08:09:14.250Z\",\"until\":\"2026-11-21T09:09:14.250Z\","
               "\"ended\":\"2026-11-21T08:30:00.000Z\",\"end\":\"lifted\"}"),
-    FUZZ_SEED("{\"event\":\"ban\",\"version\":1,\"source\":\"203.0.113.9\",\"jail\":\"manual\","
+    FUZZ_SEED("{\"event\":\"ban\",\"version\":1,\"time\":\"2026-11-21T08:09:05.000Z\","
+              "\"scope\":0,\"ports\":\"25,587\",\"change\":9,\"source\":\"203.0.113.9\",\"jail\":"
+              "\"manual\","
               "\"origin\":\"mx1\",\"table\":\"9f0c000000000001\",\"id\":1,\"class\":null,"
               "\"failures\":0,\"first\":\"2026-11-21T08:09:05.000Z\","
               "\"since\":\"2026-11-21T08:09:14.250Z\",\"until\":null}"),

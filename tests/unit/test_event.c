@@ -20,8 +20,9 @@
 #include "ledger/event.h"
 
 static const char printed_ban[] =
-    "{\"event\":\"ban\",\"version\":1,\"source\":\"203.0.113.9\",\"jail\":\"mail\","
-    "\"origin\":\"mx1.example\",\"table\":\"0f0c00000000abcd\",\"id\":17,"
+    "{\"event\":\"ban\",\"version\":1,\"time\":\"2026-11-21T08:09:14.250Z\","
+    "\"origin\":\"mx1.example\",\"source\":\"203.0.113.9\",\"jail\":\"mail\",\"scope\":3,"
+    "\"ports\":\"25,587\",\"table\":\"0f0c00000000abcd\",\"id\":17,\"change\":4711,"
     "\"class\":\"auth_failed\",\"failures\":5,\"first\":\"2026-11-21T08:09:05.000Z\","
     "\"since\":\"2026-11-21T08:09:14.250Z\",\"until\":\"2026-11-21T09:09:14.250Z\"}";
 
@@ -29,8 +30,12 @@ static struct event
 some_ban(void)
 {
     struct event event = {
+        .kind = EVENT_BAN,
+        .time_ms = INT64_C(1795248554250),
         .ban = {.table_id = UINT64_C(0x0f0c00000000abcd),
                 .id = 17,
+                .change = 4711,
+                .scope = 3,
                 .failures = 5,
                 .origin = BAN_BY_JAIL,
                 .class = OFFENCE_AUTH_FAILED,
@@ -38,6 +43,7 @@ some_ban(void)
                 .since_ms = INT64_C(1795248554250),
                 .until_ms = INT64_C(1795252154250)},
         .jail = "mail",
+        .ports = {2, {25, 587}},
         .origin = "mx1.example",
     };
     assert_int_equal(source_parse_prefix("203.0.113.9", 11, &event.ban.source), 0);
@@ -86,6 +92,7 @@ every_kind_comes_back(void **state)
     event.ban.failures = 0;
     event.ban.class = 0;
     assert_comes_back(&event);
+    event.kind = EVENT_UNBAN;
     event.ban.end = BAN_LIFTED_BY_HAND;
     event.ban.ended_ms = event.ban.since_ms + 1;
     assert_comes_back(&event);
@@ -94,8 +101,70 @@ every_kind_comes_back(void **state)
     memset(event.origin, 'h', sizeof(event.origin) - 1); /* the longest there is still fits */
     memset(event.jail, 'j', sizeof(event.jail) - 1);
     source_parse_prefix("2001:db8:1111:2222:3333:4444:5555:6660/127", 42, &event.ban.source);
-    event.ban.id = INT64_MAX - 1;
+    event.ban.id = event.ban.change = INT64_MAX - 1;
+    for (unsigned i = 0; i < PORTS_MAX; i++)
+        event.ports.number[i] = (uint16_t)(65000 + i);
+    event.ports.count = PORTS_MAX;
     assert_comes_back(&event);
+    event.ports = (struct ports){1, {0}};
+    assert_comes_back(&event);
+}
+
+static void
+what_is_no_ban_is_told_in_words(void **state)
+{
+    struct event event = {.kind = EVENT_TROUBLE,
+                          .time_ms = INT64_C(1795248554250),
+                          .origin = "mx1",
+                          .condition = "kernel",
+                          .words = "set \"a\\b\" is\nfull\xff"};
+    struct event parsed;
+    char text[EVENT_TEXT_SIZE], said[EVENT_SENTENCE_SIZE];
+    (void)state;
+    int length = event_print(&event, text, sizeof(text));
+    assert_string_equal(text, "{\"event\":\"trouble\",\"version\":1,"
+                              "\"time\":\"2026-11-21T08:09:14.250Z\",\"origin\":\"mx1\","
+                              "\"condition\":\"kernel\",\"text\":\"set 'a/b' is?full?\"}");
+    assert_int_equal(event_parse(text, (size_t)length, &parsed), -ENOMSG);
+    assert_string_equal(event_say(&event, said), "trouble: set 'a/b' is?full?");
+    event.kind = EVENT_STOP;
+    event.condition[0] = '\0';
+    event_print(&event, text, sizeof(text));
+    assert_null(strstr(text, "condition"));
+    strcpy(event.condition, "a\"b");
+    assert_int_equal(event_print(&event, text, sizeof(text)), -EINVAL);
+}
+
+static void
+bans_are_told_in_words(void **state)
+{
+    struct event event = some_ban();
+    char said[EVENT_SENTENCE_SIZE];
+    (void)state;
+    assert_string_equal(event_say(&event, said),
+                        "banned 203.0.113.9 for 1h (jail mail, 5 failures)");
+    event.ban.until_ms = event.ban.since_ms + 90 * 60000;
+    assert_string_equal(event_say(&event, said),
+                        "banned 203.0.113.9 for 1h 30m (jail mail, 5 failures)");
+    event.ban.until_ms = event.ban.since_ms + 24 * 3600000;
+    event.ban.failures = 1;
+    assert_string_equal(event_say(&event, said),
+                        "banned 203.0.113.9 for 24h (jail mail, 1 failure)");
+    event.ban.until_ms = event.ban.since_ms + INT64_C(7) * 24 * 3600000;
+    event.ban.origin = BAN_BY_HAND;
+    assert_string_equal(event_say(&event, said), "banned 203.0.113.9 for 7d (jail mail, by hand)");
+    event.ban.until_ms = TABLE_FOREVER_MS;
+    assert_string_equal(event_say(&event, said),
+                        "banned 203.0.113.9 for ever (jail mail, by hand)");
+    event.is_prolonged = true;
+    event.time_ms += 1000;
+    event.ban.until_ms = event.time_ms + 60000;
+    assert_string_equal(event_say(&event, said),
+                        "banned 203.0.113.9 for 1m more (jail mail, by hand)");
+    event.kind = EVENT_UNBAN;
+    event.ban.end = BAN_EXPIRED;
+    assert_string_equal(event_say(&event, said),
+                        "unbanned 203.0.113.9 (jail mail, its time is over)");
 }
 
 static void
@@ -157,6 +226,13 @@ every_field_is_held_to_its_form(void **state)
         {"\"id\":17", "\"id\":-1"},
         {"\"id\":17", "\"id\":99999999999999999999"},
         {"\"id\":17,", ""},
+        {"\"change\":4711,", ""},
+        {"\"change\":4711", "\"change\":-1"},
+        {"\"scope\":3", "\"scope\":65536"},
+        {"25,587", "25,smtp"},
+        {"25,587", "25,"},
+        {"25,587", "25,65536"},
+        {"\"time\":\"2026-11-21T08:09:14.250Z\",", ""},
         {"auth_failed", "auth_faile"},
         {"\"auth_failed\"", "5"},
         {"\"class\":\"auth_failed\",", ""},
@@ -233,6 +309,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(prints_the_documented_form),
         cmocka_unit_test(every_kind_comes_back),
+        cmocka_unit_test(what_is_no_ban_is_told_in_words),
+        cmocka_unit_test(bans_are_told_in_words),
         cmocka_unit_test(a_host_name_cannot_break_out),
         cmocka_unit_test(unknown_fields_and_other_versions),
         cmocka_unit_test(every_field_is_held_to_its_form),
