@@ -34,6 +34,30 @@ condition_name(enum condition condition)
     return names[condition];
 }
 
+static const char *const words[CONDITIONS] = {
+    [CONDITION_CONFIGURATION] = "something is wrong with the configuration",
+    [CONDITION_STOPPED] = "rsyslogd does not run ombanmail",
+    [CONDITION_NO_JAIL] = "there is no jail, so nothing is counted",
+    [CONDITION_VERSION] = "rsyslogd runs another version of ombanmail",
+    [CONDITION_PAUSED] = "paused: nobody is kept out",
+    [CONDITION_HELD_BACK] = "maxBanRate holds bans back",
+    [CONDITION_LEDGER] = "the ledger cannot be written",
+    [CONDITION_SILENT] = "no line of a mail server comes",
+    [CONDITION_UNMATCHED] = "lines look like failed logins, but no rule knows them",
+    [CONDITION_LOST] = "rsyslogd loses messages before they are counted",
+    [CONDITION_KERNEL] = "the kernel refuses bans",
+    [CONDITION_WAITING] = "bans wait for the kernel",
+    [CONDITION_BACKEND] = "the authentication backend of a mail server has faults",
+    [CONDITION_FULL] = "there is no room for another ban",
+    [CONDITION_INEFFECTIVE] = "bans have no effect",
+};
+
+const char *
+condition_words(enum condition condition)
+{
+    return words[condition];
+}
+
 void
 condition_read(const struct table *table, int64_t now_ms, struct condition_facts *facts)
 {

@@ -49,6 +49,9 @@ struct condition_facts {
 /* As it stands in JSON and in the statistics: "stopped", "jail", …. Pure. */
 const char *condition_name(enum condition condition);
 
+/* What is the matter, in a few words for who is told of it: "the kernel refuses bans". Pure. */
+const char *condition_words(enum condition condition);
+
 /* Reads the facts; `pending` is what waits at this moment. Some milliseconds for 50,000 bans. Any
  * thread, any process. */
 void condition_read(const struct table *table, int64_t now_ms, struct condition_facts *facts);

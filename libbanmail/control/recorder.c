@@ -67,6 +67,7 @@ struct recorder {
     int64_t prune_ms;        /* when to look for what is too old */
     char trouble[sizeof(((struct table_status *)NULL)->trouble)]; /* as the ledger has it */
     struct batch batch;
+    struct outbox_parcel *parcel; /* NULL: there is no outbox */
 };
 
 static void
@@ -87,6 +88,7 @@ free_recorder(struct recorder *recorder)
         close(recorder->listen_socket);
     free(recorder->ledger_path);
     free(recorder->socket_path);
+    free(recorder->parcel);
     free(recorder);
 }
 
@@ -136,6 +138,8 @@ open_ledger(struct recorder *recorder)
         table_read_status(recorder->options.table, &status);
         recorder->copied = 0;
         recorder->slots = status.max_bans;
+        if (recorder->options.outbox != NULL)
+            outbox_forget_ledger(recorder->options.outbox);
     }
     return result;
 }
@@ -183,6 +187,24 @@ write_trouble(struct recorder *recorder)
     if (result == 0)
         memcpy(recorder->trouble, status.trouble, sizeof(recorder->trouble));
     return result;
+}
+
+/* Events that nobody takes, and back. Returns 0, 1 when there is more of it, or a negative errno.
+ */
+static int
+write_notices(struct recorder *recorder, bool all)
+{
+    struct outbox *const outbox = recorder->options.outbox;
+    if (outbox == NULL || !outbox_pack(outbox, recorder->parcel, all))
+        return 0;
+    int result = recorder->ledger == NULL ? open_ledger(recorder) : 0;
+    if (result == 0) {
+        enter_disk(recorder);
+        result = outbox_post(recorder->parcel, recorder->ledger);
+        leave_disk(recorder);
+    }
+    const bool more = outbox_settle(outbox, recorder->parcel, result == 0);
+    return result < 0 ? result : more;
 }
 
 /* A little at a time, so that nobody waits for it. */
@@ -241,6 +263,8 @@ write_what_is_due(struct recorder *recorder)
     worker_listen(&recorder->worker);
     int rows = write_batch(recorder);
     int result = rows < 0 ? rows : write_trouble(recorder);
+    int more = result < 0 ? result : write_notices(recorder, false);
+    result = more < 0 ? more : result;
     if (result == 0)
         result = prune_what_is_due(recorder);
     rows = result < 0 ? result : rows;
@@ -248,7 +272,8 @@ write_what_is_due(struct recorder *recorder)
     if (rows < 0)
         could_not_write(recorder, rows, now_ms);
     else
-        wrote(recorder, rows == BATCH_ROWS || recorder->copied < recorder->slots, now_ms);
+        wrote(recorder, rows == BATCH_ROWS || recorder->copied < recorder->slots || more > 0,
+              now_ms);
 }
 
 static void
@@ -455,6 +480,10 @@ write_the_rest(struct recorder *recorder)
         rows = write_batch(recorder);
     while ((rows > 0 || recorder->copied < recorder->slots) && rows >= 0 &&
            clock_steady_ms() < until_ms);
+    int more = rows < 0 ? 0 : 1;
+    while (more > 0 && clock_steady_ms() < until_ms)
+        more = write_notices(recorder, true);
+    rows = more < 0 ? more : rows;
     if (rows < 0)
         could_not_write(recorder, rows, until_ms);
     close_ledger(recorder);
@@ -531,6 +560,8 @@ recorder_start(struct recorder **recorder, const struct recorder_options *option
     made->options.ledger_path = made->ledger_path = strdup(options->ledger_path);
     if (options->socket_path != NULL)
         made->options.socket_path = made->socket_path = strdup(options->socket_path);
+    if (options->outbox != NULL)
+        made->parcel = calloc(1, sizeof(*made->parcel));
     made->listen_socket = listen_socket;
     made->prune_ms = clock_steady_ms() + PRUNE_FIRST_MS;
     for (size_t i = 0; i < CLIENTS_MAX; i++)
@@ -539,7 +570,7 @@ recorder_start(struct recorder **recorder, const struct recorder_options *option
     int result = worker_init(&made->worker);
     worker_listen(&made->worker);
     if (result == 0)
-        result = made->ledger_path != NULL
+        result = made->ledger_path != NULL && (options->outbox == NULL || made->parcel != NULL)
                      ? worker_start(&made->worker, "banmail-record", recorder_thread, made)
                      : -ENOMEM;
     if (result < 0)

@@ -61,6 +61,9 @@ static const char *const schema_steps[] = {
     "CREATE VIEW told AS SELECT table_id, id, group_concat(DISTINCT user) AS users,"
     " group_concat(DISTINCT host) AS hosts FROM line GROUP BY table_id, id;"
     "CREATE TABLE trouble (begun_ms INTEGER NOT NULL, ended_ms INTEGER, what TEXT NOT NULL);",
+
+    "CREATE TABLE notice (number INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL,"
+    " severity INTEGER NOT NULL, text TEXT NOT NULL, fields TEXT NOT NULL, lines TEXT NOT NULL);",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
 
@@ -678,7 +681,7 @@ forget_source(sqlite3 *sqlite, const struct source *source, int *forgotten)
 int
 ledger_forget(struct ledger *ledger, const struct source *source, const char *user)
 {
-    int forgotten = 0;
+    int forgotten = 0, others = 0;
     int result = may_write(ledger);
     if (result < 0)
         return result;
@@ -688,6 +691,9 @@ ledger_forget(struct ledger *ledger, const struct source *source, const char *us
     if (code == SQLITE_OK && user != NULL)
         code = change_rows(ledger->sqlite, "DELETE FROM line WHERE user = ?1",
                            &(struct value){.text = user}, 1, &forgotten);
+    if (code == SQLITE_OK) /* whose they are nobody knows there */
+        code = change_rows(ledger->sqlite, "UPDATE notice SET lines = '' WHERE lines != ''", NULL,
+                           0, &others);
     result = end(ledger, code);
     if (result == 0) /* what was overwritten in the file may stand in the log still */
         sqlite3_exec(ledger->sqlite, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
@@ -1081,4 +1087,98 @@ ledger_mailboxes(struct ledger *ledger, const char *name,
     sqlite3_finalize(statement);
     return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE ? given
                                                                           : failed(ledger, code);
+}
+
+/* ---- notices ---- */
+
+static int
+write_notices(sqlite3 *sqlite, const struct notice *notices, size_t count)
+{
+    static const char insert[] =
+        "INSERT INTO notice (time_ms, severity, text, fields, lines) VALUES (?, ?, ?, ?, ?)";
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(sqlite, insert, -1, &statement, NULL);
+    for (size_t i = 0; code == SQLITE_OK && i < count; i++) {
+        sqlite3_bind_int64(statement, 1, notices[i].time_ms);
+        sqlite3_bind_int(statement, 2, notices[i].severity);
+        sqlite3_bind_text(statement, 3, notices[i].text, -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 4, notices[i].fields, -1, SQLITE_STATIC);
+        sqlite3_bind_text(statement, 5, notices[i].lines, -1, SQLITE_STATIC);
+        code = sqlite3_step(statement) == SQLITE_DONE ? SQLITE_OK : sqlite3_errcode(sqlite);
+        sqlite3_reset(statement);
+    }
+    sqlite3_finalize(statement);
+    return code;
+}
+
+int
+ledger_keep_notices(struct ledger *ledger, const struct notice *notices, size_t count,
+                    unsigned most, unsigned *dropped)
+{
+    static const char drop[] = "DELETE FROM notice WHERE number IN (SELECT number FROM notice"
+                               " ORDER BY number DESC LIMIT -1 OFFSET ?1)";
+    int changed = 0;
+    int result = may_write(ledger);
+    *dropped = 0;
+    if (result < 0)
+        return result;
+    int code = begin(ledger);
+    if (code == SQLITE_OK)
+        code = write_notices(ledger->sqlite, notices, count);
+    if (code == SQLITE_OK)
+        code = change_rows(ledger->sqlite, drop, &(struct value){.number = most}, 1, &changed);
+    result = end(ledger, code);
+    if (result == 0)
+        *dropped = (unsigned)changed;
+    return result;
+}
+
+static void
+copy_column(sqlite3_stmt *statement, int column, char *text, size_t size)
+{
+    const char *const from = column_text(statement, column);
+    snprintf(text, size, "%s", from == NULL ? "" : from);
+}
+
+int
+ledger_read_notices(struct ledger *ledger, int64_t after, struct notice *notices, unsigned most)
+{
+    static const char sql[] = "SELECT number, time_ms, severity, text, fields, lines FROM notice"
+                              " WHERE number > ?1 ORDER BY number LIMIT ?2";
+    sqlite3_stmt *statement = NULL;
+    unsigned count = 0;
+
+    if (ledger->sqlite == NULL)
+        return -EPROTO;
+    int code = sqlite3_prepare_v2(ledger->sqlite, sql, -1, &statement, NULL);
+    sqlite3_bind_int64(statement, 1, after);
+    sqlite3_bind_int64(statement, 2, most);
+    while (code == SQLITE_OK || code == SQLITE_ROW) {
+        code = sqlite3_step(statement);
+        if (code != SQLITE_ROW || count == most)
+            continue;
+        struct notice *notice = &notices[count++];
+        notice->number = sqlite3_column_int64(statement, 0);
+        notice->time_ms = sqlite3_column_int64(statement, 1);
+        notice->severity = sqlite3_column_int(statement, 2) & 7;
+        copy_column(statement, 3, notice->text, sizeof(notice->text));
+        copy_column(statement, 4, notice->fields, sizeof(notice->fields));
+        copy_column(statement, 5, notice->lines, sizeof(notice->lines));
+    }
+    sqlite3_finalize(statement);
+    return code == SQLITE_DONE ? (int)count : failed(ledger, code);
+}
+
+int
+ledger_delete_notices(struct ledger *ledger, int64_t up_to)
+{
+    int changed = 0;
+    int result = may_write(ledger);
+    if (result < 0)
+        return result;
+    int code = begin(ledger);
+    if (code == SQLITE_OK)
+        code = change_rows(ledger->sqlite, "DELETE FROM notice WHERE number <= ?1",
+                           &(struct value){.number = up_to}, 1, &changed);
+    return end(ledger, code);
 }

@@ -34,7 +34,8 @@
  *   attempts    INTEGER  that it added to the count
  *
  * The view `told` has the users and hosts of each ban in one line. `trouble` has what was wrong:
- * begun_ms, ended_ms (NULL: still is), what.
+ * begun_ms, ended_ms (NULL: still is), what. `notice` has the events that nobody has taken yet:
+ * number (ascending), time_ms, severity, text, fields (JSON), lines.
  *
  * What is over is deleted when it is older than the retention, or the file too large; a ban that
  * has not ended, never. Deleted bytes are overwritten.
@@ -53,6 +54,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ledger/notice.h"
 #include "line/evidence.h"
 #include "table/table.h"
 
@@ -160,6 +162,19 @@ int ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes);
 
 /* Notes what is wrong from now_ms on ("" : nothing any more). Returns 0 or a negative errno. */
 int ledger_trouble(struct ledger *ledger, const char *what, int64_t now_ms);
+
+/* Keeps notices until somebody takes them, numbered anew; of more than `most` in all the oldest are
+ * dropped, and *dropped says how many. Returns 0 or a negative errno as ledger_write. */
+int ledger_keep_notices(struct ledger *ledger, const struct notice *notices, size_t count,
+                        unsigned most, unsigned *dropped);
+
+/* Reads up to `most` of them, the oldest whose number is above `after` first. Returns how many, or
+ * a negative errno as ledger_live. */
+int ledger_read_notices(struct ledger *ledger, int64_t after, struct notice *notices,
+                        unsigned most);
+
+/* Deletes those up to this number. Returns 0 or a negative errno as ledger_write. */
+int ledger_delete_notices(struct ledger *ledger, int64_t up_to);
 
 /* What is wrong, in words, for a negative errno of the above. */
 const char *ledger_error(int error);

@@ -1,10 +1,10 @@
 /* table-bans: the bans as they are wanted, and the queues of those who carry them out.
  *
  * The cells say in which state each ban is; everything else is private and made anew at attach:
- * chains by source, a heap by end, and three lists. LIST_PENDING holds one ban of each source
+ * chains by source, a heap by end, and four lists. LIST_PENDING holds one ban of each source
  * whose element in the kernel has to change, LIST_UNRECORDED what the ledger does not have yet,
- * LIST_OVER what waits for the ledger only: where no ledger works, the oldest of those is given up
- * before a new ban would be refused.
+ * LIST_UNTOLD what nobody has been told of, LIST_OVER what waits for these two only: where no
+ * ledger works, the oldest of those is given up before a new ban would be refused.
  *
  * A taken source leaves LIST_PENDING until it is settled. Whatever changes meanwhile gets a newer
  * version and queues the source again, so that settling an old version changes nothing.
@@ -49,6 +49,8 @@ list_append(struct table *table, enum ban_list list, uint32_t slot)
     slots[end].links[list].before = slot;
     if (list == LIST_PENDING)
         atomic_fetch_add_explicit(&table->bans.pending, 1, memory_order_relaxed);
+    if (list == LIST_UNTOLD)
+        atomic_fetch_add_explicit(&table->bans.untold, 1, memory_order_relaxed);
 }
 
 static void
@@ -64,6 +66,8 @@ list_remove(struct table *table, enum ban_list list, uint32_t slot)
     slots[slot].links[list].after = NONE;
     if (list == LIST_PENDING)
         atomic_fetch_sub_explicit(&table->bans.pending, 1, memory_order_relaxed);
+    if (list == LIST_UNTOLD)
+        atomic_fetch_sub_explicit(&table->bans.untold, 1, memory_order_relaxed);
 }
 
 /* ---- heap: which ban ends next ---- */
@@ -274,6 +278,22 @@ release(struct table *table, uint32_t slot)
     set_free(table, slot);
 }
 
+static bool
+is_untold(const struct table *table, const struct ban_cell *cell)
+{
+    return table->bans.are_told && cell->untold != 0;
+}
+
+/* Before the cell is stored. What came from another table was told of there. */
+static void
+note_untold(struct table *table, uint32_t slot, struct ban_cell *cell, unsigned what)
+{
+    if (!table->bans.are_told || cell->origin != 0)
+        return;
+    cell->untold |= (uint8_t)what;
+    list_append(table, LIST_UNTOLD, slot);
+}
+
 /* The cell is in the table: enters it into everything private. */
 static void
 enter(struct table *table, uint32_t slot, const struct ban_cell *cell)
@@ -284,6 +304,8 @@ enter(struct table *table, uint32_t slot, const struct ban_cell *cell)
     *chain = slot;
     if (!cell->head.own)
         list_append(table, LIST_UNRECORDED, slot);
+    if (is_untold(table, cell))
+        list_append(table, LIST_UNTOLD, slot);
     if (cell->head.used == BAN_OVER) {
         list_append(table, LIST_OVER, slot);
         return;
@@ -320,7 +342,8 @@ change(struct table *table, uint32_t slot, struct ban_cell *cell)
     queue_source(table, slot, cell);
 }
 
-/* The kernel has nothing more to do for this ban; when the ledger has it too, the slot is free. */
+/* The kernel has nothing more to do for this ban; when the ledger has it too, and somebody was
+ * told, the slot is free. */
 static void
 become_over(struct table *table, uint32_t slot, struct ban_cell *cell)
 {
@@ -341,7 +364,7 @@ become_over(struct table *table, uint32_t slot, struct ban_cell *cell)
             }
         }
     }
-    if (cell->head.own)
+    if (cell->head.own && !is_untold(table, cell))
         release(table, slot);
     else
         list_append(table, LIST_OVER, slot);
@@ -354,6 +377,9 @@ expire(struct table *table, uint32_t slot, struct ban_cell *cell)
         set_end(cell, BAN_EXPIRED);
         cell->ended_ms = cell->until_ms;
         cell->head.own = 0;
+        if (cell->origin == 0)
+            cell->change = atomic_load(&table->header->generation) + 1;
+        note_untold(table, slot, cell, BAN_CHANGE_UNTOLD);
         list_append(table, LIST_UNRECORDED, slot);
     }
     become_over(table, slot, cell);
@@ -365,6 +391,8 @@ free_slot(struct table *table)
     uint32_t slot = table->bans.free;
 
     if (slot == NONE && (slot = list_first(table, LIST_OVER)) != NONE) {
+        if (list_has(table, LIST_UNTOLD, slot))
+            atomic_fetch_add_explicit(&table->bans.never_told, 1, memory_order_relaxed);
         release(table, slot);
         slot = table->bans.free;
     }
@@ -453,6 +481,7 @@ ban_from(const struct ban_cell *cell)
         .after_last_ms = cell->after_last_ms,
         .table = cell->origin,
         .change = cell->change,
+        .untold = cell->untold,
     };
 
     memcpy(ban.source.address, cell->address, sizeof cell->address);
@@ -491,6 +520,7 @@ want(struct table *table, const struct ban *ban, int64_t now_ms, uint32_t *slot)
         cell.head.used = BAN_WANTED;
         cell.until_ms = ban->until_ms;
         cell.change = ban->change; /* another table's keeps its number */
+        note_untold(table, *slot, &cell, BAN_CHANGE_UNTOLD);
         heap_enter(table, *slot, cell.until_ms);
         change(table, *slot, &cell);
         return BAN_PROLONGED;
@@ -506,6 +536,7 @@ want(struct table *table, const struct ban *ban, int64_t now_ms, uint32_t *slot)
         cell.table_id = table->header->fixed.table_id;
         cell.id = ++table->bans.last_id;
         table_guarded_set(&table->header->last_id, cell.id);
+        note_untold(table, *slot, &cell, BAN_BEGINNING_UNTOLD | BAN_CHANGE_UNTOLD);
     }
     cell_replace(&table->ban_cells[*slot], &cell);
     enter(table, *slot, &cell);
@@ -568,6 +599,7 @@ lift(struct table *table, uint32_t slot, struct ban_cell *cell, enum ban_end end
     cell->head.used = BAN_LIFTED;
     cell->ended_ms = now_ms;
     set_end(cell, end);
+    note_untold(table, slot, cell, BAN_CHANGE_UNTOLD);
     change(table, slot, cell);
     table_add(&table->header->unbans, 1);
     return true;
@@ -913,7 +945,7 @@ record(struct table *table, const struct ban *ban, bool done)
             return;
         cell.head.own = 1;
         store(table, slot, &cell);
-        if (cell.head.used == BAN_OVER)
+        if (cell.head.used == BAN_OVER && !is_untold(table, &cell))
             release(table, slot);
         return;
     }
@@ -928,6 +960,70 @@ table_recorded(struct table *table, const struct ban *bans, size_t count, bool d
     pthread_mutex_unlock(&table->bans.lock);
 }
 
+/* ---- the teller's side ---- */
+
+size_t
+table_dequeue_untold(struct table *table, struct ban *bans, size_t most)
+{
+    struct ban_cell cell;
+    size_t taken = 0;
+    uint32_t slot;
+
+    pthread_mutex_lock(&table->bans.lock);
+    while (taken < most && (slot = list_first(table, LIST_UNTOLD)) != NONE) {
+        list_remove(table, LIST_UNTOLD, slot);
+        load(table, slot, &cell);
+        bans[taken++] = ban_from(&cell);
+    }
+    pthread_mutex_unlock(&table->bans.lock);
+    return taken;
+}
+
+/* What has changed since it was taken is to be told of once more, but for its beginning. */
+static void
+settle_told(struct table *table, const struct ban *ban, bool done)
+{
+    struct ban_cell cell;
+
+    FOR_EACH_OF_SOURCE(table, slot, ban->source.address, ban->source.prefix, &cell)
+    {
+        if (cell.id != ban->id || cell.table_id != ban->table_id || cell.untold == 0)
+            continue;
+        if (!done) {
+            list_append(table, LIST_UNTOLD, slot);
+            return;
+        }
+        cell.untold &= (uint8_t)~BAN_BEGINNING_UNTOLD;
+        if (!list_has(table, LIST_UNTOLD, slot))
+            cell.untold = 0;
+        store(table, slot, &cell);
+        if (cell.head.used == BAN_OVER && cell.head.own && !is_untold(table, &cell))
+            release(table, slot);
+        return;
+    }
+}
+
+void
+table_told(struct table *table, const struct ban *bans, size_t count, bool done)
+{
+    pthread_mutex_lock(&table->bans.lock);
+    for (size_t i = 0; i < count; i++)
+        settle_told(table, &bans[i], done);
+    pthread_mutex_unlock(&table->bans.lock);
+}
+
+size_t
+table_untold(const struct table *table)
+{
+    return atomic_load_explicit(&table->bans.untold, memory_order_relaxed);
+}
+
+uint64_t
+table_never_told(const struct table *table)
+{
+    return atomic_load_explicit(&table->bans.never_told, memory_order_relaxed);
+}
+
 /* ---- reading and attaching ---- */
 
 static bool
@@ -939,6 +1035,7 @@ is_valid(const struct table *table, const struct ban_cell *cell)
     return cell_is_whole(cell) && state >= BAN_WANTED && state <= BAN_OVER && cell->head.own <= 1 &&
            table_is_masked(cell->address, cell->prefix) && table_has_jail(table, cell->jail) &&
            cell->class < OFFENCE_CLASSES && origin <= BAN_BY_HAND && end <= BAN_WITHDRAWN &&
+           cell->untold <= (BAN_BEGINNING_UNTOLD | BAN_CHANGE_UNTOLD) &&
            is_live_state(state) == (end == BAN_RUNNING) && cell->id != 0 && cell->until_ms > 0 &&
            cell->enforced_ms >= 0 && cell->after_first_ms >= 0 && cell->after_last_ms >= 0;
 }
@@ -1013,7 +1110,7 @@ attach_ban(struct table *table, uint32_t slot, const struct ban_cell *cell)
     enter(table, slot, cell);
     if (cell->head.used == BAN_WANTED || cell->head.used == BAN_LIFTED)
         queue_source(table, slot, cell);
-    if (cell->head.used == BAN_OVER && cell->head.own)
+    if (cell->head.used == BAN_OVER && cell->head.own && !is_untold(table, cell))
         release(table, slot);
 }
 

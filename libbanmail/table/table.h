@@ -54,6 +54,7 @@ struct table_options {
     uid_t owner;             /* the file is chowned to these; (uid_t)-1 and (gid_t)-1: as it is */
     gid_t group;
     int64_t now_ms;
+    bool are_bans_told; /* somebody calls table_dequeue_untold */
     const struct report *report;
 };
 
@@ -179,6 +180,9 @@ enum ban_end {
 const char *table_end_name(enum ban_end end);
 enum ban_end table_end_parse(const char *name);
 
+#define BAN_BEGINNING_UNTOLD 1
+#define BAN_CHANGE_UNTOLD    2 /* its beginning, its prolongation or its end */
+
 struct ban {
     uint64_t table_id; /* which table gave the id: random, one for each new table */
     uint64_t id;       /* ascending, never 0, unique within its table */
@@ -198,6 +202,7 @@ struct ban {
     int64_t enforced_ms; /* the kernel has it without a break since then; 0: it has not */
     uint32_t table;      /* whose ban it is: 0: this table's; only a like one is the same ban */
     uint64_t change;     /* number of its latest change there, ascending */
+    uint8_t untold;      /* BAN_…_UNTOLD, as bits */
     /* failures for which packets passed all the same, see effect.h */
     uint32_t after;         /* how many */
     uint16_t after_seconds; /* in how many different seconds */
@@ -263,6 +268,23 @@ size_t table_dequeue_unrecorded(struct table *table, struct ban *bans, size_t mo
 
 /* Tells how it went: done, these rows are in the ledger; else they will be taken again. */
 void table_recorded(struct table *table, const struct ban *bans, size_t count, bool done);
+
+/* ---- the teller's side: where options->are_bans_told. Bans of this table alone, not those that
+ * came back from the ledger. ---- */
+
+/* Takes up to `most` bans of whose beginning, prolongation or end nobody has been told; ban->untold
+ * says which. Of several changes only the latest is there, beside the beginning. Each is to be
+ * settled by table_told. Returns how many. Any thread. */
+size_t table_dequeue_untold(struct table *table, struct ban *bans, size_t most);
+
+/* Tells how it went: done, somebody was told of them as they were taken; else they will be taken
+ * again. Any thread. */
+void table_told(struct table *table, const struct ban *bans, size_t count, bool done);
+
+/* How many wait to be taken, and how many had to make room for others before that, since the table
+ * was opened. Any thread; costs nothing. */
+size_t table_untold(const struct table *table);
+uint64_t table_never_told(const struct table *table);
 
 /* ---- reading, also from another process ---- */
 

@@ -29,6 +29,7 @@ static char begun[SETUP_SIZE];  /* what the configuration tells */
 static char lists[SETUP_SIZE];  /* what is wrong with the allow lists */
 static char users[SETUP_SIZE];  /* and with that of known users */
 static char jails[SETUP_SIZE];  /* what is wrong with the file of jails */
+static bool events_wait;        /* nobody takes them */
 static char latest[SETUP_SIZE]; /* what was written */
 static uid_t file_owner;
 static gid_t file_group;
@@ -98,6 +99,8 @@ look(const struct modConfData_s *configuration)
         add(begun,
             "rsyslogd has loaded ombanmail, but its configuration has no action(type=\"ombanmail\")"
             ", so nothing is counted: is mail.conf included?");
+    if (configuration->event_refusal[0] != '\0')
+        add(begun, "%s; until then events wait in the ledger", configuration->event_refusal);
     if (needs_mmnormalize(configuration) && !has_mmnormalize(configuration))
         add(begun,
             "mmnormalize is not loaded, so no line of a mail server is understood and nothing is "
@@ -112,6 +115,7 @@ complaints_begin(const struct modConfData_s *configuration, const char *table_pa
     snprintf(path, sizeof(path), "%s", table_path);
     file_owner = owner;
     file_group = group;
+    events_wait = false;
     begun[0] = lists[0] = users[0] = jails[0] = '\0';
     atomic_store(&is_unread, false);
     look(configuration);
@@ -150,6 +154,12 @@ complaints_set_users(const char *reason)
     users[0] = '\0';
     if (reason[0] != '\0')
         add(users, "%s", reason);
+}
+
+void
+complaints_set_events(bool wait)
+{
+    events_wait = wait;
 }
 
 void
@@ -195,6 +205,10 @@ complaints_say(void)
         add(text,
             "lines of mail servers come to ombanmail without fields: an action of mmnormalize "
             "is missing in front of it, as when its rulebase was not found; rsyslogd -N1 tells");
+    if (events_wait && strstr(begun, "eventRuleset") == NULL)
+        add(text,
+            "events wait in the ledger, as the ruleset of eventRuleset takes none: its queue is "
+            "full, because whom its action sends them to does not take them");
     used = strlen(text);
     used += (size_t)snprintf(text + used, sizeof(text) - used, "%s", lists);
     if (used < sizeof(text))

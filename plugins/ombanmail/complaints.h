@@ -5,6 +5,7 @@
 #ifndef OMBANMAIL_COMPLAINTS_H
 #define OMBANMAIL_COMPLAINTS_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /* rsyslog's headers are included by the .c files: they must come first there. */
@@ -30,6 +31,9 @@ void complaints_add_everybody(const char *entry);
 
 /* What is wrong with the list of known users; "" : nothing. Likewise. */
 void complaints_set_users(const char *reason);
+
+/* Whether events have waited for long. Likewise. */
+void complaints_set_events(bool wait);
 
 /* The same of the file of jails. */
 void complaints_forget_jails(void);

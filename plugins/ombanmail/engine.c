@@ -73,6 +73,7 @@ engine_wake(void)
         enforcer_wake(engine.enforcer);
     if (engine.recorder != NULL)
         recorder_wake(engine.recorder);
+    outbox_wake(engine.outbox);
 }
 
 static void
@@ -143,6 +144,7 @@ open_table(const struct parameters *parameters, uid_t owner, gid_t group)
                                     .owner = owner,
                                     .group = group,
                                     .now_ms = engine_now_ms(),
+                                    .are_bans_told = parameters->event_ruleset != NULL,
                                     .report = &engine_report};
     struct table_status status;
     int error;
@@ -552,6 +554,7 @@ start_recorder(const struct parameters *parameters, void (*look)(void))
         .is_allowed_in_jail = is_allowed_in_jail,
         .find_allowed_name = find_allowed_name,
         .change_allow = change_allow,
+        .outbox = engine.outbox,
         .gateways = engine.counter == NULL ? NULL : counter_gateways(engine.counter),
         .look = look,
         .retention_s = parameters->retention_s,
@@ -583,6 +586,26 @@ finalize_it:
         LogError(0, iRet,
                  "ombanmail: bans that have no effect are not looked for: this host's name "
                  "is not known");
+}
+
+static void
+make_outbox(const struct parameters *parameters)
+{
+    char host[COUNTER_HOST_SIZE];
+    const struct outbox_options options = {.table = engine.table,
+                                           .origin = host,
+                                           .most = OUTBOX_MOST_DEFAULT,
+                                           .report = &engine_report};
+    int error;
+
+    if (parameters->event_ruleset == NULL)
+        return;
+    learn_host(host);
+    if (host[0] == '\0')
+        strcpy(host, "unknown");
+    error = outbox_new(&engine.outbox, &options);
+    if (error != 0)
+        LogError(-error, RS_RET_ERR, "ombanmail: nobody is told of what happens");
 }
 
 static rsRetVal
@@ -703,6 +726,7 @@ engine_begin(modConfData_t *configuration, void (*look)(void))
         LogError(ENOMEM, RS_RET_ERR, "ombanmail: who was allow-listed by banmailctl is not");
     read_allow_lists(configuration);
     read_users(true);
+    make_outbox(&configuration->parameters);
     if (engine.enforcer != NULL)
         enforcer_release(engine.enforcer);
     start_recorder(&configuration->parameters, look);
@@ -723,6 +747,7 @@ engine_end(void)
     recorder_stop(engine.recorder); /* first: it wakes the enforcer */
     enforcer_stop(engine.enforcer);
     counter_free(engine.counter);
+    outbox_free(engine.outbox);
     declared_end();
     users_free(engine.users);
     table_close(engine.table);
@@ -733,6 +758,8 @@ engine_end(void)
     engine.users = NULL;
     engine.enforcer = NULL;
     engine.recorder = NULL;
+    engine.outbox = NULL;
+    engine.conditions = 0;
     engine.table = NULL;
     engine.allow = NULL;
     engine.configuration = NULL;

@@ -13,6 +13,7 @@
 #include "parameters.h"
 #include "base/readers.h"
 #include "base/report.h"
+#include "control/outbox.h"
 #include "control/recorder.h"
 #include "control/resolver.h"
 #include "table/table.h"
@@ -42,6 +43,8 @@ struct modConfData_s {
     unsigned refused_actions;              /* these are missing */
     char refusal[PARAMETERS_REFUSAL_SIZE]; /* the first that was said of either */
     bool complains;                        /* complaints_end is owed */
+    ruleset_t *event_ruleset;              /* NULL: none is named, or it cannot be used: … */
+    char event_refusal[PARAMETERS_REFUSAL_SIZE]; /* … why */
 };
 
 /* All NULL until engine_prepare, and again from engine_end on; written while no worker runs. */
@@ -50,6 +53,8 @@ struct engine {
     struct enforcer *enforcer;
     struct recorder *recorder;
     struct counter *counter;
+    struct outbox *outbox;         /* NULL: nobody is told of what happens */
+    uint32_t conditions;           /* that hold, as teller_note_conditions was told last */
     struct allow_list *allow;      /* the module's: for every action, and for banmailctl */
     struct resolver *resolver;     /* of the names on allow lists; NULL: there are none */
     struct users *users;           /* who there is; NULL: no file of them is configured */
@@ -74,7 +79,7 @@ extern const struct report engine_report;
 /* Milliseconds since 1970. Any thread. */
 int64_t engine_now_ms(void);
 
-/* Wakes enforcer and recorder, if they are there. Any thread; never blocks. */
+/* Wakes enforcer, recorder and teller, if they are there. Any thread; never blocks. */
 void engine_wake(void);
 
 /* While the process is still root: directories, table, jails, command socket, enforcer's thread.

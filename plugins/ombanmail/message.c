@@ -22,6 +22,7 @@
 #include "message.h"
 #include "statistics.h"
 #include "table/table-health.h"
+#include "teller.h"
 
 /* ---- a message becomes a line ---- */
 
@@ -142,6 +143,17 @@ static bool
 is_rsyslogds(smsg_t *message)
 {
     return strcmp((const char *)getProgramName(message, LOCK_MUTEX), "rsyslogd") == 0;
+}
+
+/* What we send ourselves, by whichever way it has come back. */
+static bool
+is_ours(smsg_t *message)
+{
+    uchar *input;
+    int length;
+
+    getInputName(message, &input, &length);
+    return length == sizeof(TELLER_INPUT) - 1 && memcmp(input, TELLER_INPUT, (size_t)length) == 0;
 }
 
 /* ---- the action ---- */
@@ -304,7 +316,8 @@ message_take(smsg_t *message, instanceData *instance, struct reader *worker)
                                 .instance = instance};
     bool matched;
 
-    if (engine.counter == NULL || instance->action < 0)
+    if (engine.counter == NULL || instance->action < 0 ||
+        (engine.outbox != NULL && is_ours(message)))
         return;
     incoming.line.text =
         (struct line_bytes){(const char *)getMSG(message), (size_t)getMSGLen(message)};

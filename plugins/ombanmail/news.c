@@ -20,11 +20,13 @@
 #include "table/table-effect.h"
 #include "table/table-gateway.h"
 #include "table/table-health.h"
+#include "teller.h"
 
 #define MOST_AN_HOUR 5
 #define HOUR_MS      3600000
 #define NETWORKS_MS  10000 /* containers come and go */
 #define LOOK_MS      2000  /* at what is wrong */
+#define HELD_MS      10000 /* events may wait so long before that is a trouble */
 #define SET_SIZE     FIREWALL_SET_SIZE
 
 struct kind {
@@ -129,6 +131,7 @@ count_conditions(const struct condition_facts *facts)
         if (statistics[i] != 0)
             statistics_set(statistics[i], (found & CONDITION_BIT(i)) != 0);
     statistics_set(STATISTIC_TROUBLE, (uint64_t)__builtin_popcount(found));
+    teller_note_conditions(found, facts->status.trouble, facts->setup);
 }
 
 /* Said when it begins; for as long as it goes on banmailctl status shows it. */
@@ -181,6 +184,7 @@ look_at_conditions(void)
         return;
     next_ms = now_ms + LOOK_MS;
     condition_read(engine.table, now_ms, &facts);
+    complaints_set_events(engine.outbox != NULL && outbox_held_ms(engine.outbox) > HELD_MS);
     facts.setup = complaints_say();
     note_losses(&facts);
     note_evictions(&facts.status);
@@ -208,6 +212,7 @@ news_say(void)
 {
     char text[BACKEND_TEXT_SIZE];
 
+    outbox_wake(engine.outbox);
     engine_follow_hangup();
     look_at_conditions();
     if (engine.counter == NULL)

@@ -37,6 +37,7 @@
 #include "news.h"
 #include "statistics.h"
 #include "table/table-effect.h"
+#include "teller.h"
 #include "version.h"
 
 MODULE_TYPE_OUTPUT
@@ -243,6 +244,7 @@ ENDendCnfLoad
 
 BEGINcheckCnf
     CODESTARTcheckCnf
+    teller_check(pModConf);
 ENDcheckCnf
 
 BEGINactivateCnfPrePrivDrop
@@ -337,6 +339,7 @@ read_engine_statistics(void)
 {
     struct enforcer_statistics enforcer = {0};
     struct recorder_statistics recorder = {0};
+    struct outbox_statistics outbox = {0};
 
     if (engine.counter != NULL)
         read_counter_statistics();
@@ -350,6 +353,11 @@ read_engine_statistics(void)
     statistics_set(STATISTIC_REMOVED, enforcer.removed);
     statistics_set(STATISTIC_REFUSED, enforcer.refused);
     statistics_set(STATISTIC_PENDING, enforcer.pending);
+    if (engine.outbox != NULL)
+        outbox_read_statistics(engine.outbox, &outbox);
+    statistics_set(STATISTIC_EVENTS_TOLD, outbox.told);
+    statistics_set(STATISTIC_EVENTS_WAITING, outbox.waiting);
+    statistics_set(STATISTIC_EVENTS_DROPPED, outbox.dropped);
     statistics_set(STATISTIC_LEDGER_WRITTEN, recorder.written);
     statistics_set(STATISTIC_LEDGER_ERRORS, recorder.errors);
 }
@@ -383,7 +391,9 @@ BEGINqueryEtryPt
     CODEqueryEtryPt_STD_CONF2_setModCnf_QUERIES
     CODEqueryEtryPt_STD_CONF2_QUERIES
     CODEqueryEtryPt_STD_CONF2_PREPRIVDROP_QUERIES
-    CODEqueryEtryPt_doHUP
+    CODEqueryEtryPt_doHUP else if (strcmp((const char *)name, "tellEvents") ==
+                                   0) /* for imbanmail */
+        *pEtryPoint = (rsRetVal(*)())teller_run;
 ENDqueryEtryPt
 
 BEGINmodInit()

@@ -553,6 +553,17 @@ read_known_users(const char *name, const char *word, struct parameters *paramete
     return replace(&parameters->users_path, word);
 }
 
+/* Whether there is such a ruleset is known when all of the configuration is read. */
+static bool
+read_event_ruleset(const char *name, const char *word, struct parameters *parameters)
+{
+    if (word[0] == '\0')
+        return parameters_refuse(name, word, "the name of a ruleset is allowed");
+    parameters->event_line = yylineno;
+    return replace(&parameters->event_ruleset, word) &&
+           replace(&parameters->event_file, cnfcurrfn == NULL ? "?" : cnfcurrfn);
+}
+
 static bool
 read_users_realm(const char *name, const char *word, struct parameters *parameters)
 {
@@ -753,6 +764,7 @@ static const struct parameter module_table[] = {
     {"knownUsersMaxAge", "knownusersmaxage", eCmdHdlrString, read_users_age},
     {"preset", "preset", eCmdHdlrString, read_preset},
     {"jails", "jails", eCmdHdlrString, read_jails},
+    {"eventRuleset", "eventruleset", eCmdHdlrString, read_event_ruleset},
     {"learningTime", "learningtime", eCmdHdlrString, read_learning_time},
     JAIL_PARAMETERS,
 };
@@ -1030,6 +1042,8 @@ parameters_free(struct parameters *parameters)
     free(parameters->path);
     free(parameters->users_path);
     free(parameters->users_realm);
+    free(parameters->event_ruleset);
+    free(parameters->event_file);
     free(parameters->set4);
     free(parameters->set6);
     free(parameters->jails_path);

@@ -49,7 +49,10 @@ struct parameters {
     uint64_t ledger_size;   /* bytes */
     uid_t trusted[PARAMETERS_TRUSTED_MAX]; /* whose lines count, beside root's … */
     unsigned trusted_count;
-    bool trusts_all; /* … or everybody's */
+    bool trusts_all;     /* … or everybody's */
+    char *event_ruleset; /* which takes the events; NULL: none does */
+    char *event_file;    /* where the configuration says so … */
+    int event_line;      /* … and the line that its statement ends in */
     /* of an action; in the module they are what its actions begin with */
     struct jail jail;
     /* ignoreip and loopback; not read yet. The module's holds for every action, an action's for

@@ -1,0 +1,312 @@
+/* teller: see teller.h.
+ *
+ * It never waits within rsyslog: it hands a message over only while the ruleset's queue has room,
+ * and looks again a moment later while it has none. So it can be ended at any time, and what it has
+ * not handed over is not lost.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "config.h"
+#include "rsyslog.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include <json.h>
+
+#include "conf.h"
+#include "datetime.h"
+#include "dirty.h"
+#include "errmsg.h"
+#include "glbl.h"
+#include "modules.h"
+#include "msg.h"
+#include "parserif.h"
+#include "prop.h"
+#include "queue.h"
+#include "rsconf.h"
+#include "ruleset.h"
+#include "syslogd-types.h"
+#include "unicode-helper.h"
+
+#include "control/condition.h"
+#include "control/outbox.h"
+#include "engine.h"
+#include "teller.h"
+
+#define TAG           "ombanmail:"
+#define FACILITY      3  /* daemon */
+#define ROOM_SHARE    20 /* one place in so many of the queue is left free: others use it as well */
+#define LOOK_AGAIN_MS 20 /* whether there is room */
+#define SLEEP_MS      60000
+
+DEFobjStaticHelpers
+DEFobjCurrIf(datetime)
+DEFobjCurrIf(glbl)
+DEFobjCurrIf(module)
+DEFobjCurrIf(prop)
+DEFobjCurrIf(ruleset)
+
+/* ---- the configuration ---- */
+
+static void
+refuse(struct modConfData_s *configuration, const char *reason)
+{
+    const struct parameters *const parameters = &configuration->parameters;
+
+    snprintf(configuration->event_refusal, sizeof(configuration->event_refusal),
+             "eventRuleset=\"%s\" (%s, on or before line %d): %s", parameters->event_ruleset,
+             parameters->event_file, parameters->event_line, reason);
+    LogError(0, RS_RET_PARAM_ERROR, "ombanmail: %s; until then events wait in the ledger",
+             configuration->event_refusal);
+}
+
+static void
+find_ruleset(struct modConfData_s *configuration)
+{
+    ruleset_t *found = NULL;
+    const rsRetVal result = ruleset.GetRuleset(configuration->pConf, &found,
+                                               (uchar *)configuration->parameters.event_ruleset);
+
+    if (result != RS_RET_OK || found == NULL)
+        refuse(configuration, "there is no ruleset of this name");
+    else if (!rulesetHasQueue(found))
+        refuse(configuration,
+               "this ruleset has no queue of its own, so whoever it waits for would hold up the "
+               "mail log too: ruleset(name=\"…\" queue.type=\"LinkedList\") gives it one");
+    else if (module.FindWithCnfName(configuration->pConf, UCHAR_CONSTANT("imbanmail"), eMOD_IN) ==
+             NULL)
+        refuse(configuration, "module(load=\"imbanmail\") is missing, which sends the events");
+    else
+        configuration->event_ruleset = found;
+}
+
+void
+teller_check(struct modConfData_s *configuration)
+{
+    DEFiRet;
+
+    if (configuration->is_refused || configuration->parameters.event_ruleset == NULL)
+        return;
+    CHKiRet(objGetObjInterface(&obj));
+    CHKiRet(objUse(module, CORE_COMPONENT));
+    CHKiRet(objUse(ruleset, CORE_COMPONENT));
+    find_ruleset(configuration);
+    objRelease(ruleset, CORE_COMPONENT);
+    objRelease(module, CORE_COMPONENT);
+finalize_it:
+    if (iRet != RS_RET_OK)
+        LogError(0, iRet, "ombanmail: eventRuleset cannot be looked up: nothing is told");
+}
+
+/* ---- one message ---- */
+
+static struct fjson_object *
+object_of(const char *text)
+{
+    struct fjson_object *const object = fjson_tokener_parse(text);
+
+    return object != NULL && fjson_object_is_type(object, fjson_type_object) ? object : NULL;
+}
+
+static rsRetVal
+construct(const struct notice *notice, smsg_t **message)
+{
+    struct timeval time = {.tv_sec = (time_t)(notice->time_ms / 1000),
+                           .tv_usec = (suseconds_t)(notice->time_ms % 1000 * 1000)};
+    struct syslogTime stamp;
+
+    datetime.timeval2syslogTime(&time, &stamp, 0);
+    return msgConstructWithTime(message, &stamp, time.tv_sec);
+}
+
+/* `$!ombanmail` is the event, `$!ombanmail_lines` the lines that decided. */
+static void
+add_fields(smsg_t *message, const struct notice *notice)
+{
+    struct fjson_object *const fields = object_of(notice->fields);
+
+    if (fields != NULL)
+        msgAddJSON(message, UCHAR_CONSTANT("!ombanmail"), fields, 0, 0);
+    if (notice->lines[0] != '\0')
+        msgAddJSON(message, UCHAR_CONSTANT("!ombanmail_lines"),
+                   fjson_object_new_string(notice->lines), 0, 0);
+}
+
+static rsRetVal
+submit(const struct notice *notice, prop_t *input)
+{
+    const uchar *const host = glbl.GetLocalHostName();
+    smsg_t *message;
+    DEFiRet;
+
+    CHKiRet(construct(notice, &message));
+    MsgSetInputName(message, input);
+    MsgSetFlowControlType(message, eFLOWCTL_NO_DELAY);
+    MsgSetRawMsgWOSize(message, (char *)notice->text);
+    MsgSetMSGoffs(message, 0);
+    MsgSetHOSTNAME(message, host, (int)ustrlen(host));
+    MsgSetRcvFrom(message, glbl.GetLocalHostNameProp());
+    MsgSetRcvFromIP(message, glbl.GetLocalHostIP());
+    MsgSetRuleset(message, engine.configuration->event_ruleset);
+    MsgSetTAG(message, UCHAR_CONSTANT(TAG), sizeof(TAG) - 1);
+    message->iFacility = FACILITY;
+    message->iSeverity = (short)notice->severity;
+    message->msgFlags = 0;
+    add_fields(message, notice);
+    submitMsg2(message); /* it is rsyslog's from here on */
+finalize_it:
+    RETiRet;
+}
+
+/* ---- the thread ---- */
+
+static bool
+has_room(void)
+{
+    const qqueue_t *const queue = ruleset.GetRulesetQueue(engine.configuration->event_ruleset);
+    const int size = __atomic_load_n(&queue->iQueueSize, __ATOMIC_RELAXED);
+
+    return queue->iMaxQueueSize <= 0 ||
+           size < queue->iMaxQueueSize - queue->iMaxQueueSize / ROOM_SHARE;
+}
+
+/* Returns false where something is left that cannot be handed over now. */
+static bool
+tell_what_is_there(prop_t *input)
+{
+    static struct notice notice; /* large, and one thread's */
+
+    for (;;) {
+        if (!has_room()) {
+            if (!outbox_listen(engine.outbox))
+                return true;
+            outbox_hold(engine.outbox);
+            return false;
+        }
+        if (!outbox_take(engine.outbox, &notice))
+            return true;
+        if (submit(&notice, input) != RS_RET_OK) {
+            outbox_hold(engine.outbox);
+            return false;
+        }
+        outbox_told(engine.outbox);
+    }
+}
+
+static void
+note_start(void)
+{
+    char words[EVENT_WORDS_SIZE], names[128] = "";
+    struct jail jail;
+    size_t used = 0;
+
+    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX && used < sizeof(names); i++)
+        if (table_read_jail(engine.table, i, &jail) && jail.classes != 0)
+            used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s",
+                                     used == 0 ? "" : ", ", jail.name);
+    snprintf(words, sizeof(words), "started: ombanmail %s, jails: %s%s", PACKAGE_VERSION,
+             used == 0 ? "none" : names, used >= sizeof(names) ? "…" : "");
+    outbox_note(engine.outbox, EVENT_START, "", words, engine_now_ms());
+}
+
+/* rsyslogd wakes the thread by a signal when it is to end: that is let in while it sleeps only, so
+ * that it cannot come in between the look and the sleep. */
+static void
+tell_until_the_end(prop_t *input)
+{
+    struct pollfd event = {.fd = outbox_descriptor(engine.outbox), .events = POLLIN};
+    sigset_t signal_of_end, before, asleep;
+
+    sigemptyset(&signal_of_end);
+    sigaddset(&signal_of_end, SIGTTIN);
+    pthread_sigmask(SIG_BLOCK, &signal_of_end, &before);
+    asleep = before;
+    sigdelset(&asleep, SIGTTIN);
+    while (!glbl.GetGlobalInputTermState()) {
+        const bool is_done = tell_what_is_there(input);
+        const int wait_ms = !is_done ? LOOK_AGAIN_MS : outbox_listen(engine.outbox) ? 0 : SLEEP_MS;
+        const struct timespec wait = {.tv_sec = wait_ms / 1000,
+                                      .tv_nsec = wait_ms % 1000 * 1000000L};
+
+        if (!glbl.GetGlobalInputTermState())
+            ppoll(&event, is_done, &wait, &asleep);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void
+tell(prop_t *input)
+{
+    outbox_begin(engine.outbox);
+    note_start();
+    tell_until_the_end(input);
+    outbox_note(engine.outbox, EVENT_STOP, "", "stopped", engine_now_ms());
+    tell_what_is_there(input);
+    outbox_end(engine.outbox);
+}
+
+rsRetVal
+teller_run(void)
+{
+    prop_t *input = NULL;
+    DEFiRet;
+
+    if (engine.outbox == NULL || engine.configuration == NULL ||
+        engine.configuration->event_ruleset == NULL)
+        return RS_RET_OK;
+    CHKiRet(objGetObjInterface(&obj));
+    CHKiRet(objUse(datetime, CORE_COMPONENT));
+    CHKiRet(objUse(glbl, CORE_COMPONENT));
+    CHKiRet(objUse(prop, CORE_COMPONENT));
+    CHKiRet(objUse(ruleset, CORE_COMPONENT));
+    CHKiRet(prop.Construct(&input));
+    CHKiRet(prop.SetString(input, UCHAR_CONSTANT(TELLER_INPUT), sizeof(TELLER_INPUT) - 1));
+    CHKiRet(prop.ConstructFinalize(input));
+    tell(input);
+finalize_it:
+    if (input != NULL)
+        prop.Destruct(&input);
+    if (iRet != RS_RET_OK)
+        LogError(0, iRet, "ombanmail: events cannot be sent, and wait in the ledger");
+    RETiRet;
+}
+
+/* ---- conditions ---- */
+
+/* The first of several. */
+static void
+describe(enum condition condition, const char *kernel, const char *setup,
+         char words[EVENT_WORDS_SIZE])
+{
+    const char *const more = condition == CONDITION_KERNEL          ? kernel
+                             : condition == CONDITION_CONFIGURATION ? setup
+                                                                    : "";
+
+    snprintf(words, EVENT_WORDS_SIZE, "%s%s%.*s", condition_words(condition),
+             more[0] == '\0' ? "" : ": ", (int)strcspn(more, "\n"), more);
+}
+
+void
+teller_note_conditions(uint32_t found, const char *kernel, const char *setup)
+{
+    char words[EVENT_WORDS_SIZE];
+    const uint32_t before = engine.conditions;
+
+    engine.conditions = found;
+    if (engine.outbox == NULL)
+        return;
+    for (unsigned i = 0; i < CONDITIONS; i++) {
+        const uint32_t bit = CONDITION_BIT(i);
+
+        if ((before & bit) == (found & bit))
+            continue;
+        describe((enum condition)i, found & bit ? kernel : "", found & bit ? setup : "", words);
+        outbox_note(engine.outbox, found & bit ? EVENT_TROUBLE : EVENT_RECOVERY,
+                    condition_name((enum condition)i), words, engine_now_ms());
+    }
+}
