@@ -300,6 +300,9 @@ take_read(struct outbox *outbox, struct notice *notice)
 bool
 outbox_take(struct outbox *outbox, struct notice *notice)
 {
+    pthread_mutex_lock(&outbox->lock);
+    outbox->held_since_ms = 0;
+    pthread_mutex_unlock(&outbox->lock);
     outbox->taken = take_noted(outbox, notice)  ? TAKEN_NOTED
                     : take_ban(outbox, notice)  ? TAKEN_BAN
                     : take_read(outbox, notice) ? TAKEN_READ
@@ -339,7 +342,6 @@ outbox_told(struct outbox *outbox)
     if (outbox->taken == TAKEN_BAN)
         settle_ban(outbox);
     pthread_mutex_lock(&outbox->lock);
-    outbox->held_since_ms = 0;
     if (outbox->taken == TAKEN_READ)
         settle_read(outbox);
     pthread_mutex_unlock(&outbox->lock);

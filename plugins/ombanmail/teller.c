@@ -41,7 +41,7 @@
 #define TAG           "ombanmail:"
 #define FACILITY      3  /* daemon */
 #define ROOM_SHARE    20 /* one place in so many of the queue is left free: others use it as well */
-#define LOOK_AGAIN_MS 20 /* whether there is room */
+#define LOOK_AGAIN_MS 50 /* whether there is room */
 #define SLEEP_MS      60000
 
 DEFobjStaticHelpers
@@ -175,7 +175,7 @@ has_room(void)
            size < queue->iMaxQueueSize - queue->iMaxQueueSize / ROOM_SHARE;
 }
 
-/* Returns false where something is left that cannot be handed over now. */
+/* Returns false where there is no room for more now. */
 static bool
 tell_what_is_there(prop_t *input)
 {
@@ -183,9 +183,8 @@ tell_what_is_there(prop_t *input)
 
     for (;;) {
         if (!has_room()) {
-            if (!outbox_listen(engine.outbox))
-                return true;
-            outbox_hold(engine.outbox);
+            if (outbox_listen(engine.outbox))
+                outbox_hold(engine.outbox);
             return false;
         }
         if (!outbox_take(engine.outbox, &notice))
