@@ -60,7 +60,8 @@ open_counter(struct trial *trial, const struct jail *jails, unsigned count)
                                           .owner = (uid_t)-1,
                                           .group = (gid_t)-1,
                                           .report = &report};
-    struct counter_options counting = {.evidence = EVIDENCE_NONE, .host = ""};
+    struct counter_options counting = {
+        .evidence = EVIDENCE_NONE, .gateway_users = GATEWAY_USERS_DEFAULT, .host = ""};
     bool is_new;
 
     if (table_open(&options, &trial->table, &is_new) != 0)
