@@ -4,6 +4,7 @@
 #include "banmailctl-bans.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -267,4 +268,41 @@ bans_select(const struct table *table, const struct bans_wanted *wanted, struct 
         if (is_wanted(table, wanted, &bans->ban[i]))
             bans->ban[kept++] = bans->ban[i];
     bans->count = kept;
+}
+
+/* ---- who banned by hand ---- */
+
+const char *
+bans_user(uint32_t user, char text[BANS_USER_SIZE])
+{
+    const struct passwd *const entry = getpwuid(user);
+
+    if (entry == NULL)
+        snprintf(text, BANS_USER_SIZE, "user id %u", (unsigned)user);
+    else
+        format_clean(entry->pw_name, text, BANS_USER_SIZE);
+    return text;
+}
+
+const char *
+bans_by_hand(const struct ban *ban, char text[BANS_USER_SIZE + 16])
+{
+    char user[BANS_USER_SIZE];
+
+    if (ban->made_by == 0)
+        strcpy(text, "by hand");
+    else
+        snprintf(text, BANS_USER_SIZE + 16, "by hand: %s", bans_user(ban->made_by - 1, user));
+    return text;
+}
+
+void
+bans_add_maker(struct fjson_object *object, const struct ban *ban)
+{
+    char user[BANS_USER_SIZE];
+
+    if (ban->made_by == 0)
+        return;
+    format_add_string(object, "bannedBy", bans_user(ban->made_by - 1, user));
+    format_add_number(object, "bannedByUid", ban->made_by - 1);
 }

@@ -66,6 +66,18 @@ bool bans_touches(const struct ban *ban, const struct source *source);
 const char *bans_jail_name(const struct table *table, const struct ban *ban,
                            char name[JAIL_NAME_SIZE * 4]);
 
+/* The name of a user of this host, "user id 1000" where it has none, cleaned. May ask the network
+ * for it. */
+#define BANS_USER_SIZE 128
+const char *bans_user(uint32_t user, char text[BANS_USER_SIZE]);
+
+/* "by hand", and who made the ban where that is known. */
+const char *bans_by_hand(const struct ban *ban, char text[BANS_USER_SIZE + 16]);
+
+/* The members bannedBy, a user's name, and bannedByUid; nothing where it is not known. */
+struct fjson_object;
+void bans_add_maker(struct fjson_object *object, const struct ban *ban);
+
 /* Whether the table has a jail of this name, the manual one left out. */
 bool bans_has_jail(const struct table *table, const char *name);
 

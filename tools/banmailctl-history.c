@@ -13,6 +13,7 @@
 #include <libfastjson/json.h>
 
 #include "banmailctl.h"
+#include "banmailctl-bans.h"
 #include "banmailctl-format.h"
 #include "banmailctl-location.h"
 
@@ -336,6 +337,7 @@ history_row_json(const struct ledger_row *row)
 
     format_add_string(object, "source", source_print(&ban->source, source));
     format_add_string(object, "by", by_hand ? "hand" : "jail");
+    bans_add_maker(object, ban);
     format_add_string(object, "jail", format_clean(row->jail, jail, sizeof(jail)));
     if (by_hand)
         fjson_object_object_add(object, "class", NULL);

@@ -25,6 +25,7 @@ static void
 fill_row(const struct table *table, const struct ban *ban, int64_t now_ms, row cells)
 {
     char text[FORMAT_STAMP_SIZE > FORMAT_SPAN_SIZE ? FORMAT_STAMP_SIZE : FORMAT_SPAN_SIZE];
+    char maker[BANS_USER_SIZE + 16];
 
     source_print(&ban->source, cells[ADDRESS]);
     bans_jail_name(table, ban, cells[JAIL]);
@@ -32,7 +33,7 @@ fill_row(const struct table *table, const struct ban *ban, int64_t now_ms, row c
         strcpy(cells[CLASS], "-");
         snprintf(cells[FAILURES], CELL_SIZE, "%u", (unsigned)ban->failures);
     } else if (ban->origin == BAN_BY_HAND) {
-        strcpy(cells[CLASS], "-");
+        snprintf(cells[CLASS], CELL_SIZE, "%s", bans_by_hand(ban, maker));
         strcpy(cells[FAILURES], "-");
     } else {
         snprintf(cells[CLASS], CELL_SIZE, "%s", offence_class_name(ban->class));
@@ -108,6 +109,7 @@ ban_json(const struct table *table, const struct ban *ban, int64_t now_ms)
 
     format_add_string(object, "source", source_print(&ban->source, source));
     format_add_string(object, "by", by_hand ? "hand" : "jail");
+    bans_add_maker(object, ban);
     format_add_string(object, "jail", bans_jail_name(table, ban, jail));
     if (by_hand || ban->state == BAN_FREE)
         fjson_object_object_add(object, "class", NULL);

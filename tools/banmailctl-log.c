@@ -38,12 +38,12 @@ static void
 print_row(const struct ledger_row *row)
 {
     char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], since[FORMAT_STAMP_SIZE];
-    char ended[FORMAT_STAMP_SIZE], end[64];
+    char ended[FORMAT_STAMP_SIZE], end[64], maker[BANS_USER_SIZE + 16];
     const struct ban *ban = &row->ban;
 
     printf("%s  %-18s  %-12s  %-18s  %2u failures  ", format_stamp(ban->since_ms, since),
            source_print(&ban->source, source), format_clean(row->jail, jail, sizeof(jail)),
-           ban->origin == BAN_BY_HAND ? "by hand" : offence_class_name(ban->class),
+           ban->origin == BAN_BY_HAND ? bans_by_hand(ban, maker) : offence_class_name(ban->class),
            (unsigned)ban->failures);
     if (ban->end == BAN_RUNNING)
         puts("running");
@@ -142,7 +142,7 @@ static void
 print_news(const struct invocation *invocation, const struct ban *ban, const char *jail, bool ended)
 {
     struct ledger_row row = {.ban = *ban};
-    char source[SOURCE_TEXT_SIZE], stamp[FORMAT_STAMP_SIZE], end[64];
+    char source[SOURCE_TEXT_SIZE], stamp[FORMAT_STAMP_SIZE], end[64], maker[BANS_USER_SIZE + 16];
 
     snprintf(row.jail, sizeof(row.jail), "%.31s", jail);
     if (invocation->json)
@@ -153,7 +153,8 @@ print_news(const struct invocation *invocation, const struct ban *ban, const cha
     else
         printf("%s  ban    %-18s  %-12s  %s, %u failures\n", format_stamp(ban->since_ms, stamp),
                source_print(&ban->source, source), jail,
-               ban->origin == BAN_BY_HAND ? "by hand" : offence_class_name(ban->class),
+               ban->origin == BAN_BY_HAND ? bans_by_hand(ban, maker)
+                                          : offence_class_name(ban->class),
                (unsigned)ban->failures);
     fflush(stdout);
 }

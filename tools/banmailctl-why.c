@@ -82,11 +82,12 @@ ask_allowed(const struct why *why, const struct source *source, char entry[SOURC
 static void
 print_cause(const struct why *why, const struct ban *ban)
 {
-    char span[FORMAT_SETTING_SIZE];
+    char span[FORMAT_SETTING_SIZE], user[BANS_USER_SIZE];
     struct jail jail;
 
     if (ban->origin == BAN_BY_HAND)
-        printf("  by hand: somebody ran banmailctl ban\n");
+        printf("  by hand: %s ran banmailctl ban\n",
+               ban->made_by == 0 ? "somebody" : bans_user(ban->made_by - 1, user));
     else if (table_read_jail(why->table, ban->jail, &jail) && jail.classes != 0)
         printf("  %u failures, the last of them %s; the threshold is %u in %s\n",
                (unsigned)ban->failures, offence_class_name(ban->class), jail.maxretry,

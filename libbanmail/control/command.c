@@ -108,6 +108,7 @@ struct request {
     bool has_source;
     bool forever;
     int64_t seconds;
+    int64_t caller; /* on whose behalf */
 };
 
 /* What a command may and must be given. */
@@ -117,7 +118,7 @@ enum { TAKES_SOURCE = 1, TAKES_SECONDS = 2, TAKES_JAIL = 4, TAKES_USER = 8, NEED
 static const char *
 unknown_member(struct fjson_object *object)
 {
-    static const char *const known[] = {"command", "source", "seconds", "jail", "user"};
+    static const char *const known[] = {"command", "source", "seconds", "jail", "user", "caller"};
     struct fjson_object_iterator at = fjson_object_iter_begin(object);
     struct fjson_object_iterator end = fjson_object_iter_end(object);
 
@@ -145,6 +146,20 @@ read_source(struct fjson_object *object, struct request *request, char *answer)
     if (source_parse_prefix(text, strlen(text), &request->source) < 0)
         return answer_error(answer, -EINVAL, "'%s' is neither an address nor ADDRESS/BITS", text);
     source_print(&request->source, request->source_text);
+    return 0;
+}
+
+/* Only root is believed that another asks. */
+static int
+read_caller(const struct command_context *context, struct fjson_object *object,
+            struct request *request, char *answer)
+{
+    const int result = object_integer(object, "caller", 0, UINT32_MAX - 1, &request->caller);
+
+    if (result == -EINVAL || (result == 0 && context->caller != 0))
+        return answer_error(answer, -EINVAL, "caller is no user id, or named by another than root");
+    if (result == -ENOENT)
+        request->caller = context->caller;
     return 0;
 }
 
@@ -282,6 +297,7 @@ run_ban(const struct command_context *context, const struct request *request, ch
         .source = request->source,
         .jail = (uint8_t)index,
         .origin = BAN_BY_HAND,
+        .made_by = (uint32_t)request->caller + 1,
         .first_ms = context->now_ms,
         .since_ms = context->now_ms,
         .until_ms = until_of(request, &jail, context->now_ms),
@@ -307,13 +323,13 @@ run_unban(const struct command_context *context, const struct request *request, 
     struct jail jail;
     unsigned index;
     if (request->jail[0] == '\0')
-        return answer_done(answer, table_unban(context->table, &request->source, context->caller,
-                                               context->now_ms));
+        return answer_done(answer, table_unban(context->table, &request->source,
+                                               (uint32_t)request->caller, context->now_ms));
     index = find_jail(context, request->jail, &jail);
     if (index == TABLE_JAILS_MAX)
         return answer_error(answer, -EINVAL, "there is no jail '%s'", request->jail);
     return answer_done(answer, table_unban_jail(context->table, &request->source, index,
-                                                context->caller, context->now_ms));
+                                                (uint32_t)request->caller, context->now_ms));
 }
 
 /* One change that the enforcer has to hear of. */
@@ -486,6 +502,8 @@ command_run(const struct command_context *context, const char *request, size_t l
 
     struct request parsed = {0};
     int result = read_request(object, &parsed, answer);
+    if (result == 0)
+        result = read_caller(context, object, &parsed, answer);
     fjson_object_put(object);
     if (result < 0)
         return result;

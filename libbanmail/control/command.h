@@ -48,7 +48,7 @@ struct command_context {
     /* which name on a list has this address (ALLOW_NAME_SIZE bytes); may be NULL */
     bool (*find_allowed_name)(const struct source *source, char *name);
     struct gateways *gateways; /* to ban one is warned of; may be NULL */
-    uid_t caller;
+    uid_t caller; /* by the kernel's word; root may name another on whose behalf it asks: sudo's */
     int64_t now_ms;
     /* Erases from the ledger, see ledger_forget; may be NULL. */
     int (*forget)(void *closure, const struct source *source, const char *user);

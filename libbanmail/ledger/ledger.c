@@ -64,6 +64,7 @@ static const char *const schema_steps[] = {
 
     "CREATE TABLE notice (number INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL,"
     " severity INTEGER NOT NULL, text TEXT NOT NULL, fields TEXT NOT NULL, lines TEXT NOT NULL);",
+    "ALTER TABLE ban ADD COLUMN banned_by INTEGER;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
 
@@ -453,6 +454,7 @@ write_ban(sqlite3_stmt *statement, const struct ban *ban, const struct jail *jai
     ports_print(&jail->ports, ",", ports);
     sqlite3_bind_text(statement, 17, ports_are_all(&jail->ports) ? "all" : ports, -1,
                       SQLITE_STATIC);
+    bind_number_or_null(statement, 18, ban->made_by != 0, (int64_t)ban->made_by - 1);
 
     int code = sqlite3_step(statement);
     sqlite3_reset(statement);
@@ -506,10 +508,11 @@ write_bans(sqlite3 *sqlite, const struct ban *bans, size_t count,
            const struct jail *(*jail_of)(void *context, unsigned jail), void *context)
 {
     static const char upsert[] =
-        "INSERT INTO ban VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO ban VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (table_id, id) DO UPDATE SET failures = excluded.failures,"
         " until_ms = excluded.until_ms, ended_ms = excluded.ended_ms,"
-        " end_reason = excluded.end_reason, lifted_by = excluded.lifted_by";
+        " end_reason = excluded.end_reason, lifted_by = excluded.lifted_by,"
+        " banned_by = coalesce(banned_by, excluded.banned_by)";
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(sqlite, upsert, -1, &statement, NULL);
     for (size_t i = 0; code == SQLITE_OK && i < count; i++) {
@@ -807,13 +810,23 @@ read_times(sqlite3_stmt *statement, struct ban *ban)
             column_number(statement, 10, 0, INT64_MAX, &ban->until_ms));
 }
 
+static void
+read_maker(sqlite3_stmt *statement, int column, struct ban *ban)
+{
+    int64_t user;
+
+    if (column_number(statement, column, 0, UINT32_MAX - 1, &user))
+        ban->made_by = (uint32_t)user + 1;
+}
+
 int
 ledger_live(struct ledger *ledger, int64_t now_ms,
             bool (*each)(void *context, const struct ledger_row *row), void *context)
 {
     static const char query[] =
         "SELECT table_id, id, source, jail, scope, failures, origin, class, first_ms, since_ms,"
-        " until_ms FROM ban WHERE ended_ms IS NULL AND (until_ms IS NULL OR until_ms > ?)"
+        " until_ms, banned_by FROM ban WHERE ended_ms IS NULL AND (until_ms IS NULL OR until_ms > "
+        "?)"
         " ORDER BY since_ms";
     sqlite3_stmt *statement = NULL;
     int given = 0, senseless = 0;
@@ -830,6 +843,7 @@ ledger_live(struct ledger *ledger, int64_t now_ms,
             continue;
         if (read_identity(statement, &row) && read_cause(statement, &row.ban) &&
             read_times(statement, &row.ban)) {
+            read_maker(statement, 11, &row.ban);
             given++;
             more = each(context, &row);
         } else {
@@ -920,7 +934,8 @@ ledger_history(struct ledger *ledger, const struct ledger_query *query,
 {
     static const char sql[] =
         "SELECT table_id, id, source, jail, scope, failures, origin, class, first_ms, since_ms,"
-        " until_ms, ended_ms, end_reason, lifted_by, threshold, findtime_s FROM ban"
+        " until_ms, ended_ms, end_reason, lifted_by, threshold, findtime_s, banned_by FROM"
+        " ban"
         " WHERE since_ms BETWEEN ?1 AND ?2 AND (?3 IS NULL OR jail = ?3) AND (?4 IS NULL OR"
         " EXISTS (SELECT 1 FROM line WHERE line.table_id = ban.table_id AND line.id = ban.id AND"
         " user = ?4)) ORDER BY since_ms DESC";
@@ -944,6 +959,7 @@ ledger_history(struct ledger *ledger, const struct ledger_query *query,
             !is_asked_for(query, &row))
             continue;
         read_end(statement, &row);
+        read_maker(statement, 16, &row.ban);
         more = each(context, &row) && ++given < query->most;
     }
     sqlite3_finalize(statement);

@@ -24,6 +24,7 @@
  *   threshold   INTEGER  maxretry of the jail at that time; NULL by hand
  *   findtime_s  INTEGER  likewise
  *   ports       TEXT     that it closed, as 25,110,143; all
+ *   banned_by   INTEGER  user id of who made it by hand; NULL: no one, or not known
  *
  * The lines that led to it stand in `line`, as the parameter evidence let them be kept:
  *

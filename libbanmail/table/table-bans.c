@@ -446,6 +446,7 @@ cell_from(const struct ban *ban)
         .first_ms = ban->first_ms,
         .since_ms = ban->since_ms,
         .until_ms = ban->until_ms,
+        .lifted_by = ban->made_by,
         .origin = ban->table,
         .change = ban->change,
     };
@@ -472,7 +473,8 @@ ban_from(const struct ban_cell *cell)
         .since_ms = cell->since_ms,
         .until_ms = cell->until_ms,
         .ended_ms = cell->ended_ms,
-        .lifted_by = cell->lifted_by,
+        .lifted_by = end_of(cell) == BAN_LIFTED_BY_HAND ? cell->lifted_by : 0,
+        .made_by = end_of(cell) == BAN_LIFTED_BY_HAND ? 0 : cell->lifted_by,
         .enforced_ms = cell->enforced_ms,
         .after = cell->after,
         .after_seconds = cell->after_seconds,
@@ -641,9 +643,10 @@ table_lift_overlapping(struct table *table, uint32_t slot, const struct source *
         return false;
     pthread_mutex_lock(&table->bans.lock);
     load(table, slot, &cell);
-    cell.lifted_by = lifted_by;
-    if (is_meant(&cell, source, jail))
+    if (is_meant(&cell, source, jail)) {
+        cell.lifted_by = lifted_by;
         lifted = lift(table, slot, &cell, BAN_LIFTED_BY_HAND, now_ms);
+    }
     pthread_mutex_unlock(&table->bans.lock);
     return lifted;
 }

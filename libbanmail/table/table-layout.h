@@ -199,8 +199,8 @@ struct ban_cell {
     int64_t since_ms;
     int64_t until_ms;
     int64_t ended_ms;
-    uint32_t lifted_by;
-    uint32_t after; /* failures for which packets passed in spite of it */
+    uint32_t lifted_by; /* until it is lifted: 1 + user id of who made it by hand; 0: not known */
+    uint32_t after;     /* failures for which packets passed in spite of it */
     int64_t enforced_ms;
     int64_t after_first_ms;
     int64_t after_last_ms;

@@ -199,6 +199,8 @@ struct ban {
     int64_t until_ms;    /* TABLE_FOREVER_MS: for ever */
     int64_t ended_ms;    /* when OVER or LIFTED */
     uint32_t lifted_by;  /* user id of who lifted it */
+    uint32_t made_by;    /* 1 + user id of who made it by hand; 0: not known, as in the table when
+                            it is lifted */
     int64_t enforced_ms; /* the kernel has it without a break since then; 0: it has not */
     uint32_t table;      /* whose ban it is: 0: this table's; only a like one is the same ban */
     uint64_t change;     /* number of its latest change there, ascending */
@@ -210,10 +212,10 @@ struct ban {
     int64_t after_first_ms, after_last_ms;
 };
 
-/* Wants a ban: of source, jail, scope, failures, origin, table, class, first_ms, since_ms, until_ms
- * and, when it comes back from the ledger, table_id and id (else 0: given anew). One that is live
- * for the same source, jail, scope and table is prolonged instead when until_ms is later. Returns
- * 0; -ENOSPC when there are max_bans; -EINVAL when it would be over at now_ms. */
+/* Wants a ban: of source, jail, scope, failures, origin, made_by, table, class, first_ms, since_ms,
+ * until_ms and, when it comes back from the ledger, table_id and id (else 0: given anew). One that
+ * is live for the same source, jail, scope and table is prolonged instead when until_ms is later.
+ * Returns 0; -ENOSPC when there are max_bans; -EINVAL when it would be over at now_ms. */
 int table_ban(struct table *table, const struct ban *ban, int64_t now_ms);
 
 /* Lifts every live ban, in all jails, of `source` exactly, of a prefix that contains it, or within

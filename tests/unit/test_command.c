@@ -30,6 +30,7 @@ static char directory[64];
 static struct table *table;
 static struct allow *allow;
 static char answer[COMMAND_SIZE];
+static uid_t caller = 1000;
 
 static int
 make_table(void **state)
@@ -73,7 +74,7 @@ static int
 run(const char *request)
 {
     const struct command_context context = {
-        .table = table, .allow = allow, .caller = 1000, .now_ms = NOW_MS};
+        .table = table, .allow = allow, .caller = caller, .now_ms = NOW_MS};
     memset(answer, 'x', sizeof(answer));
     return command_run(&context, request, strlen(request), answer);
 }
@@ -377,6 +378,26 @@ sending_and_its_ends(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_table, remove_table)
 
+/* Root may ask on behalf of somebody, as with sudo; others are who they are. */
+static void
+who_bans_is_known(void **state)
+{
+    static const char on_behalf[] = "{\"command\":\"ban\",\"source\":\"203.0.113.9\",\"caller\":7}";
+    struct ban ban;
+
+    (void)state;
+    assert_int_equal(run(BAN("203.0.113.8")), 1);
+    assert_int_equal(live_bans(&ban), 1);
+    assert_int_equal(ban.made_by, 1001);
+    assert_refused(on_behalf, -EINVAL, "another than root");
+    caller = 0;
+    assert_int_equal(run("{\"command\":\"unban\",\"source\":\"203.0.113.8\"}"), 1);
+    assert_int_equal(run(on_behalf), 1);
+    caller = 1000;
+    assert_int_equal(live_bans(&ban), 1);
+    assert_int_equal(ban.made_by, 8);
+}
+
 int
 main(void)
 {
@@ -385,6 +406,7 @@ main(void)
         TEST(a_ban_in_a_jail_has_its_time),
         TEST(prefixes_for_ever_and_what_lies_within),
         TEST(who_is_never_banned),
+        TEST(who_bans_is_known),
         TEST(what_is_no_request),
         TEST(a_full_table_says_so),
         TEST(a_pause_is_begun_and_ended),
