@@ -202,6 +202,7 @@ static const struct command {
      status_help},
     {"list", list_main, 1, "HJcls", "who is banned, by which jail, until when", list_help},
     {"top", top_main, 0, "fw", "which networks, users and classes stand behind the bans", top_help},
+    {"report", report_main, 0, "fo", "the last week as one HTML page", report_help},
     {"why", why_main, 1, "", "why an address, or a user, is banned or not", why_help},
     {"history", history_main, 1, "fJ", "what was banned earlier, and how it ended", history_help},
     {"log", log_main, 0, "f", "bans and unbans as they come", log_help},
