@@ -659,14 +659,26 @@ parse_options(int argc, char **argv, const char *shorts, const struct command *c
     return version ? version_main(invocation) : -1;
 }
 
+/* Of a command that is not known the options are not either, but for this one. */
+static bool
+wants_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--json") == 0 || strcmp(argv[i], "-j") == 0)
+            return true;
+    return false;
+}
+
 static int
 run_command(int argc, char **argv, struct invocation *invocation)
 {
     const struct command *command = find_command(argv[0]);
     int status;
 
-    if (!command)
+    if (!command) {
+        invocation->json |= wants_json(argc, argv);
         return unknown_command(invocation, argv[0]);
+    }
     if (!command->main && (invocation->json || invocation->table))
         return banmailctl_fail(invocation, EXIT_USAGE,
                                "options of test stand behind it: banmailctl test --json FILE");
