@@ -69,8 +69,8 @@ void outbox_end(struct outbox *outbox);
 int outbox_descriptor(const struct outbox *outbox);
 bool outbox_listen(struct outbox *outbox);
 
-/* Takes the next notice; whoever does so can hand it over. Returns false where there is none. What was taken and is not settled by
- * outbox_told is taken again. */
+/* Takes the next notice; whoever does so can hand it over. Returns false where there is none. What
+ * was taken and is not settled by outbox_told is taken again. */
 bool outbox_take(struct outbox *outbox, struct notice *notice);
 void outbox_told(struct outbox *outbox);
 
