@@ -30,6 +30,7 @@
 #include "base/clock.h"
 #include "declared.h"
 #include "engine.h"
+#include "jail-statistics.h"
 #include "kernel/policy.h"
 #include "ledger/restore.h"
 #include "rules/allow-added.h"
@@ -520,6 +521,7 @@ engine_follow_hangup(void)
         return;
     pthread_mutex_lock(&engine.instances_lock);
     read_allow_lists(engine.configuration);
+    jail_statistics_follow();
     pthread_mutex_unlock(&engine.instances_lock);
 }
 
@@ -726,6 +728,7 @@ engine_begin(modConfData_t *configuration, void (*look)(void))
         LogError(ENOMEM, RS_RET_ERR, "ombanmail: who was allow-listed by banmailctl is not");
     read_allow_lists(configuration);
     read_users(true);
+    jail_statistics_follow();
     make_outbox(&configuration->parameters);
     if (engine.enforcer != NULL)
         enforcer_release(engine.enforcer);
@@ -744,6 +747,7 @@ engine_end(void)
     engine.resolver = NULL;
     has_resolver = false;
     pthread_mutex_unlock(&resolver_lock);
+    jail_statistics_leave();
     recorder_stop(engine.recorder); /* first: it wakes the enforcer */
     enforcer_stop(engine.enforcer);
     counter_free(engine.counter);

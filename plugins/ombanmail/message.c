@@ -19,6 +19,7 @@
 
 #include "complaints.h"
 #include "engine.h"
+#include "jail-statistics.h"
 #include "message.h"
 #include "statistics.h"
 #include "table/table-health.h"
@@ -267,6 +268,7 @@ take_line(struct incoming *incoming, bool matched, struct reader *worker)
                  &outcome);
     if (outcome.wake)
         engine_wake();
+    jail_statistics_count(&outcome);
     if (outcome.has_class)
         statistics_count(STATISTIC_MESSAGES);
     if (incoming->fields != NULL)

@@ -33,6 +33,7 @@
 
 #include "complaints.h"
 #include "engine.h"
+#include "jail-statistics.h"
 #include "message.h"
 #include "news.h"
 #include "statistics.h"
@@ -347,6 +348,7 @@ read_engine_statistics(void)
         enforcer_read_statistics(engine.enforcer, &enforcer);
     if (engine.recorder != NULL)
         recorder_read_statistics(engine.recorder, &recorder);
+    jail_statistics_refresh();
     if (engine.table != NULL)
         statistics_set(STATISTIC_AFTER_BAN, table_after_bans(engine.table));
     statistics_set(STATISTIC_ENFORCED, enforcer.enforced);
@@ -378,6 +380,7 @@ check_version(void)
 
 BEGINmodExit
     CODESTARTmodExit
+    jail_statistics_close();
     statistics_close();
 ENDmodExit
 
