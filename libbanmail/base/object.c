@@ -75,17 +75,14 @@ object_parse_strict(const char *text, size_t length)
     return NULL;
 }
 
-int
-object_text(struct fjson_object *object, const char *key, char *text, size_t size)
+static int
+read_text(struct fjson_object *value, char *text, size_t size)
 {
-    struct fjson_object *member;
-    if (!fjson_object_object_get_ex(object, key, &member))
-        return -ENOENT;
-    if (!fjson_object_is_type(member, fjson_type_string))
+    if (!fjson_object_is_type(value, fjson_type_string))
         return -EINVAL;
 
-    int length = fjson_object_get_string_len(member);
-    const char *bytes = fjson_object_get_string(member);
+    int length = fjson_object_get_string_len(value);
+    const char *bytes = fjson_object_get_string(value);
     if (length < 1 || (size_t)length >= size)
         return -EINVAL;
     for (int i = 0; i < length; i++)
@@ -96,6 +93,39 @@ object_text(struct fjson_object *object, const char *key, char *text, size_t siz
     return 0;
 }
 
+static int
+read_integer(struct fjson_object *value, int64_t least, int64_t most, int64_t *integer)
+{
+    if (!fjson_object_is_type(value, fjson_type_int))
+        return -EINVAL;
+
+    int64_t number = fjson_object_get_int64(value);
+    if (number < least || number > most)
+        return -EINVAL;
+    *integer = number;
+    return 0;
+}
+
+static struct fjson_object *
+read_list(struct fjson_object *value, size_t least, size_t most, size_t *count)
+{
+    if (!fjson_object_is_type(value, fjson_type_array))
+        return NULL;
+    *count = (size_t)fjson_object_array_length(value);
+    return *count >= least && *count <= most ? value : NULL;
+}
+
+/* ---- members ---- */
+
+int
+object_text(struct fjson_object *object, const char *key, char *text, size_t size)
+{
+    struct fjson_object *member;
+    if (!fjson_object_object_get_ex(object, key, &member))
+        return -ENOENT;
+    return read_text(member, text, size);
+}
+
 int
 object_integer(struct fjson_object *object, const char *key, int64_t least, int64_t most,
                int64_t *value)
@@ -103,14 +133,7 @@ object_integer(struct fjson_object *object, const char *key, int64_t least, int6
     struct fjson_object *member;
     if (!fjson_object_object_get_ex(object, key, &member))
         return -ENOENT;
-    if (!fjson_object_is_type(member, fjson_type_int))
-        return -EINVAL;
-
-    int64_t number = fjson_object_get_int64(member);
-    if (number < least || number > most)
-        return -EINVAL;
-    *value = number;
-    return 0;
+    return read_integer(member, least, most, value);
 }
 
 bool
@@ -118,4 +141,39 @@ object_is_null(struct fjson_object *object, const char *key)
 {
     struct fjson_object *member;
     return fjson_object_object_get_ex(object, key, &member) && member == NULL;
+}
+
+struct fjson_object *
+object_list(struct fjson_object *object, const char *key, size_t most, size_t *count)
+{
+    struct fjson_object *member;
+    if (!fjson_object_object_get_ex(object, key, &member))
+        return NULL;
+    return read_list(member, 0, most, count);
+}
+
+/* ---- elements ---- */
+
+struct fjson_object *
+list_list(struct fjson_object *list, size_t index, size_t least, size_t most, size_t *count)
+{
+    return read_list(fjson_object_array_get_idx(list, (int)index), least, most, count);
+}
+
+int
+list_text(struct fjson_object *list, size_t index, char *text, size_t size)
+{
+    return read_text(fjson_object_array_get_idx(list, (int)index), text, size);
+}
+
+int
+list_integer(struct fjson_object *list, size_t index, int64_t least, int64_t most, int64_t *value)
+{
+    return read_integer(fjson_object_array_get_idx(list, (int)index), least, most, value);
+}
+
+bool
+list_is_null(struct fjson_object *list, size_t index)
+{
+    return fjson_object_array_get_idx(list, (int)index) == NULL;
 }

@@ -31,4 +31,20 @@ int object_integer(struct fjson_object *object, const char *key, int64_t least, 
 /* Whether there is a member `key` and it is null. */
 bool object_is_null(struct fjson_object *object, const char *key);
 
+/* The array member `key`, which lives as long as the object, and in *count how long it is. Returns
+ * NULL when there is none, when it is of another type or longer than `most`. */
+struct fjson_object *object_list(struct fjson_object *object, const char *key, size_t most,
+                                 size_t *count);
+
+/* The same for the element `index` of such a list: an array of `least` to `most`. */
+struct fjson_object *list_list(struct fjson_object *list, size_t index, size_t least, size_t most,
+                               size_t *count);
+
+/* The element `index`, which the list has, as object_text, object_integer and object_is_null read
+ * a member. */
+int list_text(struct fjson_object *list, size_t index, char *text, size_t size);
+int list_integer(struct fjson_object *list, size_t index, int64_t least, int64_t most,
+                 int64_t *value);
+bool list_is_null(struct fjson_object *list, size_t index);
+
 #endif

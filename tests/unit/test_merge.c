@@ -1,0 +1,290 @@
+/* test_merge: the rules of the merge one by one, each in the smallest case of it. What they come to
+ * together is tests/fleet's.
+ *
+ * Fails when one of them is not kept.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fleet/merge.h"
+
+#define NOW_MS  INT64_C(1767225600000)
+#define HOUR_MS INT64_C(3600000)
+
+static struct merge *merge;
+static struct limits limits;
+static struct orders orders;
+static int64_t now_ms;
+
+static int
+setup(void **state)
+{
+    (void)state;
+    merge = merge_new("mx1", 256, 7);
+    limits_set_default(&limits, 256);
+    now_ms = NOW_MS;
+    return merge == NULL;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    merge_free(merge);
+    return 0;
+}
+
+static struct telegram_ban
+ban_of(const char *text, uint64_t change)
+{
+    struct telegram_ban ban = {.ports = ports_mail(),
+                               .since_ms = now_ms - 1000,
+                               .until_ms = now_ms + HOUR_MS,
+                               .change = change,
+                               .scope = TELEGRAM_SCOPE_FLEET};
+
+    assert_int_equal(source_parse_prefix(text, strlen(text), &ban.source), 0);
+    return ban;
+}
+
+static struct telegram
+telegram_of(enum telegram_kind kind, const char *origin, uint64_t table)
+{
+    struct telegram telegram = {.kind = kind, .table = table, .sent_ms = now_ms};
+
+    strcpy(telegram.origin, origin);
+    return telegram;
+}
+
+static enum merge_outcome
+take(const struct telegram *telegram)
+{
+    return merge_take(merge, telegram, &limits, now_ms, &orders);
+}
+
+/* An event of the centre's table 1. Returns how many orders it makes. */
+static unsigned
+event(enum telegram_kind kind, const char *source, uint64_t change)
+{
+    struct telegram telegram = telegram_of(kind, "centre", 1);
+
+    telegram.ban = ban_of(source, change);
+    if (kind == TELEGRAM_PARDON)
+        telegram.ban.ports = (struct ports){0};
+    assert_int_equal(take(&telegram), MERGE_TAKEN);
+    return orders.count;
+}
+
+/* The whole table on one page, with one ban or none. */
+static unsigned
+page(uint64_t table, uint64_t change, const struct telegram_ban *ban)
+{
+    struct telegram telegram = telegram_of(TELEGRAM_PAGE, "centre", table);
+
+    telegram.page.pages = 1;
+    telegram.page.change = change;
+    if (ban != NULL)
+        telegram.page.bans[telegram.page.ban_count++] = *ban;
+    assert_int_equal(take(&telegram), MERGE_TAKEN);
+    return orders.count;
+}
+
+static void
+a_ban_is_made_once(void **state)
+{
+    (void)state;
+    assert_int_equal(event(TELEGRAM_BAN, "203.0.113.9", 5), 1);
+    assert_int_equal(orders.at[0].kind, ORDER_BAN);
+    assert_string_equal(orders.at[0].origin, "centre");
+    assert_true(orders.at[0].end_ms == NOW_MS + HOUR_MS);
+    assert_int_equal(event(TELEGRAM_BAN, "203.0.113.9", 5), 0);
+    assert_int_equal(event(TELEGRAM_BAN, "203.0.113.9", 4), 0);
+}
+
+static void
+the_highest_change_wins_in_any_order(void **state)
+{
+    (void)state;
+    event(TELEGRAM_BAN, "203.0.113.9", 5);
+    assert_int_equal(event(TELEGRAM_UNBAN, "203.0.113.9", 4), 0);
+    assert_int_equal(event(TELEGRAM_UNBAN, "203.0.113.9", 6), 1);
+    assert_int_equal(orders.at[0].kind, ORDER_LIFT);
+    assert_int_equal(event(TELEGRAM_BAN, "203.0.113.9", 5), 0);
+    assert_int_equal(event(TELEGRAM_BAN, "203.0.113.9", 7), 1);
+    assert_int_equal(event(TELEGRAM_UNBAN, "203.0.113.10", 9), 0);
+    assert_int_equal(event(TELEGRAM_BAN, "203.0.113.10", 8), 0);
+}
+
+static void
+a_page_lifts_what_it_does_not_hold_and_is_older(void **state)
+{
+    const struct telegram_ban held = ban_of("203.0.113.9", 5);
+
+    (void)state;
+    event(TELEGRAM_BAN, "203.0.113.9", 5);
+    event(TELEGRAM_BAN, "203.0.113.10", 7);
+    assert_int_equal(page(1, 6, &held), 0);
+    assert_int_equal(page(1, 8, &held), 1);
+    assert_int_equal(orders.at[0].kind, ORDER_LIFT);
+    assert_true(orders.at[0].source.address[15] == 10);
+    assert_int_equal(event(TELEGRAM_BAN, "203.0.113.10", 7), 0);
+}
+
+static void
+a_new_table_retires_the_former_one(void **state)
+{
+    const struct telegram_ban first = ban_of("203.0.113.10", 1);
+    struct telegram late = telegram_of(TELEGRAM_BAN, "centre", 1);
+
+    (void)state;
+    event(TELEGRAM_BAN, "203.0.113.9", 500);
+    assert_int_equal(page(2, 1, &first), 2);
+    assert_int_equal(orders.at[0].kind, ORDER_BAN);
+    assert_int_equal(orders.at[1].kind, ORDER_LIFT);
+    late.ban = ban_of("203.0.113.11", 501);
+    for (unsigned i = 1; i < MERGE_INSISTS; i++)
+        assert_int_equal(take(&late), MERGE_RETIRED);
+    assert_int_equal(page(2, 1, &first), 0);
+    for (unsigned i = 1; i < MERGE_INSISTS; i++)
+        assert_int_equal(take(&late), MERGE_RETIRED);
+    assert_int_equal(take(&late), MERGE_TAKEN);
+}
+
+static void
+origins_do_not_touch_each_other(void **state)
+{
+    struct telegram other = telegram_of(TELEGRAM_UNBAN, "second", 9),
+                    own = telegram_of(TELEGRAM_BAN, "mx1", 3);
+
+    (void)state;
+    event(TELEGRAM_BAN, "203.0.113.9", 5);
+    other.ban = ban_of("203.0.113.9", 50);
+    assert_int_equal(take(&other), MERGE_TAKEN);
+    assert_int_equal(orders.count, 0);
+    own.ban = ban_of("203.0.113.11", 1);
+    assert_int_equal(take(&own), MERGE_OWN);
+}
+
+static void
+a_pardon_ends_what_began_before(void **state)
+{
+    struct telegram other = telegram_of(TELEGRAM_BAN, "second", 9);
+
+    (void)state;
+    other.ban = ban_of("203.0.113.9", 1);
+    other.ban.since_ms = now_ms - HOUR_MS;
+    take(&other);
+    event(TELEGRAM_BAN, "203.0.113.10", 5);
+    assert_int_equal(event(TELEGRAM_PARDON, "203.0.113.0/24", 6), 3);
+    assert_int_equal(orders.at[0].kind, ORDER_PARDON);
+    assert_int_equal(orders.at[1].kind, ORDER_LIFT);
+    assert_int_equal(orders.at[2].kind, ORDER_LIFT);
+    other.ban.change = 2;
+    take(&other);
+    assert_int_equal(orders.count, 0);
+    other.ban.change = 3;
+    other.ban.since_ms = now_ms;
+    take(&other);
+    assert_int_equal(orders.count, 1);
+    assert_int_equal(orders.at[0].kind, ORDER_BAN);
+}
+
+static void
+ends_follow_the_sender_s_clock(void **state)
+{
+    struct telegram ahead = telegram_of(TELEGRAM_BAN, "centre", 1);
+    struct telegram_ban held;
+
+    (void)state;
+    ahead.sent_ms += 2 * HOUR_MS;
+    ahead.ban = ban_of("203.0.113.9", 5);
+    ahead.ban.since_ms += 2 * HOUR_MS;
+    ahead.ban.until_ms += 2 * HOUR_MS;
+    take(&ahead);
+    assert_true(orders.at[0].end_ms == NOW_MS + HOUR_MS);
+    /* what was late at first is put right by a page that was not */
+    ahead.sent_ms -= 100000;
+    ahead.ban.source.address[15]++;
+    take(&ahead);
+    assert_true(orders.at[0].end_ms == NOW_MS + HOUR_MS);
+    /* our clock is set back by an hour */
+    held = ahead.ban;
+    ahead.kind = TELEGRAM_PAGE;
+    ahead.sent_ms += 100000;
+    ahead.page = (struct telegram_page){.change = 5, .pages = 1, .ban_count = 1, .bans = {held}};
+    now_ms -= HOUR_MS;
+    take(&ahead);
+    assert_int_equal(orders.at[0].kind, ORDER_BAN);
+    assert_true(orders.at[0].end_ms == NOW_MS);
+}
+
+static void
+limits_are_kept(void **state)
+{
+    struct merge_counts counts;
+    char text[32];
+
+    (void)state;
+    assert_int_equal(event(TELEGRAM_BAN, "203.0.0.0/16", 1), 0);
+    assert_int_equal(event(TELEGRAM_BAN, "10.1.2.3", 2), 0);
+    assert_int_equal(event(TELEGRAM_BAN, "fd00::1", 3), 0);
+    assert_int_equal(event(TELEGRAM_BAN, "2001:db8::/32", 4), 0);
+    assert_int_equal(event(TELEGRAM_BAN, "203.0.113.0/24", 5), 1);
+    for (unsigned i = 0; i < 200; i++) {
+        snprintf(text, sizeof text, "198.51.100.%u", i + 1);
+        event(TELEGRAM_BAN, text, 10 + i);
+    }
+    merge_read_counts(merge, &counts);
+    assert_int_equal(counts.withheld, 4);
+    assert_int_equal(counts.limited, 200 + 5 - 128);
+    /* an empty page: no more than a page's worth a second */
+    assert_int_equal(page(1, 1000, NULL), TELEGRAM_BANS_MAX);
+    assert_int_equal(page(1, 1000, NULL), 0);
+    now_ms += 1000;
+    assert_int_equal(page(1, 1000, NULL), 124 - TELEGRAM_BANS_MAX);
+}
+
+static void
+a_restart_keeps_what_was_in_force(void **state)
+{
+    struct telegram_ban held;
+    struct order order;
+
+    (void)state;
+    event(TELEGRAM_BAN, "203.0.113.9", 5);
+    order = orders.at[0];
+    merge_free(merge);
+    merge = merge_new("mx1", 256, 8);
+    assert_true(merge_restore(merge, &order));
+    held = ban_of("203.0.113.9", 5);
+    assert_int_equal(page(1, 9, &held), 0);
+    merge_forget(merge, &order);
+    assert_int_equal(page(1, 9, &held), 1);
+    assert_int_equal(page(1, 10, NULL), 1);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_ban_is_made_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_highest_change_wins_in_any_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_page_lifts_what_it_does_not_hold_and_is_older, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_new_table_retires_the_former_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(origins_do_not_touch_each_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_pardon_ends_what_began_before, setup, teardown),
+        cmocka_unit_test_setup_teardown(ends_follow_the_sender_s_clock, setup, teardown),
+        cmocka_unit_test_setup_teardown(limits_are_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_restart_keeps_what_was_in_force, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,208 @@
+/* test_pager: a cycle of pages holds each ban of a table exactly once, in pages that can be sent,
+ * and a host that has merged them agrees with the centre; one that misses a ban is found out.
+ *
+ * Fails when a ban is on no page or on two, when a page is longer than a message may be, and when a
+ * report that differs is believed, or one that does not is not.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fleet/members.h"
+#include "fleet/merge.h"
+#include "fleet/pager.h"
+
+#define NOW_MS   INT64_C(1767225600000)
+#define BANS     5000
+#define TABLE_ID UINT64_C(0x9f0c000000000001)
+
+static struct telegram_ban bans[BANS];
+static struct pager pager;
+static struct telegram telegram;
+static struct merge *merge;
+static struct limits limits;
+static struct orders orders;
+
+static bool
+read_ban(const void *context, size_t index, struct telegram_ban *ban)
+{
+    (void)context;
+    *ban = bans[index];
+    return ban->until_ms != 0;
+}
+
+static int
+setup(void **state)
+{
+    char text[64];
+
+    (void)state;
+    for (unsigned i = 0; i < BANS; i++) {
+        snprintf(text, sizeof text, "2001:db8:%x:ffff::/64", i);
+        bans[i] = (struct telegram_ban){.ports = ports_mail(),
+                                        .since_ms = NOW_MS - 1000,
+                                        .until_ms = NOW_MS + 3600000,
+                                        .change = i + 1,
+                                        .scope = TELEGRAM_SCOPE_FLEET};
+        source_parse_prefix(text, strlen(text), &bans[i].source);
+    }
+    pager_begin(&pager, TABLE_ID);
+    memset(&telegram, 0, sizeof telegram);
+    strcpy(telegram.origin, "centre");
+    merge = merge_new("mx1", 2 * BANS, 7);
+    limits_set_default(&limits, 2 * BANS);
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    merge_free(merge);
+    return 0;
+}
+
+/* A cycle of pages of the first `count` bans, which the host merges. Returns how many pages. */
+static unsigned
+cycle(size_t count, unsigned *on_pages)
+{
+    const struct pager_bans source = {count, read_ban, NULL};
+    struct pager_cursor cursor = {0};
+    char text[TELEGRAM_TEXT_SIZE];
+    unsigned pages = 0;
+
+    *on_pages = 0;
+    while (!pager_is_done(&cursor)) {
+        assert_true(pager_next(&pager, &cursor, &source, BANS, NOW_MS, &telegram, text) > 0);
+        assert_true(strlen(text) < TELEGRAM_TEXT_SIZE);
+        *on_pages += telegram.page.ban_count;
+        merge_take(merge, &telegram, &limits, NOW_MS + 5, &orders);
+        pages++;
+    }
+    return pages;
+}
+
+static void
+each_ban_is_on_one_page(void **state)
+{
+    unsigned on_pages, pages;
+
+    (void)state;
+    pages = cycle(BANS, &on_pages); /* how many there are is not known yet: slices are halved */
+    assert_int_equal(on_pages, BANS);
+    assert_true(pages <= 128);
+    pages = cycle(BANS, &on_pages);
+    assert_int_equal(on_pages, BANS);
+    assert_true(pages <= 128);
+    pages = cycle(3, &on_pages);
+    pages = cycle(3, &on_pages);
+    assert_int_equal(on_pages, 3);
+    assert_int_equal(pages, 1 << PAGER_BITS_LEAST);
+}
+
+static void
+who_has_merged_the_pages_agrees(void **state)
+{
+    struct telegram_holding hold[MERGE_ORIGINS_MAX];
+    unsigned on_pages;
+
+    (void)state;
+    strcpy(bans[7].scope, "mx9");
+    /* an event that has overtaken the pages is not counted yet */
+    telegram.kind = TELEGRAM_BAN;
+    telegram.table = TABLE_ID;
+    telegram.sent_ms = NOW_MS;
+    telegram.ban = bans[0];
+    telegram.ban.source.address[7]++;
+    telegram.ban.change = BANS + 1;
+    merge_take(merge, &telegram, &limits, NOW_MS, &orders);
+    assert_int_equal(orders.count, 1);
+    cycle(BANS, &on_pages);
+    assert_int_equal(merge_report(merge, hold), 1);
+    assert_int_equal(hold[0].count, BANS - 1);
+    assert_true(pager_agrees(&pager, &hold[0]));
+    hold[0].digest++;
+    assert_false(pager_agrees(&pager, &hold[0]));
+    hold[0].digest--;
+    hold[0].table++;
+    assert_false(pager_agrees(&pager, &hold[0]));
+}
+
+static void
+who_misses_a_ban_is_found_out(void **state)
+{
+    struct members *const members = members_new(2);
+    struct telegram report = {
+        .kind = TELEGRAM_REPORT, .origin = "somebody", .sent_ms = NOW_MS - 40};
+    struct order gone = {.kind = ORDER_BAN, .origin = "centre", .ports = ports_mail()};
+    unsigned on_pages;
+
+    (void)state;
+    assert_true(members_take(members, "mx1", &report, "centre", &pager, NOW_MS));
+    cycle(BANS, &on_pages);
+    report.report.hold_count = merge_report(merge, report.report.holds);
+    assert_false(members_take(members, "mx1", &report, "centre", &pager, NOW_MS));
+    assert_int_equal(members_find(members, "mx1")->behind_ms, 40);
+    assert_null(members_find(members, "somebody"));
+
+    gone.source = bans[0].source;
+    merge_forget(merge, &gone);
+    bans[0].until_ms = 0;  /* and so no page brings it: the centre has lost it as well … */
+    bans[1].change = BANS; /* … and the host does not know of this one's change */
+    pager.next_check = 0;
+    memset(pager.checks, 0xff, sizeof pager.checks);
+    const struct pager_bans source = {BANS, read_ban, NULL};
+    struct pager_cursor cursor = {0};
+    char text[TELEGRAM_TEXT_SIZE];
+
+    pager_next(&pager, &cursor, &source, BANS, NOW_MS, &telegram, text);
+    merge_take(merge, &telegram, &limits, NOW_MS + 5, &orders);
+    report.report.hold_count = merge_report(merge, report.report.holds);
+    assert_true(members_take(members, "mx1", &report, "centre", &pager, NOW_MS));
+    assert_true(members_find(members, "mx1")->differs < MEMBERS_DIVERGED);
+    assert_true(members_take(members, "mx1", &report, "centre", &pager, NOW_MS));
+    assert_int_equal(members_find(members, "mx1")->differs, MEMBERS_DIVERGED);
+    cycle(BANS, &on_pages);
+    report.report.hold_count = merge_report(merge, report.report.holds);
+    assert_false(members_take(members, "mx1", &report, "centre", &pager, NOW_MS));
+    members_free(members);
+}
+
+static void
+the_host_that_was_silent_longest_makes_room(void **state)
+{
+    struct members *const members = members_new(2);
+    const struct telegram report = {.kind = TELEGRAM_REPORT, .sent_ms = NOW_MS};
+
+    (void)state;
+    members_take(members, "mx1", &report, "centre", &pager, NOW_MS);
+    members_take(members, "mx2", &report, "centre", &pager, NOW_MS + 1);
+    members_take(members, "mx1", &report, "centre", &pager, NOW_MS + 2);
+    members_take(members, "mx3", &report, "centre", &pager, NOW_MS + 3);
+    assert_non_null(members_find(members, "mx1"));
+    assert_null(members_find(members, "mx2"));
+    assert_non_null(members_find(members, "mx3"));
+    assert_non_null(members_at(members, 1));
+    assert_null(members_at(members, 2));
+    members_free(members);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(each_ban_is_on_one_page, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_has_merged_the_pages_agrees, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_misses_a_ban_is_found_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_host_that_was_silent_longest_makes_room, setup,
+                                        teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
