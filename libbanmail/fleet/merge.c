@@ -436,7 +436,7 @@ sweep_pardoned(struct pass *pass, const struct holding *pardon)
 
 /* The origin has this ban, or pardon: `holding` becomes what `latest` is. */
 static void
-hold(struct pass *pass, struct holding *holding, const struct holding *latest, bool is_due)
+hold(struct pass *pass, struct holding *holding, const struct holding *latest, bool due)
 {
     const bool is_news = holding->table != latest->table || holding->change != latest->change ||
                          holding->state == HOLDING_LIFTED;
@@ -445,17 +445,17 @@ hold(struct pass *pass, struct holding *holding, const struct holding *latest, b
     holding->change = latest->change;
     holding->since_ms = latest->since_ms;
     holding->until_ms = latest->until_ms;
-    if (is_due) {
+    if (due) {
         apply(pass, holding);
         return;
     }
-    pass->merge->counts.withheld += is_news;
+    pass->merge->counts.withheld += is_news && holding->ports != 0;
     stop(pass, holding, HOLDING_WITHHELD);
     if (holding->ports == 0 && is_news)
         sweep_pardoned(pass, holding);
 }
 
-/* Whether the limits let the origin have this ban here, which may be due; NULL: it is not known. */
+/* Whether the limits let the origin have this ban here. `holding`: NULL where it is not known. */
 static bool
 may_have(struct pass *pass, const struct holding *holding, const struct holding *latest, bool due)
 {

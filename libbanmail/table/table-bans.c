@@ -328,16 +328,24 @@ queue_source(struct table *table, uint32_t slot, const struct ban_cell *cell)
     list_append(table, LIST_PENDING, slot);
 }
 
+/* Whose history is another server's: the ledger does not hear of it. */
+static bool
+is_foreign(const struct ban_cell *cell)
+{
+    return cell->origin != 0;
+}
+
 /* Stores a ban that the kernel and the ledger have to hear of. The number of the change is that of
  * the table's generation, which all changes share. */
 static void
 change(struct table *table, uint32_t slot, struct ban_cell *cell)
 {
-    cell->head.own = 0;
-    if (cell->origin == 0)
+    cell->head.own = is_foreign(cell);
+    if (!is_foreign(cell))
         cell->change = atomic_load(&table->header->generation) + 1;
     store(table, slot, cell);
-    list_append(table, LIST_UNRECORDED, slot);
+    if (!is_foreign(cell))
+        list_append(table, LIST_UNRECORDED, slot);
     table->bans.slots[slot].version = ++table->bans.version;
     queue_source(table, slot, cell);
 }
@@ -376,11 +384,12 @@ expire(struct table *table, uint32_t slot, struct ban_cell *cell)
     if (end_of(cell) == BAN_RUNNING) {
         set_end(cell, BAN_EXPIRED);
         cell->ended_ms = cell->until_ms;
-        cell->head.own = 0;
-        if (cell->origin == 0)
+        cell->head.own = is_foreign(cell);
+        if (!is_foreign(cell)) {
             cell->change = atomic_load(&table->header->generation) + 1;
-        note_untold(table, slot, cell, BAN_CHANGE_UNTOLD);
-        list_append(table, LIST_UNRECORDED, slot);
+            note_untold(table, slot, cell, BAN_CHANGE_UNTOLD);
+            list_append(table, LIST_UNRECORDED, slot);
+        }
     }
     become_over(table, slot, cell);
 }
@@ -435,6 +444,7 @@ cell_from(const struct ban *ban)
 {
     struct ban_cell cell = {
         .head.used = BAN_WANTED,
+        .head.own = ban->table != 0,
         .prefix = ban->source.prefix,
         .jail = ban->jail,
         .scope = ban->scope,
@@ -651,6 +661,72 @@ table_lift_overlapping(struct table *table, uint32_t slot, const struct source *
     return lifted;
 }
 
+/* ---- what other servers want ---- */
+
+int
+table_ban_until(struct table *table, const struct ban *ban, int64_t now_ms)
+{
+    enum ban_outcome outcome = BAN_AS_IT_WAS;
+    struct ban_cell cell;
+    uint32_t slot;
+
+    if (ban->until_ms <= now_ms)
+        return -EINVAL;
+    pthread_mutex_lock(&table->bans.lock);
+    slot = find_live(table, ban, now_ms, &cell);
+    if (slot == NONE || cell.until_ms < ban->until_ms) {
+        outcome = want(table, ban, now_ms, &slot);
+    } else if (cell.until_ms > ban->until_ms) {
+        cell.head.used = BAN_WANTED;
+        cell.until_ms = ban->until_ms;
+        cell.change = ban->change;
+        heap_enter(table, slot, cell.until_ms);
+        change(table, slot, &cell);
+    }
+    pthread_mutex_unlock(&table->bans.lock);
+    return outcome >= BAN_NO_ROOM ? -ENOSPC : 0;
+}
+
+bool
+table_lift_one(struct table *table, const struct ban *ban, int64_t now_ms)
+{
+    struct ban_cell cell;
+    uint32_t slot;
+    bool lifted;
+
+    pthread_mutex_lock(&table->bans.lock);
+    slot = find_live(table, ban, now_ms, &cell);
+    lifted = slot != NONE && lift(table, slot, &cell, BAN_LIFTED_BY_HAND, now_ms);
+    pthread_mutex_unlock(&table->bans.lock);
+    return lifted;
+}
+
+static bool
+is_pardoned(const struct ban_cell *cell, const struct source *source, int64_t since_ms)
+{
+    return is_live_state(cell->head.used) && !is_foreign(cell) && cell->since_ms <= since_ms &&
+           table_overlaps(source, cell->address, cell->prefix);
+}
+
+unsigned
+table_pardon(struct table *table, const struct source *source, int64_t since_ms, int64_t now_ms)
+{
+    struct ban_cell cell;
+    unsigned lifted = 0;
+
+    for (uint32_t slot = 0; slot < table->max_bans; slot++) {
+        load(table, slot, &cell); /* a look without the lock */
+        if (!is_pardoned(&cell, source, since_ms))
+            continue;
+        pthread_mutex_lock(&table->bans.lock);
+        load(table, slot, &cell);
+        if (is_pardoned(&cell, source, since_ms))
+            lifted += lift(table, slot, &cell, BAN_LIFTED_BY_HAND, now_ms);
+        pthread_mutex_unlock(&table->bans.lock);
+    }
+    return lifted;
+}
+
 /* ---- the clock ---- */
 
 /* By the clock of now, as it was set in between. */
@@ -660,7 +736,8 @@ is_made_since(const struct table *table, const struct ban_cell *cell, int64_t no
     return cell->id > table->bans.seen_id && cell->since_ms <= now_ms;
 }
 
-/* The wall clock was set back by this much: each ban keeps the time that it had left. */
+/* The wall clock was set back by this much: each ban keeps the time that it had left. Those of
+ * other servers have ends by our clock that whoever merges them puts right. */
 static void
 shift_back(struct table *table, int64_t by_ms, int64_t now_ms)
 {
@@ -668,7 +745,7 @@ shift_back(struct table *table, int64_t by_ms, int64_t now_ms)
 
     for (uint32_t slot = 0; slot < table->max_bans; slot++) {
         load(table, slot, &cell);
-        if (cell.head.used == BAN_FREE || cell.head.used == BAN_OVER ||
+        if (cell.head.used == BAN_FREE || cell.head.used == BAN_OVER || is_foreign(&cell) ||
             is_made_since(table, &cell, now_ms))
             continue;
         cell.since_ms -= by_ms;

@@ -218,6 +218,19 @@ struct ban {
  * Returns 0; -ENOSPC when there are max_bans; -EINVAL when it would be over at now_ms. */
 int table_ban(struct table *table, const struct ban *ban, int64_t now_ms);
 
+/* For what other servers have decided (ban->table is not 0), which is kept by source, jail, scope
+ * and table, and never comes into the ledger, as it is their history. Wants the ban with exactly
+ * this end, later or earlier than it was. Returns 0, -ENOSPC, -EINVAL as table_ban. */
+int table_ban_until(struct table *table, const struct ban *ban, int64_t now_ms);
+
+/* Lifts the live ban of the same source, jail, scope and table. Returns whether there was one. */
+bool table_lift_one(struct table *table, const struct ban *ban, int64_t now_ms);
+
+/* Another server has pardoned `source`: lifts this table's own bans that overlap it and have begun
+ * at since_ms or before. Returns how many. */
+unsigned table_pardon(struct table *table, const struct source *source, int64_t since_ms,
+                      int64_t now_ms);
+
 /* Lifts every live ban, in all jails, of `source` exactly, of a prefix that contains it, or within
  * it; resets the counters of those clients. Returns how many were lifted. */
 unsigned table_unban(struct table *table, const struct source *source, uint32_t lifted_by,

@@ -1,0 +1,240 @@
+/* follower: see follower.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "control/follower.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "fleet/merge.h"
+#include "fleet/telegram.h"
+
+_Static_assert(TELEGRAM_FOREVER_MS == TABLE_FOREVER_MS, "both mean for ever");
+
+#define FLEET_SCOPE 0
+#define HOST_SCOPE  1
+
+struct follower {
+    pthread_mutex_t lock;
+    struct table *table;
+    uint32_t max_bans;
+    struct merge *merge;
+    struct limits limits;
+    uint32_t known[MERGE_ORIGINS_MAX]; /* origins whose bans were looked for in the table */
+    unsigned known_count;
+    struct telegram telegram;
+    struct orders orders;
+    struct follower_statistics statistics;
+};
+
+struct follower *
+follower_new(struct table *table, const char *own, uint32_t max_bans, uint64_t seed)
+{
+    struct follower *const follower = calloc(1, sizeof *follower);
+
+    if (follower == NULL)
+        return NULL;
+    /* twice as many: each lifted ban leaves a tombstone */
+    follower->merge = merge_new(own, 2 * max_bans, seed);
+    if (follower->merge == NULL) {
+        free(follower);
+        return NULL;
+    }
+    pthread_mutex_init(&follower->lock, NULL);
+    follower->table = table;
+    follower->max_bans = max_bans;
+    limits_set_default(&follower->limits, max_bans);
+    return follower;
+}
+
+void
+follower_free(struct follower *follower)
+{
+    if (follower == NULL)
+        return;
+    pthread_mutex_destroy(&follower->lock);
+    merge_free(follower->merge);
+    free(follower);
+}
+
+/* ---- an order as a ban of the table ---- */
+
+/* Never 0, which is this table's own. */
+static uint32_t
+number_of(const char *origin)
+{
+    const uint32_t number = (uint32_t)hash_text(origin, strlen(origin));
+
+    return number == 0 ? 1 : number;
+}
+
+static void
+name_jail(const struct ports *ports, char name[JAIL_NAME_SIZE])
+{
+    const struct ports mail = ports_mail();
+
+    if (ports_are_same(ports, &mail))
+        snprintf(name, JAIL_NAME_SIZE, "%s", FOLLOWER_JAIL);
+    else if (ports_are_all(ports))
+        snprintf(name, JAIL_NAME_SIZE, "%s-all", FOLLOWER_JAIL);
+    else
+        snprintf(name, JAIL_NAME_SIZE, "%s-%08x", FOLLOWER_JAIL,
+                 (unsigned)hash_bytes(0, ports, sizeof *ports));
+}
+
+/* The jail with these ports, which counts nothing; -EEXIST where somebody has given its name to one
+ * that does, another negative errno where there is no room. */
+static int
+jail_for(struct table *table, const struct ports *ports)
+{
+    struct jail jail, known;
+
+    jail_defaults(&jail);
+    jail.classes = 0;
+    jail.ports = *ports;
+    name_jail(ports, jail.name);
+    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++)
+        if (table_read_jail(table, i, &known) && strcmp(known.name, jail.name) == 0)
+            return known.classes == 0 && ports_are_same(&known.ports, ports) ? (int)i : -EEXIST;
+    return table_jail(table, &jail);
+}
+
+static struct ban
+ban_of(const struct order *order, unsigned jail)
+{
+    return (struct ban){
+        .source = order->source,
+        .jail = (uint8_t)jail,
+        .scope = order->is_host ? HOST_SCOPE : FLEET_SCOPE,
+        .origin = BAN_BY_HAND,
+        .first_ms = order->since_ms,
+        .since_ms = order->since_ms,
+        .until_ms = order->end_ms,
+        .table = number_of(order->origin),
+        .change = order->change,
+    };
+}
+
+/* ---- carrying out ---- */
+
+static bool
+carry_out(struct follower *follower, const struct order *order, int64_t now_ms)
+{
+    struct table *const table = follower->table;
+    unsigned lifted;
+    struct ban ban;
+    int jail;
+
+    if (order->kind == ORDER_PARDON) {
+        lifted = table_pardon(table, &order->source, order->since_ms, now_ms);
+        follower->statistics.lifted += lifted;
+        return lifted > 0;
+    }
+    jail = jail_for(table, &order->ports);
+    if (jail >= 0)
+        ban = ban_of(order, (unsigned)jail);
+    if (jail >= 0 && order->kind == ORDER_LIFT) {
+        lifted = table_lift_one(table, &ban, now_ms);
+        follower->statistics.lifted += lifted;
+        return lifted > 0;
+    }
+    if (jail >= 0 && table_ban_until(table, &ban, now_ms) == 0) {
+        follower->statistics.bans++;
+        return true;
+    }
+    if (order->kind == ORDER_BAN)
+        merge_forget(follower->merge, order);
+    return false;
+}
+
+/* ---- after a restart ---- */
+
+static bool
+is_known(const struct follower *follower, uint32_t number)
+{
+    for (unsigned i = 0; i < follower->known_count; i++)
+        if (follower->known[i] == number)
+            return true;
+    return false;
+}
+
+/* What the table has of this origin since before, is held. */
+static void
+find_again(struct follower *follower, const char *origin)
+{
+    const uint32_t number = number_of(origin);
+    struct jail jail;
+    struct ban ban;
+
+    if (is_known(follower, number) || follower->known_count == MERGE_ORIGINS_MAX)
+        return;
+    follower->known[follower->known_count++] = number;
+    for (uint32_t i = 0; i < follower->max_bans; i++) {
+        struct order order = {.kind = ORDER_BAN};
+
+        if (!table_read_ban(follower->table, i, &ban) || ban.table != number ||
+            (ban.state != BAN_WANTED && ban.state != BAN_ENFORCED) ||
+            !table_read_jail(follower->table, ban.jail, &jail))
+            continue;
+        memcpy(order.origin, origin, sizeof order.origin);
+        order.source = ban.source;
+        order.ports = jail.ports;
+        order.is_host = ban.scope == HOST_SCOPE;
+        order.since_ms = ban.since_ms;
+        order.end_ms = ban.until_ms;
+        order.change = ban.change;
+        merge_restore(follower->merge, &order);
+    }
+}
+
+/* ---- a message ---- */
+
+static bool
+take(struct follower *follower, const char *text, size_t length, int64_t now_ms)
+{
+    bool has_changed = false;
+
+    if (telegram_read(text, length, &follower->telegram) != 0) {
+        follower->statistics.invalid++;
+        return false;
+    }
+    if (follower->telegram.kind != TELEGRAM_REPORT)
+        find_again(follower, follower->telegram.origin);
+    merge_take(follower->merge, &follower->telegram, &follower->limits, now_ms, &follower->orders);
+    for (unsigned i = 0; i < follower->orders.count; i++)
+        has_changed |= carry_out(follower, &follower->orders.at[i], now_ms);
+    return has_changed;
+}
+
+bool
+follower_take(struct follower *follower, const char *text, size_t length,
+              const struct allow *allowed, int64_t now_ms)
+{
+    bool has_changed;
+
+    pthread_mutex_lock(&follower->lock);
+    follower->limits.allowed = allowed;
+    has_changed = take(follower, text, length, now_ms);
+    follower->limits.allowed = NULL;
+    pthread_mutex_unlock(&follower->lock);
+    return has_changed;
+}
+
+void
+follower_read_statistics(struct follower *follower, struct follower_statistics *statistics)
+{
+    struct merge_counts counts;
+
+    pthread_mutex_lock(&follower->lock);
+    merge_read_counts(follower->merge, &counts);
+    *statistics = follower->statistics;
+    pthread_mutex_unlock(&follower->lock);
+    statistics->taken = counts.taken;
+    statistics->invalid += counts.retired + counts.crowded + counts.own;
+    statistics->withheld = counts.withheld;
+    statistics->limited = counts.limited;
+}

@@ -1,0 +1,49 @@
+/* follower: carries out in this server's table what other servers of the fleet decide.
+ *
+ * It reads their messages (fleet/telegram.h), has them merged (fleet/merge.h), and does in the
+ * table what comes of it. What it knows beside the table is lost with the process: after a restart
+ * the bans of an origin are found in the table again when the first message from it comes.
+ *
+ * A ban of others lies in the jail `fleet`, or where it closes other ports than the mail ports in
+ * one named after them, and is told from this server's own by a number for its origin's name.
+ *
+ * Any thread; a lock of its own, which is held for a page's length at most; makes no system call.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAIL_FOLLOWER_H
+#define BANMAIL_FOLLOWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fleet/limits.h"
+#include "table/table.h"
+
+#define FOLLOWER_JAIL "fleet"
+
+struct follower;
+
+struct follower_statistics {
+    uint64_t taken;    /* messages that were merged */
+    uint64_t invalid;  /* that were none, of another version, or of a table that is no more */
+    uint64_t bans;     /* made or changed */
+    uint64_t lifted;   /* the server's own, by a pardon, among them */
+    uint64_t withheld; /* refused one by one: a private address, a member's, too wide */
+    uint64_t limited;  /* too many or too fast: treated as lost */
+};
+
+/* For the server of this name, as the fleet knows it, whose table has room for max_bans. `seed` is
+ * random. Returns NULL when out of memory. Free with follower_free; NULL is fine. */
+struct follower *follower_new(struct table *table, const char *own, uint32_t max_bans,
+                              uint64_t seed);
+void follower_free(struct follower *follower);
+
+/* Takes a message; `allowed` is who is never banned. Returns whether the table has changed: then
+ * wake the enforcer. */
+bool follower_take(struct follower *follower, const char *text, size_t length,
+                   const struct allow *allowed, int64_t now_ms);
+
+void follower_read_statistics(struct follower *follower, struct follower_statistics *statistics);
+
+#endif
