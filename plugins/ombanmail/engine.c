@@ -176,6 +176,8 @@ register_action(instanceData *instance)
                                     .is_own = instance->parameters.is_own};
     int index = 0; /* none: the jails of the module count what comes to it */
 
+    if (instance->parameters.is_fleet)
+        return;
     if (instance->parameters.has_jail)
         index = table_jail(engine.table, &instance->parameters.jail);
     else
@@ -651,6 +653,33 @@ make_counter(const struct parameters *parameters)
     return describe_properties();
 }
 
+static bool
+is_in_fleet(const instanceData *instances)
+{
+    for (; instances != NULL; instances = instances->next)
+        if (instances->parameters.is_fleet)
+            return true;
+    return false;
+}
+
+static void
+make_follower(const modConfData_t *configuration)
+{
+    char host[COUNTER_HOST_SIZE];
+    struct table_status status;
+    uint64_t seed;
+
+    if (!is_in_fleet(configuration->instances))
+        return;
+    learn_host(host);
+    table_read_status(engine.table, &status);
+    if (getrandom(&seed, sizeof(seed), 0) == sizeof(seed))
+        engine.follower = follower_new(engine.table, host, status.max_bans, seed);
+    if (engine.follower == NULL)
+        LogError(0, RS_RET_OUT_OF_MEMORY,
+                 "ombanmail: what other servers of the fleet ban is not banned here");
+}
+
 /* As whom rsyslogd will run; -1: as it does now. */
 static uid_t
 owner_of(const modConfData_t *configuration)
@@ -705,6 +734,7 @@ engine_prepare(modConfData_t *configuration)
     table_set_ban_rate(engine.table, parameters->max_ban_rate);
     register_actions(configuration->instances);
     declared_begin(configuration);
+    make_follower(configuration);
     table_set_manual_ports(engine.table, &parameters->jail.ports);
     listen_for_commands(parameters, owner, commanders);
     start_enforcer(parameters, owner, group);
@@ -752,6 +782,7 @@ engine_end(void)
     enforcer_stop(engine.enforcer);
     counter_free(engine.counter);
     outbox_free(engine.outbox);
+    follower_free(engine.follower);
     declared_end();
     users_free(engine.users);
     table_close(engine.table);
@@ -759,6 +790,7 @@ engine_end(void)
     msgPropDescrDestruct(&engine.journal_user);
     msgPropDescrDestruct(&engine.socket_user);
     engine.counter = NULL;
+    engine.follower = NULL;
     engine.users = NULL;
     engine.enforcer = NULL;
     engine.recorder = NULL;

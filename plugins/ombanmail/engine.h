@@ -14,6 +14,7 @@
 #include "base/readers.h"
 #include "base/report.h"
 #include "control/outbox.h"
+#include "control/follower.h"
 #include "control/recorder.h"
 #include "control/resolver.h"
 #include "table/table.h"
@@ -55,6 +56,7 @@ struct engine {
     struct counter *counter;
     struct outbox *outbox;         /* NULL: nobody is told of what happens */
     uint32_t conditions;           /* that hold, as teller_note_conditions was told last */
+    struct follower *follower;     /* of other servers; NULL: no action takes their messages */
     struct allow_list *allow;      /* the module's: for every action, and for banmailctl */
     struct resolver *resolver;     /* of the names on allow lists; NULL: there are none */
     struct users *users;           /* who there is; NULL: no file of them is configured */

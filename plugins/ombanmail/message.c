@@ -310,6 +310,24 @@ take_unmatched(struct incoming *incoming, struct reader *worker)
                  &outcome);
 }
 
+/* What comes before the first brace, such as a blank, is the transport's. */
+static void
+take_telegram(smsg_t *message, struct reader *worker)
+{
+    const char *text = (const char *)getMSG(message);
+    size_t length = (size_t)getMSGLen(message);
+    bool has_changed;
+
+    for (; length > 0 && *text == ' '; length--)
+        text++;
+    readers_begin(worker);
+    has_changed =
+        follower_take(engine.follower, text, length, allow_list_now(engine.allow), engine_now_ms());
+    readers_end(worker);
+    if (has_changed)
+        engine_wake();
+}
+
 void
 message_take(smsg_t *message, instanceData *instance, struct reader *worker)
 {
@@ -318,6 +336,11 @@ message_take(smsg_t *message, instanceData *instance, struct reader *worker)
                                 .instance = instance};
     bool matched;
 
+    if (instance->parameters.is_fleet) {
+        if (engine.follower != NULL)
+            take_telegram(message, worker);
+        return;
+    }
     if (engine.counter == NULL || instance->action < 0 ||
         (engine.outbox != NULL && is_ours(message)))
         return;

@@ -334,6 +334,21 @@ read_counter_statistics(void)
     statistics_set(STATISTIC_BACKEND_BANS_WITHDRAWN, backend.lifted);
 }
 
+static void
+read_fleet_statistics(void)
+{
+    struct follower_statistics fleet = {0};
+
+    if (engine.follower != NULL)
+        follower_read_statistics(engine.follower, &fleet);
+    statistics_set(STATISTIC_FLEET_MESSAGES, fleet.taken);
+    statistics_set(STATISTIC_FLEET_INVALID, fleet.invalid);
+    statistics_set(STATISTIC_FLEET_BANS, fleet.bans);
+    statistics_set(STATISTIC_FLEET_LIFTED, fleet.lifted);
+    statistics_set(STATISTIC_FLEET_WITHHELD, fleet.withheld);
+    statistics_set(STATISTIC_FLEET_LIMITED, fleet.limited);
+}
+
 /* What the others have counted. */
 static void
 read_engine_statistics(void)
@@ -344,6 +359,7 @@ read_engine_statistics(void)
 
     if (engine.counter != NULL)
         read_counter_statistics();
+    read_fleet_statistics();
     if (engine.enforcer != NULL)
         enforcer_read_statistics(engine.enforcer, &enforcer);
     if (engine.recorder != NULL)

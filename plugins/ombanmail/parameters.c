@@ -365,6 +365,15 @@ read_jail(const char *name, const char *word, struct parameters *parameters)
 }
 
 static bool
+read_fleet(const char *name, const char *word, struct parameters *parameters)
+{
+    if (strcmp(word, "on") != 0 && strcmp(word, "off") != 0)
+        return parameters_refuse(name, word, "on or off is allowed");
+    parameters->is_fleet = word[1] == 'n';
+    return true;
+}
+
+static bool
 read_maxretry(const char *name, const char *word, struct parameters *parameters)
 {
     unsigned long number;
@@ -772,6 +781,7 @@ static const struct parameter module_table[] = {
 static const struct parameter action_table[] = {
     {"jail", "jail", eCmdHdlrString, read_jail},
     {"path", "path", eCmdHdlrString, read_path},
+    {"fleet", "fleet", eCmdHdlrString, read_fleet},
     JAIL_PARAMETERS,
 };
 
@@ -1029,7 +1039,11 @@ parameters_read_action(struct nvlst *list, const struct parameters *module,
     if (action->allow == NULL || action->path == NULL || action->state_directory == NULL)
         return RS_RET_OUT_OF_MEMORY;
     CHKiRet(read_jail_values(list, action_table, ROWS(action_table), module, action));
-    action->has_jail = action->has_jail || !module->declares;
+    action->has_jail = !action->is_fleet && (action->has_jail || !module->declares);
+    if (action->is_fleet && action->is_own) {
+        parameters_refuse("fleet", "on", "an action that takes other servers' bans has no jail=");
+        iRet = RS_RET_PARAM_ERROR;
+    }
 finalize_it:
     RETiRet;
 }

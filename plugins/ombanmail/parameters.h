@@ -58,8 +58,9 @@ struct parameters {
     /* ignoreip and loopback; not read yet. The module's holds for every action, an action's for
      * that action. */
     struct allow_list *allow;
-    char *path;  /* where mmnormalize put the fields: PARAMETERS_PATH; not of the module */
-    bool is_own; /* jail= is given; not of the module */
+    char *path;    /* where mmnormalize put the fields: PARAMETERS_PATH; not of the module */
+    bool is_own;   /* jail= is given; not of the module */
+    bool is_fleet; /* it takes other servers' messages in place of lines; not of the module */
     /* of an action: it has a jail; else those that the module declares count what comes to it. Of
      * the module: it says what a jail counts, and so declares none but that of its actions. */
     bool has_jail;
