@@ -1,0 +1,172 @@
+/* herald: see herald.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "control/herald.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fleet/pager.h"
+
+#define HAND_REASON "manual"
+
+struct herald {
+    const struct table *table;
+    uint64_t table_id;
+    uint32_t max_bans;
+    int64_t now_ms; /* of the page that is being made */
+    struct pager pager;
+    struct pager_cursor cursor;
+    unsigned next_pardon;
+    struct telegram_ban pardons[HERALD_PARDONS]; /* until 0: none */
+    struct telegram telegram;
+};
+
+struct herald *
+herald_new(const struct table *table, const char *origin)
+{
+    struct herald *const herald = calloc(1, sizeof *herald);
+    struct table_status status;
+
+    if (herald == NULL)
+        return NULL;
+    table_read_status(table, &status);
+    herald->table = table;
+    herald->table_id = status.table_id;
+    herald->max_bans = status.max_bans;
+    memcpy(herald->telegram.origin, origin, strnlen(origin, TELEGRAM_NAME_SIZE - 1));
+    pager_begin(&herald->pager, status.table_id);
+    return herald;
+}
+
+void
+herald_free(struct herald *herald)
+{
+    free(herald);
+}
+
+/* ---- a ban of the table as others see it ---- */
+
+/* Ours, and for all hosts. */
+static bool
+is_for_others(const struct ban *ban)
+{
+    return ban->table == 0 && ban->scope == 0;
+}
+
+static bool
+is_live(const struct ban *ban)
+{
+    return ban->state == BAN_WANTED || ban->state == BAN_ENFORCED;
+}
+
+/* No ban begins after it is told, whatever somebody has done to the clock meanwhile. */
+static struct telegram_ban
+telegram_ban_of(const struct ban *ban, const struct jail *jail, int64_t now_ms)
+{
+    return (struct telegram_ban){
+        .source = ban->source,
+        .ports = jail->ports,
+        .since_ms = ban->since_ms < now_ms ? ban->since_ms : now_ms,
+        .until_ms = ban->until_ms,
+        .change = ban->change,
+        .scope = TELEGRAM_SCOPE_FLEET,
+    };
+}
+
+static void
+tell_story(struct telegram_story *story, const struct ban *ban, const char *jail)
+{
+    *story = (struct telegram_story){.count = ban->failures};
+    snprintf(story->jail, sizeof story->jail, "%s", jail);
+    snprintf(story->reason, sizeof story->reason, "%s",
+             ban->origin == BAN_BY_HAND ? HAND_REASON : offence_class_name(ban->class));
+}
+
+static int
+print(struct herald *herald, int64_t now_ms, char text[TELEGRAM_TEXT_SIZE])
+{
+    int length;
+
+    herald->telegram.table = herald->table_id;
+    herald->telegram.sent_ms = now_ms;
+    length = telegram_print(&herald->telegram, text, TELEGRAM_TEXT_SIZE);
+    return length > 0 ? length : 0;
+}
+
+int
+herald_tell(struct herald *herald, const struct ban *ban, int64_t now_ms,
+            char text[TELEGRAM_TEXT_SIZE])
+{
+    struct jail jail;
+
+    if (!is_for_others(ban) || ban->end == BAN_EXPIRED ||
+        !table_read_jail(herald->table, ban->jail, &jail))
+        return 0;
+    herald->telegram.kind = is_live(ban) ? TELEGRAM_BAN : TELEGRAM_UNBAN;
+    herald->telegram.ban = telegram_ban_of(ban, &jail, now_ms);
+    tell_story(&herald->telegram.story, ban, jail.name);
+    return print(herald, now_ms, text);
+}
+
+/* ---- pardons and pages ---- */
+
+/* The table numbers its changes, and this is one. */
+static uint64_t
+change_of_table(const struct herald *herald)
+{
+    struct table_status status;
+
+    table_read_status(herald->table, &status);
+    return status.generation;
+}
+
+int
+herald_pardon(struct herald *herald, const struct source *source, int64_t until_ms, int64_t now_ms,
+              char text[TELEGRAM_TEXT_SIZE])
+{
+    struct telegram_ban *const pardon = &herald->pardons[herald->next_pardon++ % HERALD_PARDONS];
+
+    *pardon = (struct telegram_ban){
+        .source = *source,
+        .since_ms = now_ms,
+        .until_ms = until_ms,
+        .change = change_of_table(herald),
+        .scope = TELEGRAM_SCOPE_FLEET,
+    };
+    herald->telegram.kind = TELEGRAM_PARDON;
+    herald->telegram.ban = *pardon;
+    herald->telegram.story = (struct telegram_story){.jail = "-", .reason = HAND_REASON};
+    return print(herald, now_ms, text);
+}
+
+static bool
+read_ban(const void *context, size_t index, struct telegram_ban *told)
+{
+    const struct herald *const herald = context;
+    struct jail jail;
+    struct ban ban;
+
+    if (index >= herald->max_bans) {
+        *told = herald->pardons[index - herald->max_bans];
+        return told->until_ms > herald->now_ms;
+    }
+    if (!table_read_ban(herald->table, (uint32_t)index, &ban) || !is_live(&ban) ||
+        !is_for_others(&ban) || ban.until_ms <= herald->now_ms ||
+        !table_read_jail(herald->table, ban.jail, &jail))
+        return false;
+    *told = telegram_ban_of(&ban, &jail, herald->now_ms);
+    return true;
+}
+
+int
+herald_page(struct herald *herald, int64_t now_ms, char text[TELEGRAM_TEXT_SIZE])
+{
+    const struct pager_bans bans = {(size_t)herald->max_bans + HERALD_PARDONS, read_ban, herald};
+    const uint64_t change = change_of_table(herald);
+
+    herald->now_ms = now_ms;
+    return pager_next(&herald->pager, &herald->cursor, &bans, change, now_ms, &herald->telegram,
+                      text);
+}

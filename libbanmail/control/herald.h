@@ -1,0 +1,40 @@
+/* herald: what this server's table has decided, as messages for the other servers of a fleet.
+ *
+ * It makes the messages (fleet/telegram.h) and sends nothing: whoever has a way to send calls it,
+ * with each ban that has changed, and once a second for the next page. Bans of other servers are
+ * not passed on, nor those that concern one host's jail alone.
+ *
+ * One thread; no function reads a clock or makes a system call.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAIL_HERALD_H
+#define BANMAIL_HERALD_H
+
+#include <stdint.h>
+
+#include "fleet/telegram.h"
+#include "table/table.h"
+
+#define HERALD_PARDONS 256 /* that are remembered at once: the latest */
+
+struct herald;
+
+/* For the server of this name. Returns NULL when out of memory. Free with herald_free; NULL is
+ * fine. */
+struct herald *herald_new(const struct table *table, const char *origin);
+void herald_free(struct herald *herald);
+
+/* A ban has begun, goes on longer, or has been lifted: the message for it. Returns its length, or 0
+ * where nobody else has to hear of it. */
+int herald_tell(struct herald *herald, const struct ban *ban, int64_t now_ms,
+                char text[TELEGRAM_TEXT_SIZE]);
+
+/* An administrator has lifted the bans of `source`: whoever has one that began by now is to lift it
+ * as well; pages tell it again until until_ms. Returns the length of the message. */
+int herald_pardon(struct herald *herald, const struct source *source, int64_t until_ms,
+                  int64_t now_ms, char text[TELEGRAM_TEXT_SIZE]);
+
+/* The next page. Returns its length; 0: none this time. Reads all bans: milliseconds for 50,000. */
+int herald_page(struct herald *herald, int64_t now_ms, char text[TELEGRAM_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,181 @@
+/* test_herald: what one table decides another one has, by the messages between herald and follower
+ * alone: bans, their end, lifted ones, and a pardon; and by pages alone where all else was lost.
+ * What the other one has decided itself, or has from a third, stays, and is not passed on.
+ *
+ * Fails when the two differ in the end, or when a message is lost on what it says.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "table_fixture.h"
+
+#include "control/follower.h"
+#include "control/herald.h"
+
+static struct fixture centre, host;
+static struct herald *herald;
+static struct follower *follower;
+static struct allow *allow;
+static char text[TELEGRAM_TEXT_SIZE];
+
+static int
+setup(void **state)
+{
+    (void)state;
+    fixture_begin(&centre, 1024, 512);
+    fixture_begin(&host, 1024, 1024);
+    allow = allow_new();
+    allow_seal(allow);
+    herald = herald_new(centre.table, "centre");
+    follower = follower_new(host.table, "mx1", 1024, 7);
+    return herald == NULL || follower == NULL;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    herald_free(herald);
+    follower_free(follower);
+    allow_free(allow);
+    fixture_end(&centre);
+    fixture_end(&host);
+    return 0;
+}
+
+static struct source
+source_from(const char *words)
+{
+    struct source source;
+
+    assert_int_equal(source_parse_prefix(words, strlen(words), &source), 0);
+    return source;
+}
+
+static void
+ban(struct fixture *where, const char *source, uint32_t table, int64_t until_ms)
+{
+    const struct ban wanted = {.source = source_from(source),
+                               .jail = (uint8_t)where->jail_index,
+                               .failures = 5,
+                               .table = table,
+                               .since_ms = NOON_MS - 1000,
+                               .until_ms = until_ms};
+
+    assert_int_equal(table_ban(where->table, &wanted, NOON_MS), 0);
+}
+
+/* What has changed at the centre since the last call, as the ledger would hear of it. */
+static unsigned
+tell_all(bool is_lost)
+{
+    struct ban bans[64];
+    const size_t count = table_dequeue_unrecorded(centre.table, bans, 64);
+    unsigned told = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const int length = herald_tell(herald, &bans[i], NOON_MS, text);
+
+        told += length > 0;
+        if (length > 0 && !is_lost)
+            follower_take(follower, text, (size_t)length, allow, NOON_MS);
+    }
+    return told;
+}
+
+static void
+page_all(int64_t now_ms)
+{
+    for (unsigned i = 0; i < 64; i++) {
+        const int length = herald_page(herald, now_ms, text);
+
+        assert_true(length > 0);
+        follower_take(follower, text, (size_t)length, allow, now_ms);
+    }
+}
+
+/* When the ban of the host's ends; 0: there is none. */
+static int64_t
+end_of(const char *words)
+{
+    const struct source source = source_from(words);
+    struct ban found;
+
+    for (uint32_t i = 0; i < 1024; i++)
+        if (table_read_ban(host.table, i, &found) && source_compare(&found.source, &source) == 0 &&
+            (found.state == BAN_WANTED || found.state == BAN_ENFORCED))
+            return found.until_ms;
+    return 0;
+}
+
+static void
+events_bring_it_over(void **state)
+{
+    const struct source source = source_from("203.0.113.9");
+
+    (void)state;
+    ban(&centre, "203.0.113.9", 0, NOON_MS + HOUR_MS);
+    ban(&centre, "203.0.113.10", 4711, NOON_MS + HOUR_MS); /* it has it from a third */
+    assert_int_equal(tell_all(false), 1);
+    assert_true(end_of("203.0.113.9") == NOON_MS + HOUR_MS);
+    assert_true(end_of("203.0.113.10") == 0);
+    ban(&centre, "203.0.113.9", 0, NOON_MS + 3 * HOUR_MS);
+    assert_int_equal(tell_all(false), 1);
+    assert_true(end_of("203.0.113.9") == NOON_MS + 3 * HOUR_MS);
+    table_unban(centre.table, &source, 0, NOON_MS);
+    assert_int_equal(tell_all(false), 1);
+    assert_true(end_of("203.0.113.9") == 0);
+}
+
+static void
+pages_bring_what_was_lost(void **state)
+{
+    const struct source source = source_from("203.0.113.7");
+    char words[32];
+
+    (void)state;
+    for (unsigned i = 0; i < 60; i++) {
+        snprintf(words, sizeof words, "203.0.113.%u", i);
+        ban(&centre, words, 0, NOON_MS + HOUR_MS);
+    }
+    ban(&centre, "203.0.113.100", 4711, NOON_MS + HOUR_MS);
+    ban(&host, "203.0.113.200", 0, NOON_MS + HOUR_MS);
+    tell_all(true);
+    assert_true(end_of("203.0.113.7") == 0);
+    page_all(NOON_MS);
+    for (unsigned i = 0; i < 60; i++) {
+        snprintf(words, sizeof words, "203.0.113.%u", i);
+        assert_true(end_of(words) == NOON_MS + HOUR_MS);
+    }
+    assert_true(end_of("203.0.113.100") == 0);
+    table_unban(centre.table, &source, 0, NOON_MS);
+    tell_all(true);
+    page_all(NOON_MS + 1000);
+    assert_true(end_of("203.0.113.7") == 0);
+    assert_true(end_of("203.0.113.8") != 0);
+    assert_true(end_of("203.0.113.200") != 0);
+}
+
+static void
+a_pardon_goes_everywhere(void **state)
+{
+    const struct source source = source_from("203.0.113.0/24");
+    int length;
+
+    (void)state;
+    ban(&host, "203.0.113.9", 0, NOON_MS + HOUR_MS);
+    length = herald_pardon(herald, &source, NOON_MS + HOUR_MS, NOON_MS, text);
+    assert_true(length > 0); /* and is lost: the pages have it, too */
+    page_all(NOON_MS);
+    assert_true(end_of("203.0.113.9") == 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(events_bring_it_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(pages_bring_what_was_lost, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_pardon_goes_everywhere, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
