@@ -29,6 +29,7 @@ static char begun[SETUP_SIZE];  /* what the configuration tells */
 static char lists[SETUP_SIZE];  /* what is wrong with the allow lists */
 static char users[SETUP_SIZE];  /* and with that of known users */
 static char jails[SETUP_SIZE];  /* what is wrong with the file of jails */
+static const char *growing;     /* a log file of which no line comes */
 static bool events_wait;        /* nobody takes them */
 static char latest[SETUP_SIZE]; /* what was written */
 static uid_t file_owner;
@@ -115,6 +116,7 @@ complaints_begin(const struct modConfData_s *configuration, const char *table_pa
     snprintf(path, sizeof(path), "%s", table_path);
     file_owner = owner;
     file_group = group;
+    growing = NULL;
     events_wait = false;
     begun[0] = lists[0] = users[0] = jails[0] = '\0';
     atomic_store(&is_unread, false);
@@ -154,6 +156,12 @@ complaints_set_users(const char *reason)
     users[0] = '\0';
     if (reason[0] != '\0')
         add(users, "%s", reason);
+}
+
+void
+complaints_set_growing(const char *file)
+{
+    growing = file;
 }
 
 void
@@ -204,7 +212,15 @@ complaints_say(void)
     if (atomic_load(&is_unread) && strstr(begun, "mmnormalize") == NULL)
         add(text,
             "lines of mail servers come to ombanmail without fields: an action of mmnormalize "
-            "is missing in front of it, as when its rulebase was not found; rsyslogd -N1 tells");
+            "is missing in front of it, as when its rulebase was not found, or when "
+            "module(load=\"mmnormalize\") stands behind the include of mail.conf; rsyslogd -N1 "
+            "tells");
+    if (growing != NULL)
+        add(text,
+            "%s grows by lines of mail servers, but none comes to ombanmail: an earlier rule "
+            "discards them (include mail.conf in front of it), or no input reads that file, or it "
+            "does not read it any more (reopenOnTruncate=\"on\", as in input-file.conf)",
+            growing);
     if (events_wait && strstr(begun, "eventRuleset") == NULL)
         add(text,
             "events wait in the ledger, as the ruleset of eventRuleset takes none: its queue is "

@@ -32,6 +32,10 @@ void complaints_add_everybody(const char *entry);
 /* What is wrong with the list of known users; "" : nothing. Likewise. */
 void complaints_set_users(const char *reason);
 
+/* A log file that grows by lines of mail servers, none of which comes; NULL: there is none.
+ * Likewise. */
+void complaints_set_growing(const char *path);
+
 /* Whether events have waited for long. Likewise. */
 void complaints_set_events(bool wait);
 

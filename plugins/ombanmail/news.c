@@ -13,6 +13,7 @@
 
 #include "table/effect.h"
 #include "control/condition.h"
+#include "control/growth.h"
 #include "complaints.h"
 #include "engine.h"
 #include "news.h"
@@ -42,7 +43,8 @@ static struct kind gateways = {.others = "more clients are not banned because th
                                          "gateways; they are not told one by one this hour: "
                                          "banmailctl status"};
 static char sets[2][SET_SIZE]; /* IPv4, IPv6: the administrator's, or "" */
-static int64_t networks_ms;    /* when they were looked at */
+static struct growth growth;
+static int64_t networks_ms; /* when they were looked at */
 
 void
 news_begin(const struct parameters *parameters)
@@ -52,6 +54,7 @@ news_begin(const struct parameters *parameters)
     ineffective.said = gateways.said = 0;
     ineffective.begun_ms = gateways.begun_ms = 0;
     networks_ms = 0;
+    growth_begin(&growth, NULL);
 }
 
 /* Whether one more may be told; where it is the first that may not, what is told instead. */
@@ -185,6 +188,7 @@ look_at_conditions(void)
     next_ms = now_ms + LOOK_MS;
     condition_read(engine.table, now_ms, &facts);
     complaints_set_events(engine.outbox != NULL && outbox_held_ms(engine.outbox) > HELD_MS);
+    complaints_set_growing(growth_look(&growth, facts.health.last_message_ms, now_ms));
     facts.setup = complaints_say();
     note_losses(&facts);
     note_evictions(&facts.status);
