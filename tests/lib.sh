@@ -203,7 +203,7 @@ module_path() {
     for directory in /usr/lib/*/rsyslog /usr/lib64/rsyslog /usr/lib/rsyslog; do
         [ ! -f "$directory/imuxsock.so" ] || break
     done
-    echo "$directory:${MODULE%/*}:${MODULE%/ombanmail/*}/imbanmail/.libs"
+    echo "$directory:${MODULE%/*}:$top_builddir/plugins/imbanmail/.libs"
 }
 
 # The shipped configuration files and rulebases, as `make install` would lay them, in $WORK/share.
