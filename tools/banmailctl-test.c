@@ -595,20 +595,21 @@ choose_jails(struct test *test)
 }
 
 /* Returns 0, or -EINVAL after it said why, or 1 after --help. */
+const struct option test_options[] = {
+    {"each", no_argument, NULL, 'e'},        {"json", no_argument, NULL, 'j'},
+    {"missed", no_argument, NULL, 'm'},      {"rulebase", required_argument, NULL, 'r'},
+    {"help", no_argument, NULL, 'h'},        {"journal", no_argument, NULL, 'J'},
+    {"for", required_argument, NULL, 'f'},   {"preset", required_argument, NULL, 'p'},
+    {"jails", required_argument, NULL, 'c'}, {0},
+};
+
 static int
 read_options(struct test *test, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"each", no_argument, NULL, 'e'},        {"json", no_argument, NULL, 'j'},
-        {"missed", no_argument, NULL, 'm'},      {"rulebase", required_argument, NULL, 'r'},
-        {"help", no_argument, NULL, 'h'},        {"journal", no_argument, NULL, 'J'},
-        {"for", required_argument, NULL, 'f'},   {"preset", required_argument, NULL, 'p'},
-        {"jails", required_argument, NULL, 'c'}, {0},
-    };
     int option;
 
     optind = 0; /* 0, not 1: GNU getopt starts anew, whatever the caller parsed before */
-    while ((option = getopt_long(argc, argv, "ejmr:hJf:p:c:", options, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "ejmr:hJf:p:c:", test_options, NULL)) != -1) {
         switch (option) {
         case 'e':
             test->each = true;

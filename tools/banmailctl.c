@@ -20,6 +20,7 @@
 #include "banmailctl-jails.h"
 #include "banmailctl-location.h"
 #include "banmailctl-test.h"
+#include "banmailctl-words.h"
 #include "banmailctl-format.h"
 
 static int version_main(const struct invocation *invocation);
@@ -188,16 +189,7 @@ static const char jails_help[] =
 static const char version_help[] = "Usage: banmailctl version [--json]\n";
 static const char help_help[] = "Usage: banmailctl help [COMMAND]\n";
 
-/* What a command takes beside --json, --table and --help: the letters of its options, and so many
- * words. */
-static const struct command {
-    const char *name;
-    int (*main)(const struct invocation *invocation); /* NULL: test, which reads its own words */
-    int words_max;
-    const char *options;
-    const char *summary;
-    const char *help;
-} commands[] = {
+const struct command commands[] = {
     {"status", status_main, 1, "f", "whether anything is wrong; jails, tracked, banned",
      status_help},
     {"list", list_main, 1, "HJcls", "who is banned, by which jail, until when", list_help},
@@ -223,11 +215,14 @@ static const struct command {
     {"flush", flush_main, 0, "", "take everything out of the kernel, when ombanmail is removed",
      flush_help},
     {"test", NULL, INT_MAX, "", "what the rulebases make of log files (test --help)", NULL},
+    {"completion", completion_main, 1, "", "what bash, zsh or fish complete", completion_help},
     {"version", version_main, 0, "", "the version of this program", version_help},
     {"help", help_main, 1, "", "this, or the help of one command", help_help},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
+
+const size_t command_count = COMMANDS;
 
 /* ---- for all commands ---- */
 
@@ -313,7 +308,7 @@ print_usage(FILE *file)
           "Commands:\n",
           file);
     for (size_t i = 0; i < COMMANDS; i++)
-        fprintf(file, "  %-9s %s\n", commands[i].name, commands[i].summary);
+        fprintf(file, "  %-10s %s\n", commands[i].name, commands[i].summary);
     fputs(
         "\n"
         "Options:\n"
@@ -532,12 +527,7 @@ take_watch(struct invocation *invocation, const char *value)
 }
 
 /* What every command has comes first, with nothing to take. */
-static const struct option_row {
-    const char *name;
-    char letter;       /* in the rows of commands */
-    const char *value; /* what its value is; NULL: it has none */
-    int (*take)(struct invocation *invocation, const char *value);
-} option_rows[] = {
+const struct option_row option_rows[] = {
     {"json", 'j', NULL, NULL},
     {"table", 't', "FILE", NULL},
     {"help", 'h', NULL, NULL},
@@ -557,6 +547,8 @@ static const struct option_row {
 };
 
 #define OPTIONS (sizeof(option_rows) / sizeof(*option_rows))
+
+const size_t option_count = OPTIONS;
 
 static const struct option_row *
 option_of(int letter)

@@ -75,11 +75,12 @@ int top_main(const struct invocation *invocation);
 int allow_main(const struct invocation *invocation);
 int export_main(const struct invocation *invocation);
 int report_main(const struct invocation *invocation);
+int completion_main(const struct invocation *invocation);
 int order_ban(const struct invocation *invocation);
 int order_unban(const struct invocation *invocation);
 
 /* What help prints of those that have it in their own file. */
-extern const char allow_help[], export_help[], import_help[], metrics_help[], report_help[],
-    top_help[];
+extern const char allow_help[], completion_help[], export_help[], import_help[], metrics_help[],
+    report_help[], top_help[];
 
 #endif
