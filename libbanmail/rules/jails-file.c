@@ -401,6 +401,24 @@ read_skip_bounces(struct reading *reading, char *value)
 }
 
 static bool
+read_neighbours(struct reading *reading, char *value)
+{
+    bool is_on = false;
+
+    if (isdigit((unsigned char)value[0]))
+        return read_number(reading, value, JAIL_STAMPS_MAX, &reading->entry->jail.neighbours);
+    reading->entry->jail.neighbours = 0;
+    return (read_bool(reading, value, &is_on) && !is_on) ||
+           refuse(reading, value, "off, or a whole number from 2 to 16, is allowed");
+}
+
+static bool
+read_neighbours_time(struct reading *reading, char *value)
+{
+    return read_time(reading, value, false, &reading->entry->jail.neighbours_s);
+}
+
+static bool
 read_observe(struct reading *reading, char *value)
 {
     return read_bool(reading, value, &reading->entry->jail.is_observing);
@@ -442,6 +460,8 @@ static const struct option {
     {"mailallowance", read_mail_allowance},
     {"loginforgives", read_login_forgives},
     {"skipbounces", read_skip_bounces},
+    {"neighbours", read_neighbours},
+    {"neighbourstime", read_neighbours_time},
     {"observe", read_observe},
 };
 
@@ -623,6 +643,28 @@ remark_unknown(struct settings *settings, const char *section)
                             setting->file, setting->line, setting->name, section);
 }
 
+/* Of a preset there is no file to look into, but it may stand under one that changes it. */
+static void
+name_origin(const struct settings *settings, const struct setting *first,
+            char origin[JAILS_ORIGIN_SIZE])
+{
+    const struct setting *setting, *other = NULL;
+
+    if (strncmp(first->file, JAILS_PRESET, strlen(JAILS_PRESET)) != 0) {
+        snprintf(origin, JAILS_ORIGIN_SIZE, "%.130s, line %u", first->file, first->line);
+        return;
+    }
+    for (size_t i = 0; (setting = settings_at(settings, i)) != NULL && other == NULL; i++)
+        if (strcmp(setting->section, first->section) == 0 &&
+            strcmp(setting->file, first->file) != 0)
+            other = setting;
+    if (other == NULL)
+        snprintf(origin, JAILS_ORIGIN_SIZE, "%s", first->file);
+    else
+        snprintf(origin, JAILS_ORIGIN_SIZE, "%.30s, changed by %.90s, line %u", first->file,
+                 other->file, other->line);
+}
+
 static bool
 begin_entry(struct reading *reading)
 {
@@ -638,7 +680,7 @@ begin_entry(struct reading *reading)
     memset(entry->jail.name, 0, sizeof(entry->jail.name));
     strcpy(entry->jail.name, reading->section);
     entry->ignoreip = strdup("");
-    snprintf(entry->origin, sizeof(entry->origin), "%.130s, line %u", first->file, first->line);
+    name_origin(reading->settings, first, entry->origin);
     return entry->ignoreip != NULL;
 }
 
@@ -869,6 +911,13 @@ read_directory(struct settings *settings, const char *path, char reason[SETTINGS
 int
 jails_read(const char *path, struct jails **jails, char reason[SETTINGS_REASON_SIZE])
 {
+    return jails_read_over("", "", path, jails, reason);
+}
+
+int
+jails_read_over(const char *text, const char *origin, const char *path, struct jails **jails,
+                char reason[SETTINGS_REASON_SIZE])
+{
     struct settings *const settings = settings_new();
     struct stat status;
     int error;
@@ -877,7 +926,10 @@ jails_read(const char *path, struct jails **jails, char reason[SETTINGS_REASON_S
         snprintf(reason, SETTINGS_REASON_SIZE, "out of memory");
         return -ENOMEM;
     }
-    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+    error = *text == '\0' ? 0 : settings_read_text(settings, text, origin, reason);
+    if (error != 0)
+        ;
+    else if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
         error = read_directory(settings, path, reason);
     else
         error = settings_read(settings, path, reason);
@@ -972,6 +1024,15 @@ print_kindness(FILE *file, const struct jail *jail)
 }
 
 static void
+print_neighbours(FILE *file, const struct jail *jail)
+{
+    if (jail->neighbours == 0)
+        return;
+    fprintf(file, "neighbours = %u\n", jail->neighbours);
+    print_time(file, "neighbourstime", jail->neighbours_s);
+}
+
+static void
 print_entry(FILE *file, const struct jails_entry *entry)
 {
     const struct jail *const jail = &entry->jail;
@@ -998,6 +1059,7 @@ print_entry(FILE *file, const struct jails_entry *entry)
     if (jail->v6_bits != 64)
         fprintf(file, "ipv6prefix = %u\n", jail->v6_bits);
     print_kindness(file, jail);
+    print_neighbours(file, jail);
     if (jail->is_observing)
         fputs("observe = true\n", file);
     if (entry->ignoreip[0] != '\0')

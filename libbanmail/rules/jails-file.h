@@ -44,6 +44,12 @@ struct jails {
  * makes system calls. */
 int jails_read(const char *path, struct jails **jails, char reason[SETTINGS_REASON_SIZE]);
 
+/* The same beside a text that stands in front of it, as jail.conf does in front of jail.local: of
+ * two values of one option the file's holds. `origin` begins with JAILS_PRESET. */
+#define JAILS_PRESET "preset "
+int jails_read_over(const char *text, const char *origin, const char *path, struct jails **jails,
+                    char reason[SETTINGS_REASON_SIZE]);
+
 /* The same of a text; `origin` is what its jails say of where they come from. */
 int jails_read_text(const char *text, const char *origin, struct jails **jails,
                     char reason[SETTINGS_REASON_SIZE]);

@@ -13,9 +13,8 @@
 #include <string.h>
 
 #define BALANCED                                                                                   \
-    "[DEFAULT]\n"                                                                                  \
-    "enabled = true\n"                                                                             \
     "[auth]\n"                                                                                     \
+    "enabled = true\n"                                                                             \
     "classes = auth_failed auth_malformed auth_mech_unsupported auth_plaintext_disallowed\n"       \
     "    auth_refused\n"                                                                           \
     "maxretry = 5\n"                                                                               \
@@ -27,6 +26,7 @@
     "loginforgives = true\n"                                                                       \
     "loginallowance = 2\n"                                                                         \
     "[unknown-user]\n"                                                                             \
+    "enabled = true\n"                                                                             \
     "classes = auth_unknown_user\n"                                                                \
     "maxretry = 3\n"                                                                               \
     "findtime = 24h\n"                                                                             \
@@ -34,6 +34,7 @@
     "repeats = none\n"                                                                             \
     "loginallowance = 2\n"                                                                         \
     "[harvest]\n"                                                                                  \
+    "enabled = true\n"                                                                             \
     "classes = rcpt_unknown\n"                                                                     \
     "maxretry = 10\n"                                                                              \
     "findtime = 1h\n"                                                                              \
@@ -45,6 +46,7 @@
     "mailallowance = 10\n"                                                                         \
     "skipbounces = true\n"                                                                         \
     "[relay]\n"                                                                                    \
+    "enabled = true\n"                                                                             \
     "classes = relay_denied probe\n"                                                               \
     "maxretry = 5\n"                                                                               \
     "findtime = 1h\n"                                                                              \
@@ -54,6 +56,7 @@
     "mailallowance = 10\n"                                                                         \
     "skipbounces = true\n"                                                                         \
     "[abuse]\n"                                                                                    \
+    "enabled = true\n"                                                                             \
     "classes = protocol_abuse\n"                                                                   \
     "maxretry = 5\n"                                                                               \
     "findtime = 10m\n"                                                                             \
@@ -62,26 +65,33 @@
 
 static const char strict[] =
     "[DEFAULT]\n"
-    "enabled = true\n"
     "port = all\n"
     "maxretry = 3\n"
     "findtime = 24h\n"
     "bantime = 24h\n"
     "[postfix]\n"
+    "enabled = true\n"
     "classes = relay_denied rbl_listed helo_rejected client_rejected sender_rejected\n"
     "[postfix-sasl]\n"
+    "enabled = true\n"
     "[dovecot]\n"
+    "enabled = true\n"
     "[postfix-sasl-unknown]\n"
+    "enabled = true\n"
     "maxretry = 1\n"
     "bantime = 7d\n"
     "[dovecot-unknown]\n"
+    "enabled = true\n"
     "maxretry = 1\n"
     "bantime = 7d\n"
     "[postfix-rcpt-unknown]\n"
+    "enabled = true\n"
     "findtime = 1h\n"
     "bantime = 7d\n"
     "[sshd]\n"
+    "enabled = true\n"
     "[sshd-unknown]\n"
+    "enabled = true\n"
     "maxretry = 1\n"
     "bantime = 7d\n";
 
@@ -114,16 +124,33 @@ preset_text(const char *name)
     return NULL;
 }
 
+/* NULL, with the reason: there is none of the name. */
+static const char *
+find(const char *name, char origin[JAILS_ORIGIN_SIZE], char reason[SETTINGS_REASON_SIZE])
+{
+    const char *const text = preset_text(name);
+
+    snprintf(origin, JAILS_ORIGIN_SIZE, JAILS_PRESET "%s", name);
+    if (text == NULL)
+        snprintf(reason, SETTINGS_REASON_SIZE, PRESET_NAMES " is allowed");
+    return text;
+}
+
 int
 preset_read(const char *name, struct jails **jails, char reason[SETTINGS_REASON_SIZE])
 {
-    const char *const text = preset_text(name);
     char origin[JAILS_ORIGIN_SIZE];
+    const char *const text = find(name, origin, reason);
 
-    if (text == NULL) {
-        snprintf(reason, SETTINGS_REASON_SIZE, PRESET_NAMES " is allowed");
-        return -ENOENT;
-    }
-    snprintf(origin, sizeof(origin), "preset %s", name);
-    return jails_read_text(text, origin, jails, reason);
+    return text == NULL ? -ENOENT : jails_read_text(text, origin, jails, reason);
+}
+
+int
+preset_read_file(const char *name, const char *path, struct jails **jails,
+                 char reason[SETTINGS_REASON_SIZE])
+{
+    char origin[JAILS_ORIGIN_SIZE];
+    const char *const text = name == NULL ? "" : find(name, origin, reason);
+
+    return text == NULL ? -ENOENT : jails_read_over(text, origin, path, jails, reason);
 }

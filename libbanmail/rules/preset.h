@@ -16,4 +16,9 @@ const char *preset_text(const char *name);
 /* Its jails, as jails_read_text. Any thread. */
 int preset_read(const char *name, struct jails **jails, char reason[SETTINGS_REASON_SIZE]);
 
+/* The jails of a file, and those of a preset (NULL: none), which the file changes and adds to; as
+ * jails_read_over. Any thread. */
+int preset_read_file(const char *name, const char *path, struct jails **jails,
+                     char reason[SETTINGS_REASON_SIZE]);
+
 #endif

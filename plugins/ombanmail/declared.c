@@ -18,6 +18,7 @@
 #include "control/origins.h"
 #include "declared.h"
 #include "engine.h"
+#include "rules/preset.h"
 
 struct declared {
     struct jails *jails;
@@ -332,7 +333,8 @@ declared_read(struct modConfData_s *configuration)
 
     if (engine.counter == NULL)
         return;
-    if (path != NULL && jails_read(path, &jails, reason) != 0) {
+    if (path != NULL &&
+        preset_read_file(configuration->parameters.preset, path, &jails, reason) != 0) {
         complain(reason);
     } else if (path != NULL) {
         configuration->parameters.has_jails_copy = false;

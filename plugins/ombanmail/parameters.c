@@ -945,7 +945,9 @@ read_jails_file(struct parameters *module)
     copy_path_of("jails", path, module, copy);
     if (!replace(&module->jails_copy, copy))
         return false;
-    if (jails_read(path, &module->jails, reason) == 0)
+    if (module->preset != NULL && preset_text(module->preset) == NULL)
+        return parameters_refuse("preset", module->preset, PRESET_NAMES " is allowed");
+    if (preset_read_file(module->preset, path, &module->jails, reason) == 0)
         return true;
     module->has_jails_copy = jails_read(copy, &module->jails, copy_reason) == 0;
     if (!module->has_jails_copy)
@@ -976,9 +978,6 @@ read_declared(struct parameters *module)
     module->declares = module->jails_path != NULL || module->preset != NULL;
     if (!module->declares)
         return true;
-    if (module->jails_path != NULL && module->preset != NULL)
-        return parameters_refuse("preset", module->preset,
-                                 "jails= is given as well, and one of the two declares the jails");
     if (module->has_jail)
         return parameters_refuse(module->preset != NULL ? "preset" : "jails",
                                  module->preset != NULL ? module->preset : module->jails_path,
@@ -986,7 +985,8 @@ read_declared(struct parameters *module)
                                  "well; give that to an action with a jail= of its own");
     if (module->jails_path != NULL && !read_jails_file(module))
         return false;
-    if (module->preset != NULL && preset_read(module->preset, &module->jails, reason) != 0)
+    if (module->jails_path == NULL && module->preset != NULL &&
+        preset_read(module->preset, &module->jails, reason) != 0)
         return parameters_refuse("preset", module->preset, reason);
     warn_of_remarks(module->jails);
     return true;

@@ -445,6 +445,42 @@ prints_what_declares_the_same(void **state)
 }
 
 /* A section that has nothing but what [DEFAULT] has is a jail as well. */
+/* As jail.local changes jail.conf. */
+static void
+a_file_changes_a_preset(void **state)
+{
+    static const char text[] = "[DEFAULT]\nbantime = 2w\n[auth]\nmaxretry = 4\n"
+                               "[abuse]\nenabled = false\n[sieve]\nmaxretry = 3\n"
+                               "[dovecot]\nenabled = true\nneighbours = 4\nneighbourstime = 2h\n";
+    struct jails *jails = NULL, *again = NULL;
+    char *printed = NULL;
+    size_t length;
+    FILE *file;
+
+    (void)state;
+    write_file("over.conf", text, strlen(text));
+    assert_int_equal(preset_read_file("balanced", path_of("over.conf"), &jails, reason), 0);
+    assert_int_equal(jails->count, 5);
+    assert_int_equal(jail(jails, "auth")->maxretry, 4);
+    assert_int_equal(jail(jails, "auth")->bantime_s, DAY_S); /* its own, not of [DEFAULT] */
+    assert_int_equal(jail(jails, "harvest")->maxretry, 10);
+    assert_int_equal(jail(jails, "dovecot")->bantime_s, 14 * DAY_S);
+    assert_int_equal(jail(jails, "dovecot")->neighbours, 4);
+    assert_string_equal(entry(jails, "harvest")->origin, "preset balanced");
+    assert_non_null(strstr(entry(jails, "auth")->origin, "preset balanced, changed by /"));
+    assert_non_null(strstr(entry(jails, "dovecot")->origin, "over.conf, line 9"));
+    file = open_memstream(&printed, &length);
+    jails_print(jails, file);
+    fclose(file);
+    assert_int_equal(jails_read_text(printed, "text", &again, reason), 0);
+    assert_int_equal(jail(again, "dovecot")->neighbours, 4);
+    assert_int_equal(jail(again, "dovecot")->neighbours_s, 2 * 3600);
+    free(printed);
+    jails_free(again);
+    jails_free(jails);
+    assert_int_equal(preset_read_file("loud", path_of("over.conf"), &jails, reason), -ENOENT);
+}
+
 static void
 presets_are_what_they_say(void **state)
 {
@@ -510,6 +546,7 @@ main(void)
         cmocka_unit_test(bears_hostile_bytes),
         cmocka_unit_test(prints_what_declares_the_same),
         cmocka_unit_test(presets_are_what_they_say),
+        cmocka_unit_test(a_file_changes_a_preset),
         cmocka_unit_test(each_filter_is_found),
     };
     int failed;
