@@ -1,5 +1,7 @@
 /* worker: a thread of our own within rsyslogd, that sleeps until it is woken, and that may hang in
- * a call that is not ours (libnftables, the disk) without holding anybody up.
+ * a call that is not ours (libnftables, the disk, a name server's answer) without holding anybody
+ * up. Three are made of it: the enforcer, the recorder, and the resolver, which sleeps by the clock
+ * and is woken to look up names before its time.
  *
  * Sleeping: the thread begins to listen, looks once more whether there is something to do, and only
  * then polls worker_descriptor. Who wakes it changes something first, and writes to the descriptor

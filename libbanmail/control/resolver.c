@@ -5,41 +5,75 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <resolv.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#define PAUSE_S     60
-#define STOP_WAIT_S 3
+#include "base/replace.h"
+#include "base/worker.h"
+
+#define PAUSE_MS     60000
+#define STOP_WAIT_MS 3000
 
 struct resolver {
-    atomic_uint holders; /* the thread, and who has started it */
-    pthread_t thread;
-    pthread_mutex_t lock; /* of the following; held while `changed` runs */
-    pthread_cond_t wake;
-    bool is_woken;
-    volatile bool is_stopped;
+    struct worker worker;
+    atomic_bool is_asked; /* to look now */
     void (*changed)(void);
+    char *path; /* of what is kept */
     size_t count;
     struct allow_names *lists[RESOLVER_LISTS_MAX];
 };
 
 static void
-release(struct resolver *resolver)
+free_resolver(struct resolver *resolver)
 {
-    if (atomic_fetch_sub(&resolver->holders, 1) > 1)
-        return;
     for (size_t i = 0; i < resolver->count; i++)
         allow_names_release(resolver->lists[i]);
-    pthread_cond_destroy(&resolver->wake);
-    pthread_mutex_destroy(&resolver->lock);
+    worker_free(&resolver->worker);
+    free(resolver->path);
     free(resolver);
 }
+
+/* ---- over a restart ---- */
+
+static bool
+restore(struct resolver *resolver)
+{
+    FILE *const file = fopen(resolver->path, "re");
+    char *line = NULL;
+    size_t size = 0;
+    bool is_restored = false;
+
+    while (file != NULL && getline(&line, &size, file) > 0)
+        for (size_t i = 0; i < resolver->count; i++)
+            is_restored |= allow_names_restore(resolver->lists[i], line);
+    free(line);
+    if (file != NULL)
+        fclose(file);
+    return is_restored;
+}
+
+/* A disk that does not take them costs nothing but what they are for. */
+static void
+keep(const struct resolver *resolver)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *const file = open_memstream(&text, &length);
+
+    for (size_t i = 0; file != NULL && i < resolver->count; i++)
+        allow_names_print(resolver->lists[i], file);
+    if (file != NULL && fclose(file) == 0)
+        replace_file(resolver->path, text, length, 0600, (uid_t)-1, (gid_t)-1);
+    free(text);
+}
+
+/* ---- the thread ---- */
 
 /* The thread's own: a server that does not answer is not waited for as long as by default. */
 static void
@@ -51,91 +85,84 @@ be_impatient(void)
     _res.retry = 2;
 }
 
-static void
+static bool
 look_up_all(struct resolver *resolver)
 {
     bool changed = false;
 
-    for (size_t i = 0; i < resolver->count && !resolver->is_stopped; i++)
-        changed |= allow_names_resolve(resolver->lists[i], &resolver->is_stopped);
-    pthread_mutex_lock(&resolver->lock);
-    if (changed && !resolver->is_stopped)
+    be_impatient(); /* as resolv.conf is now */
+    for (size_t i = 0; i < resolver->count && !worker_is_stopping(&resolver->worker); i++)
+        changed |= allow_names_resolve(resolver->lists[i], &resolver->worker);
+    if (changed)
+        keep(resolver);
+    return changed;
+}
+
+/* What may hang: who stops the thread meanwhile leaves it behind. */
+static void
+run_call(struct resolver *resolver, bool (*call)(struct resolver *resolver))
+{
+    bool changed;
+
+    worker_enter(&resolver->worker);
+    changed = call(resolver);
+    if (!worker_leave(&resolver->worker)) {
+        free_resolver(resolver);
+        pthread_exit(NULL);
+    }
+    if (changed && !worker_is_stopping(&resolver->worker))
         resolver->changed();
-    pthread_mutex_unlock(&resolver->lock);
 }
 
 static void
 pause_for_a_minute(struct resolver *resolver)
 {
-    struct timespec until;
+    struct pollfd woken = {.fd = worker_descriptor(&resolver->worker), .events = POLLIN};
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += PAUSE_S;
-    pthread_mutex_lock(&resolver->lock);
-    while (!resolver->is_woken && !resolver->is_stopped &&
-           pthread_cond_timedwait(&resolver->wake, &resolver->lock, &until) != ETIMEDOUT)
-        continue;
-    resolver->is_woken = false;
-    pthread_mutex_unlock(&resolver->lock);
+    worker_listen(&resolver->worker);
+    if (!atomic_exchange(&resolver->is_asked, false) && !worker_is_stopping(&resolver->worker))
+        poll(&woken, 1, PAUSE_MS);
+    worker_ignore(&resolver->worker);
+    worker_drain(&resolver->worker);
+    atomic_store(&resolver->is_asked, false); /* it looks now */
 }
 
-static void *
-run(void *argument)
+static void
+run(void *context)
 {
-    struct resolver *const resolver = argument;
+    struct resolver *const resolver = context;
 
-    pthread_setname_np(pthread_self(), "banmail-resolve");
-    while (!resolver->is_stopped) {
-        be_impatient(); /* as resolv.conf is now */
-        look_up_all(resolver);
-        pause_for_a_minute(resolver);
+    run_call(resolver, restore);
+    while (!worker_is_stopping(&resolver->worker)) {
+        run_call(resolver, look_up_all);
+        if (!worker_is_stopping(&resolver->worker))
+            pause_for_a_minute(resolver);
     }
-    release(resolver);
-    return NULL;
 }
 
-static struct resolver *
-make(struct allow_names *const *lists, size_t count, void (*changed)(void))
-{
-    struct resolver *const resolver = calloc(1, sizeof *resolver);
-    pthread_condattr_t attributes;
-
-    if (resolver == NULL)
-        return NULL;
-    atomic_init(&resolver->holders, 2);
-    pthread_mutex_init(&resolver->lock, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&resolver->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
-    resolver->changed = changed;
-    for (size_t i = 0; i < count && resolver->count < RESOLVER_LISTS_MAX; i++)
-        resolver->lists[resolver->count++] = allow_names_hold(lists[i]);
-    return resolver;
-}
-
-/* Signals are the process's main thread's. */
 int
 resolver_start(struct resolver **resolver, struct allow_names *const *lists, size_t count,
-               void (*changed)(void))
+               const char *path, void (*changed)(void))
 {
-    struct resolver *const made = make(lists, count, changed);
-    sigset_t all, before;
+    struct resolver *const made = calloc(1, sizeof *made);
     int error;
 
     if (made == NULL)
         return -ENOMEM;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&made->thread, NULL, run, made);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error != 0) {
-        atomic_store(&made->holders, 1);
-        release(made);
-        return -error;
-    }
-    *resolver = made;
-    return 0;
+    made->changed = changed;
+    made->path = strdup(path);
+    for (size_t i = 0; i < count && made->count < RESOLVER_LISTS_MAX; i++)
+        made->lists[made->count++] = allow_names_hold(lists[i]);
+    error = worker_init(&made->worker);
+    if (made->path == NULL)
+        error = -ENOMEM;
+    if (error == 0)
+        error = worker_start(&made->worker, "banmail-resolve", run, made);
+    if (error != 0)
+        free_resolver(made);
+    else
+        *resolver = made;
+    return error;
 }
 
 void
@@ -143,26 +170,13 @@ resolver_wake(struct resolver *resolver)
 {
     if (resolver == NULL)
         return;
-    pthread_mutex_lock(&resolver->lock);
-    resolver->is_woken = true;
-    pthread_cond_signal(&resolver->wake);
-    pthread_mutex_unlock(&resolver->lock);
+    atomic_store(&resolver->is_asked, true);
+    worker_wake(&resolver->worker);
 }
 
 void
 resolver_stop(struct resolver *resolver)
 {
-    struct timespec until;
-
-    if (resolver == NULL)
-        return;
-    pthread_mutex_lock(&resolver->lock);
-    resolver->is_stopped = true;
-    pthread_cond_signal(&resolver->wake);
-    pthread_mutex_unlock(&resolver->lock);
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += STOP_WAIT_S;
-    if (pthread_timedjoin_np(resolver->thread, NULL, &until) != 0)
-        pthread_detach(resolver->thread);
-    release(resolver);
+    if (resolver != NULL && worker_stop(&resolver->worker, STOP_WAIT_MS))
+        free_resolver(resolver);
 }

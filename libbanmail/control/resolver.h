@@ -14,9 +14,10 @@
 struct resolver;
 
 /* Begins to look up the names of these lists, which it holds; calls `changed`, on its thread, when
- * the addresses of one are others. Returns 0 or a negative errno. */
+ * the addresses of one are others. Until the first answer they have the addresses that the file
+ * `path` has kept, where it writes them whenever they change. Returns 0 or a negative errno. */
 int resolver_start(struct resolver **resolver, struct allow_names *const *lists, size_t count,
-                   void (*changed)(void));
+                   const char *path, void (*changed)(void));
 
 /* Has it look now. Any thread; does not wait. NULL is fine. */
 void resolver_wake(struct resolver *resolver);

@@ -15,6 +15,7 @@
 struct name {
     char text[ALLOW_NAME_SIZE];
     struct allow *addresses; /* sealed; without any it holds loopback alone, as each list does */
+    char *told;              /* the same, each with a space in front; NULL: it has had none */
 };
 
 struct allow_names {
@@ -44,13 +45,20 @@ allow_names_hold(struct allow_names *names)
     return names;
 }
 
+static void
+forget(struct name *name)
+{
+    allow_free(name->addresses);
+    free(name->told);
+}
+
 void
 allow_names_release(struct allow_names *names)
 {
     if (names == NULL || atomic_fetch_sub(&names->holders, 1) > 1)
         return;
     for (size_t i = 0; i < names->count; i++)
-        allow_free(names->names[i].addresses);
+        forget(&names->names[i]);
     free(names->names);
     pthread_mutex_destroy(&names->lock);
     free(names);
@@ -104,73 +112,116 @@ allow_names_count(const struct allow_names *names)
 
 /* ---- looking up ---- */
 
-/* As text, which is how an entry is added. */
-static int
-add_address(struct allow *allow, const struct addrinfo *found)
-{
-    char text[NI_MAXHOST];
-
-    if (getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, NULL, 0,
-                    NI_NUMERICHOST) != 0)
-        return 0;
-    return allow_add(allow, text, strcspn(text, "%")) == -ENOMEM ? -ENOMEM : 0;
-}
-
-/* The addresses that the name has now; NULL where that is not to be learned. */
-static struct allow *
+/* Returns the addresses, each with a space in front; NULL: it cannot be looked up, or memory is
+ * out. */
+static char *
 look_up(const char *name)
 {
     const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    char address[NI_MAXHOST], *text = NULL;
     struct addrinfo *found;
-    struct allow *allow;
     unsigned count = 0;
-    int error = 0;
+    size_t length;
+    FILE *file;
 
     if (getaddrinfo(name, NULL, &hints, &found) != 0)
         return NULL;
-    allow = allow_new();
+    file = open_memstream(&text, &length);
     for (const struct addrinfo *at = found;
-         allow != NULL && error == 0 && at != NULL && count < ALLOW_NAME_ADDRESSES;
-         at = at->ai_next, count++)
-        error = add_address(allow, at);
+         file != NULL && at != NULL && count < ALLOW_NAME_ADDRESSES; at = at->ai_next, count++)
+        if (getnameinfo(at->ai_addr, at->ai_addrlen, address, sizeof address, NULL, 0,
+                        NI_NUMERICHOST) == 0)
+            fprintf(file, " %.*s", (int)strcspn(address, "%"), address);
     freeaddrinfo(found);
-    if (allow == NULL || error != 0) {
-        allow_free(allow);
-        return NULL;
+    if (file == NULL || fclose(file) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+/* What of the words is no address is passed over. */
+static struct allow *
+allow_of_words(const char *words)
+{
+    struct allow *const allow = allow_new();
+    int error = 0;
+
+    while (allow != NULL && error != -ENOMEM && *(words += strspn(words, " \n")) != '\0') {
+        error = allow_add(allow, words, strcspn(words, " \n"));
+        words += strcspn(words, " \n");
     }
-    allow_seal(allow);
+    if (allow != NULL)
+        allow_seal(allow);
     return allow;
 }
 
+/* Both are the name's from now on; without one of them, for want of memory, nothing changes. */
 static bool
-take_over(struct allow_names *names, struct name *name, struct allow *addresses)
+take_over(struct allow_names *names, struct name *name, struct allow *addresses, char *told)
 {
     struct allow *former = addresses;
     bool changed;
 
+    if (addresses == NULL || told == NULL) {
+        allow_free(addresses);
+        free(told);
+        return false;
+    }
     pthread_mutex_lock(&names->lock);
     changed = !allow_is_same(addresses, name->addresses);
     if (changed) {
         former = name->addresses;
         name->addresses = addresses;
     }
+    free(name->told);
+    name->told = told;
     pthread_mutex_unlock(&names->lock);
     allow_free(former);
     return changed;
 }
 
 bool
-allow_names_resolve(struct allow_names *names, const volatile bool *stop)
+allow_names_resolve(struct allow_names *names, struct worker *worker)
 {
     bool changed = false;
 
-    for (size_t i = 0; i < names->count && (stop == NULL || !*stop); i++) {
-        struct allow *const addresses = look_up(names->names[i].text);
+    for (size_t i = 0; i < names->count && !(worker != NULL && worker_is_stopping(worker)); i++) {
+        char *const told = look_up(names->names[i].text);
 
-        if (addresses != NULL)
-            changed |= take_over(names, &names->names[i], addresses);
+        if (told != NULL)
+            changed |= take_over(names, &names->names[i], allow_of_words(told), told);
     }
     return changed;
+}
+
+/* ---- kept over a restart ---- */
+
+void
+allow_names_print(struct allow_names *names, FILE *file)
+{
+    pthread_mutex_lock(&names->lock);
+    for (size_t i = 0; i < names->count; i++)
+        if (names->names[i].told != NULL && names->names[i].told[0] != '\0')
+            fprintf(file, "%s%s\n", names->names[i].text, names->names[i].told);
+    pthread_mutex_unlock(&names->lock);
+}
+
+bool
+allow_names_restore(struct allow_names *names, const char *line)
+{
+    const size_t length = strcspn(line, " ");
+    bool is_restored = false;
+
+    for (size_t i = 0; i < names->count; i++) {
+        struct name *const name = &names->names[i];
+
+        if (strlen(name->text) != length || memcmp(name->text, line, length) != 0 ||
+            name->told != NULL)
+            continue;
+        is_restored |= take_over(names, name, allow_of_words(line + length),
+                                 strndup(line + length, strcspn(line + length, "\n")));
+    }
+    return is_restored;
 }
 
 int

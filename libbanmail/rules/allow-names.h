@@ -9,7 +9,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
+#include "base/worker.h"
 #include "rules/allow.h"
 
 #define ALLOW_NAME_SIZE      254 /* with its NUL */
@@ -32,9 +34,14 @@ int allow_names_add(struct allow_names *names, const char *text, size_t length);
 
 size_t allow_names_count(const struct allow_names *names);
 
-/* Looks all of them up; stops between two when *stop (NULL: never) has become true. Returns whether
+/* Looks all of them up; stops between two when the worker (NULL: none) is stopping. Returns whether
  * an address has come or gone. May wait for seconds a name; one thread at a time. */
-bool allow_names_resolve(struct allow_names *names, const volatile bool *stop);
+bool allow_names_resolve(struct allow_names *names, struct worker *worker);
+
+/* Prints a line for each name that has addresses: the name, and these. Takes such a line back, for
+ * a name of the list that has none yet; returns whether there is one. Any thread. */
+void allow_names_print(struct allow_names *names, FILE *file);
+bool allow_names_restore(struct allow_names *names, const char *line);
 
 /* Adds the addresses that they have. Returns 0 or -ENOMEM. Any thread. */
 int allow_names_merge(struct allow_names *names, struct allow *allow);

@@ -462,6 +462,7 @@ static void
 start_resolver(const modConfData_t *configuration)
 {
     struct allow_names *names[RESOLVER_LISTS_MAX];
+    char path[PATH_MAX];
     struct allow_list *list;
     const char *jail;
     size_t count = 0;
@@ -479,7 +480,8 @@ start_resolver(const modConfData_t *configuration)
         names[count] = allow_list_names(list);
         count += names[count] != NULL;
     }
-    error = count == 0 ? 0 : resolver_start(&engine.resolver, names, count, take_resolved);
+    snprintf(path, sizeof(path), "%s/names", configuration->parameters.state_directory);
+    error = count == 0 ? 0 : resolver_start(&engine.resolver, names, count, path, take_resolved);
     if (error != 0)
         LogError(-error, RS_RET_ERR,
                  "ombanmail: names in ignoreip are not looked up: thread not started");
