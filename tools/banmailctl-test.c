@@ -28,6 +28,7 @@
 #include "banmailctl-tally.h"
 #include "banmailctl-trial.h"
 #include "banmailctl-unwrap.h"
+#include "control/origins.h"
 #include "line/evidence.h"
 #include "line/offence.h"
 #include "rules/jail.h"
@@ -328,9 +329,8 @@ program_of(struct piece tag)
     return (struct piece){.bytes = tag.bytes, .length = length};
 }
 
-/* What the module would do. (It would have made an offence of its own of the fields.) Returns when
- * the line was written, in milliseconds. */
-static int64_t
+/* What the module would do. (It would have made an offence of its own of the fields.) */
+static void
 try_line(struct test *test, const struct entry *entry, struct fjson_object *fields,
          struct counter_outcome *outcome)
 {
@@ -346,22 +346,23 @@ try_line(struct test *test, const struct entry *entry, struct fjson_object *fiel
     line.stamp_us = trial_stamp(entry->stamp.bytes == NULL ? "" : entry->stamp.bytes,
                                 entry->stamp.length, test->now_s, &line.has_microseconds);
     trial_take(test->trial, &line, outcome);
-    return line.stamp_us / 1000;
 }
 
 static void
-note_bans(struct test *test, const struct offence *offence, int64_t stamp_ms, uint64_t banning)
+note_bans(struct test *test, const struct counter_outcome *outcome)
 {
-    struct tally_ban ban = {
-        .class = offence->class, .stamp_ms = stamp_ms, .line = test->tally.lines};
     struct jail jail;
+    struct ban made;
 
-    for (; banning != 0; banning &= banning - 1) {
-        if (!trial_jail(test->trial, (unsigned)__builtin_ctzll(banning), &jail))
+    while (outcome->banning != 0 && trial_next_ban(test->trial, &made)) {
+        struct tally_ban ban = {.source = made.source,
+                                .class = made.class,
+                                .stamp_ms = made.since_ms,
+                                .until_ms = made.until_ms,
+                                .line = test->tally.lines};
+
+        if (!trial_jail(test->trial, made.jail, &jail))
             continue;
-        ban.source = source_mask(&offence->client, jail.v4_bits, jail.v6_bits);
-        ban.until_ms =
-            jail.bantime_s == JAIL_FOREVER ? TABLE_FOREVER_MS : stamp_ms + jail.bantime_s * 1000;
         strcpy(ban.jail, jail.name);
         if (tally_add_ban(&test->tally, &ban) != 0)
             say("out of memory: not all bans will be listed");
@@ -403,7 +404,6 @@ run_line(struct test *test, struct piece line)
     struct counter_outcome outcome = {0};
     struct offence offence;
     struct fjson_object *fields = NULL;
-    int64_t stamp_ms;
 
     test->tally.lines++;
     test->tally.mail_lines += names(entry.tag, "postfix") || names(entry.tag, "dovecot");
@@ -414,8 +414,8 @@ run_line(struct test *test, struct piece line)
         if (offence.attempts > OFFENCE_ATTEMPTS_MAX)
             offence.attempts = OFFENCE_ATTEMPTS_MAX;
         offence_service_from_tag(&offence, entry.tag.bytes, entry.tag.length);
-        stamp_ms = try_line(test, &entry, fields, &outcome);
-        note_bans(test, &offence, stamp_ms, outcome.banning);
+        try_line(test, &entry, fields, &outcome);
+        note_bans(test, &outcome);
         tally_class(&test->tally, offence.class, outcome.counts);
     } else {
         run_unknown(test, &entry, line);
@@ -567,15 +567,26 @@ read_jails(struct test *test, const char *path)
     return error;
 }
 
-/* Those of the rsyslogd that runs here, or that ran last. */
+/* Those of the rsyslogd that runs here, or that ran last; by the table where it has left no file.
+ */
 static void
 read_jails_in_force(struct test *test)
 {
-    char reason[LOCATION_REASON_SIZE];
+    char reason[LOCATION_REASON_SIZE > SETTINGS_REASON_SIZE ? LOCATION_REASON_SIZE
+                                                            : SETTINGS_REASON_SIZE];
+    char path[PATH_MAX + sizeof(ORIGINS_JAILS)];
     struct location place;
+    struct jails *jails;
     struct table *table;
 
-    if (location_find(NULL, &place, reason) != 0 || location_read(&place, &table, reason) != 0)
+    if (location_find(NULL, &place, reason) != 0)
+        return;
+    snprintf(path, sizeof(path), "%s" ORIGINS_JAILS, place.table);
+    if (jails_read(path, &jails, reason) == 0) {
+        take_jails(test, jails);
+        return;
+    }
+    if (location_read(&place, &table, reason) != 0)
         return;
     for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++) {
         struct jail *const jail = &test->jails[test->jail_count];

@@ -16,6 +16,8 @@ struct trial {
     struct counter *counter;
     struct readers readers;
     struct reader reader;
+    uint64_t ban_id;   /* of the ban that was told last */
+    uint32_t ban_slot; /* behind it: mostly the place of the next */
     int64_t latest_us; /* stamp: what has none is as late as the line before it */
 };
 
@@ -103,6 +105,21 @@ bool
 trial_jail(const struct trial *trial, unsigned jail_index, struct jail *jail)
 {
     return table_read_jail(trial->table, jail_index, jail);
+}
+
+bool
+trial_next_ban(struct trial *trial, struct ban *ban)
+{
+    for (uint32_t i = 0; i < TABLE_BANS_DEFAULT; i++) {
+        const uint32_t slot = (trial->ban_slot + i) % TABLE_BANS_DEFAULT;
+
+        if (!table_read_ban(trial->table, slot, ban) || ban->id != trial->ban_id + 1)
+            continue;
+        trial->ban_id = ban->id;
+        trial->ban_slot = slot + 1;
+        return true;
+    }
+    return false;
 }
 
 /* ---- stamps ---- */

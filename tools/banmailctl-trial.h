@@ -19,6 +19,10 @@ void trial_free(struct trial *trial);
 /* The jail of an index, as it stands in an outcome's bits. Returns false when there is none. */
 bool trial_jail(const struct trial *trial, unsigned jail_index, struct jail *jail);
 
+/* The next ban that lines have made, in their order, with its length; of a network as well, where
+ * its neighbours have. Returns false when there is none yet. */
+bool trial_next_ban(struct trial *trial, struct ban *ban);
+
 /* When a line of this stamp was written: traditional (`Nov 21 08:03:32`, the latest such time that
  * is not ahead of now_s, in this machine's zone) or RFC 3339, with or without zone and fraction.
  * Returns microseconds since 1970, or -1 when it is neither; *has_microseconds tells whether it has

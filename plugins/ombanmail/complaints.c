@@ -17,6 +17,7 @@
 #include "unicode-helper.h"
 
 #include "complaints.h"
+#include "base/replace.h"
 #include "control/origins.h"
 #include "control/setup.h"
 #include "engine.h"
@@ -199,6 +200,18 @@ complaints_write_origins(const struct origins *origins)
     if (error != 0)
         LogError(-error, RS_RET_ERR, "ombanmail: cannot write %s.jails for banmailctl status",
                  path);
+}
+
+void
+complaints_write_jails(const char *text)
+{
+    char jails_path[sizeof(path) + sizeof(ORIGINS_JAILS)];
+    int error;
+
+    snprintf(jails_path, sizeof(jails_path), "%s" ORIGINS_JAILS, path);
+    error = replace_file(jails_path, text, strlen(text), 0644, file_owner, file_group);
+    if (error != 0)
+        LogError(-error, RS_RET_ERR, "ombanmail: cannot write %s for banmailctl test", jails_path);
 }
 
 const char *

@@ -47,6 +47,9 @@ void complaints_add_jails(const char *reason);
 struct origins;
 void complaints_write_origins(const struct origins *origins);
 
+/* Writes the jails, as a file of jails, beside the table as well. Likewise. */
+void complaints_write_jails(const char *text);
+
 /* Writes what has changed. Returns all of it, valid until the next call. The same thread. */
 const char *complaints_say(void);
 

@@ -27,7 +27,8 @@ struct declared {
 };
 
 static struct declared now;
-static char *text;   /* of what is in force */
+static char *text; /* of what is in force */
+static char nothing[] = "";
 static bool is_kept; /* it is in the copy */
 
 static void
@@ -225,6 +226,29 @@ tell_origins(const struct modConfData_s *configuration)
     complaints_write_origins(&origins);
 }
 
+/* All jails that count, as a file: what the table has no room for (multipliers, neighbours) is told
+ * to banmailctl test by it. */
+static void
+tell_jails(const struct modConfData_s *configuration)
+{
+    struct jails all = {.at = calloc(TABLE_JAILS_MAX, sizeof(*all.at))};
+    char *made;
+
+    for (unsigned i = 0; all.at != NULL && now.jails != NULL && i < now.jails->count; i++)
+        if (now.index[i] > 0 && all.count < TABLE_JAILS_MAX)
+            all.at[all.count++] = now.jails->at[i];
+    for (const instanceData *at = configuration->instances; all.at != NULL && at != NULL;
+         at = at->next)
+        if (at->parameters.has_jail && !is_replaced(at, &now) && all.count < TABLE_JAILS_MAX)
+            all.at[all.count++] =
+                (struct jails_entry){.jail = at->parameters.jail, .ignoreip = nothing};
+    made = all.at == NULL ? NULL : text_of(&all);
+    if (made != NULL)
+        complaints_write_jails(made);
+    free(made);
+    free(all.at);
+}
+
 /* ---- the copy ---- */
 
 static int
@@ -347,6 +371,7 @@ declared_read(struct modConfData_s *configuration)
         complain(reason);
     }
     tell_origins(configuration);
+    tell_jails(configuration);
 }
 
 void
