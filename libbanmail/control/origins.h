@@ -8,7 +8,7 @@
 
 #include "rules/jail.h"
 
-#define ORIGINS_JAILS       ".jails.conf" /* behind the table's name: all jails, in one file */
+#define ORIGINS_JAILS       ".jails.conf" /* behind the table's name: all jails, as such a file */
 #define ORIGINS_MAX         128
 #define ORIGINS_ORIGIN_SIZE 160
 
