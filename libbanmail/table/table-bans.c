@@ -633,6 +633,31 @@ table_lift_ban(struct table *table, uint32_t slot, const struct record_key *key,
     return lifted;
 }
 
+bool
+table_lessen_ban(struct table *table, const struct record_key *network, int64_t since_ms,
+                 unsigned least, int64_t now_ms)
+{
+    struct ban ban = {
+        .source.prefix = network->prefix, .jail = network->jail, .scope = network->scope};
+    struct ban_cell cell;
+    bool lifted = false;
+    uint32_t slot;
+
+    memcpy(ban.source.address, network->address, sizeof ban.source.address);
+    pthread_mutex_lock(&table->bans.lock);
+    slot = find_live(table, &ban, now_ms, &cell);
+    if (slot != NONE && cell.origin_and_end / 16 == BAN_BY_JAIL && cell.failures > 0 &&
+        since_ms <= cell.since_ms) {
+        cell.failures--;
+        if (cell.failures < least)
+            lifted = lift(table, slot, &cell, BAN_WITHDRAWN, now_ms);
+        else
+            change(table, slot, &cell);
+    }
+    pthread_mutex_unlock(&table->bans.lock);
+    return lifted;
+}
+
 static bool
 is_meant(const struct ban_cell *cell, const struct source *source, unsigned jail)
 {

@@ -68,6 +68,8 @@ jail_of(const struct jail_cell *cell)
         .kindness = kindness_of(cell),
         .repeats = cell->repeats != 0 ? cell->repeats : 1,
         .services = cell->services,
+        .neighbours = cell->neighbours,
+        .neighbours_s = cell->neighbours == 0 ? 0 : 24 * 3600, /* the file has no room for it */
         .is_observing = cell->flags & JAIL_CELL_OBSERVES,
     };
 
@@ -141,6 +143,7 @@ write_jail(struct table *table, unsigned index, const struct jail *jail)
         .bantime_max_s = jail->growth.max_s,
         .repeats = (uint8_t)jail->repeats,
         .services = jail->services,
+        .neighbours = (uint8_t)jail->neighbours,
         .flags = flags_of(jail),
         .login_allowance = (uint8_t)jail->kindness.login_allowance,
         .mail_allowance = (uint8_t)jail->kindness.mail_allowance,

@@ -61,7 +61,7 @@ struct jail_cell {
     uint8_t login_allowance; /* kindness.login_allowance; 0: 1 */
     uint8_t mail_allowance;  /* kindness.mail_allowance; 0: 1 */
     uint8_t services;        /* 0: all */
-    uint8_t zero2[1];
+    uint8_t neighbours;      /* 0: none */
 };
 
 #define JAIL_CELL_GROWS    1

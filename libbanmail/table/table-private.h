@@ -327,6 +327,11 @@ table_is_ban_of(const struct ban_cell *cell, const struct record_key *key)
 void table_note_passed(struct table *table, uint32_t slot, const struct record_key *key,
                        const struct table_failure *failure, unsigned attempts, int64_t stamp_ms);
 
+/* One of the clients for which a network was banned, since `since_ms`, has turned out to be none. A
+ * ban that is left with fewer than `least` of them is withdrawn. Returns whether it is. */
+bool table_lessen_ban(struct table *table, const struct record_key *network, int64_t since_ms,
+                      unsigned least, int64_t now_ms);
+
 /* Lifts the ban in the slot, if it is one of just this client and live. Returns whether it did. */
 bool table_lift_ban(struct table *table, uint32_t slot, const struct record_key *key,
                     enum ban_end end, int64_t now_ms);

@@ -1,6 +1,7 @@
 /* table-withdraw: takes back failures that have counted.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
+#include "base/hash.h"
 #include "table/table-private.h"
 #include "table/table-window.h"
 
@@ -23,29 +24,66 @@ take_stamps(struct record *record, uint32_t stamp_s, unsigned attempts)
     return taken;
 }
 
-/* The record is loaded, and its bucket locked. */
+/* A client of which the ban was taken back counts among its neighbours no more. Neither in the
+ * network's record, where it stands in the place of a user, nor in the ban that they have brought
+ * upon the network. */
+static bool
+withdraw_neighbour(struct table *table, const struct jail *jail, const struct ban *banned,
+                   int64_t now_ms)
+{
+    const struct jail networks = jail_of_networks(jail);
+    const uint16_t client =
+        window_hash(hash_bytes(1, (const char *)banned->source.address, sizeof(uint8_t[16])));
+    struct record_key key;
+    struct record record;
+    uint32_t bucket;
+    unsigned way, kept = 0;
+    bool lifted;
+
+    key = table_key_of(banned->jail, &networks, &banned->source, banned->scope);
+    lifted = table_lessen_ban(table, &key, banned->since_ms, jail->neighbours, now_ms);
+    bucket = table_record_bucket(table, &key);
+    pthread_mutex_lock(table_stripe(table, bucket));
+    way = table_find_record(table, &key, &record);
+    for (unsigned i = 0; way < BUCKET_WAYS && i < record.head.own; i++)
+        if (record.users[i] != client)
+            window_put(&record, kept++, window_get(&record, i));
+    if (way < BUCKET_WAYS) {
+        window_cut(&record, kept);
+        if (lifted)
+            record.ban = 0;
+        words_replace(table->records[(size_t)bucket * BUCKET_WAYS + way].word, RECORD_WORDS,
+                      &record);
+    }
+    pthread_mutex_unlock(table_stripe(table, bucket));
+    return lifted;
+}
+
+/* The record is loaded, and its bucket locked. The ban that is lifted goes to *banned. */
 static bool
 withdraw(struct table *table, struct record *record, const struct table_counted *counted,
-         int64_t now_ms)
+         struct ban *banned, int64_t now_ms)
 {
     bool lifted = false;
 
     take_stamps(record, (uint32_t)((uint64_t)counted->stamp_ms / 1000), counted->attempts);
     if ((counted->banning >> record->key.jail & 1) && record->ban != 0) {
-        lifted = table_lift_ban(table, record->ban - 1, &record->key, BAN_WITHDRAWN, now_ms);
+        lifted = table_read_ban(table, record->ban - 1, banned) &&
+                 table_lift_ban(table, record->ban - 1, &record->key, BAN_WITHDRAWN, now_ms);
         record->ban = 0;
         record->bans -= record->bans > 0;
     }
     return lifted;
 }
 
-static bool
+static unsigned
 withdraw_in(struct table *table, unsigned jail_index, bool is_single,
             const struct table_counted *counted, int64_t now_ms)
 {
     struct record_key key;
     struct record record;
     struct jail jail;
+    struct ban banned;
     bool lifted = false;
     uint32_t bucket;
     unsigned way;
@@ -63,7 +101,7 @@ withdraw_in(struct table *table, unsigned jail_index, bool is_single,
     if (way < BUCKET_WAYS) {
         uint8_t *left = &table->record_buckets[bucket].left[way];
 
-        lifted = withdraw(table, &record, counted, now_ms);
+        lifted = withdraw(table, &record, counted, &banned, now_ms);
         words_replace(table->records[(size_t)bucket * BUCKET_WAYS + way].word, RECORD_WORDS,
                       &record);
         if (lifted || *left != 0) /* 0: has another ban */
@@ -72,6 +110,8 @@ withdraw_in(struct table *table, unsigned jail_index, bool is_single,
                                   : 1);
     }
     pthread_mutex_unlock(table_stripe(table, bucket));
+    if (lifted && jail.neighbours > 0)
+        return 1 + withdraw_neighbour(table, &jail, &banned, now_ms);
     return lifted;
 }
 

@@ -976,6 +976,31 @@ enough_neighbours_ban_their_network(void **state)
         assert_false(table_read_spared(f.table, i, NOON_MS, &ban));
 }
 
+/* Of four banned clients one turns out to have failed because of the server. */
+static void
+a_network_is_free_when_too_few_neighbours_are_left(void **state)
+{
+    static const char line[] = "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.%u\",\"user\":\"bob\"}";
+    char text[128];
+    struct ban ban;
+
+    (void)state;
+    f.jail.maxretry = 1;
+    f.jail.neighbours = 4;
+    begin(0);
+    add_default(0);
+    for (unsigned i = 1; i <= 4; i++) {
+        snprintf(text, sizeof text, line, i);
+        take(0, next_line(i == 4 ? NOON_MS : NOON_MS - 60000 + i), text);
+    }
+    assert_true(is_banned(0, "192.0.2.0/24", &ban));
+    assert_true(is_banned(0, "192.0.2.4", &ban));
+    fault_of_two(0, NOON_MS + 1000);
+    assert_false(is_banned(0, "192.0.2.4", &ban));
+    assert_true(is_banned(0, "192.0.2.3", &ban));
+    assert_false(is_banned(0, "192.0.2.0/24", &ban));
+}
+
 #define REJECTED                                                                                   \
     "{\"class\":\"rcpt_unknown\",\"ip\":\"192.0.2.1\",\"code\":\"550\",\"dsn\":\"5.1.1\"}"
 
@@ -1107,6 +1132,7 @@ main(void)
         TEST(a_failure_counts_and_the_fifth_bans),
         TEST(a_name_that_is_nobodys_is_of_an_unknown_user),
         TEST(enough_neighbours_ban_their_network),
+        TEST(a_network_is_free_when_too_few_neighbours_are_left),
         TEST(mail_without_a_sender_counts_where_the_jail_says_so),
         TEST(history_before_the_start_does_not_count),
         TEST(what_looks_like_a_login_is_unmatched_once),
