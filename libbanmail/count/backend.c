@@ -84,6 +84,13 @@ backend_widen(struct backend *backend, unsigned v4_bits, unsigned v6_bits)
         backend->v6_bits = v6_bits;
 }
 
+void
+backend_narrow(struct backend *backend, unsigned v4_bits, unsigned v6_bits)
+{
+    backend->v4_bits = v4_bits < V4_BITS ? v4_bits : V4_BITS;
+    backend->v6_bits = v6_bits < V6_BITS ? v6_bits : V6_BITS;
+}
+
 /* ---- places ---- */
 
 /* postfix-out/smtps/smtpd is of the instance postfix-out. Dovecot's services have no slash, and

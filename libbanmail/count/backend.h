@@ -49,6 +49,9 @@ void backend_free(struct backend *backend);
  * meanwhile. */
 void backend_widen(struct backend *backend, unsigned v4_bits, unsigned v6_bits);
 
+/* The same, whatever was said before: the jails that counted so are gone. Likewise. */
+void backend_narrow(struct backend *backend, unsigned v4_bits, unsigned v6_bits);
+
 /* Where a line of this host was written. Pure. */
 struct breaker_place backend_place(const char *host, size_t host_length,
                                    const struct offence *offence);

@@ -282,6 +282,21 @@ counter_renew_jails(struct counter *counter)
     return 0;
 }
 
+/* To the widest networks that a jail counts by. */
+static void
+narrow_backend(struct counter *counter, const struct roster *roster)
+{
+    unsigned v4_bits = 32, v6_bits = 128;
+
+    for (unsigned i = 0; i < roster->action_count; i++) {
+        const struct jail *const jail = &roster->actions[i].given.jail;
+
+        v4_bits = jail->v4_bits < v4_bits ? jail->v4_bits : v4_bits;
+        v6_bits = jail->v6_bits < v6_bits ? jail->v6_bits : v6_bits;
+    }
+    backend_narrow(counter->backend, v4_bits, v6_bits);
+}
+
 void
 counter_use_jails(struct counter *counter, struct readers *readers)
 {
@@ -291,6 +306,7 @@ counter_use_jails(struct counter *counter, struct readers *readers)
     if (readers != NULL)
         readers_wait(readers);
     free(former);
+    narrow_backend(counter, atomic_load(&counter->roster));
 }
 
 void

@@ -1083,6 +1083,26 @@ jails_are_declared_anew_and_keep_their_counts(void **state)
     assert_false(outcome.counts);
 }
 
+/* By the jails as they are, two clients of one /24 are one with a fault, or two. */
+static void
+clients_of_a_fault_are_told_apart_as_the_jails_do_now(void **state)
+{
+    (void)state;
+    begin_without_jail();
+    f.jail.v4_bits = 24;
+    declare(1, 3, 0, false);
+    take(0, next_line(NOON_MS), FAULT("198.51.100.1"));
+    take(0, next_line(NOON_MS), FAULT("198.51.100.2"));
+    assert_false(outcome.wake);
+    assert_int_equal(counter_renew_jails(counter), 0);
+    f.jail.v4_bits = 32;
+    declare(1, 3, 0, false);
+    counter_use_jails(counter, NULL);
+    take(0, next_line(NOON_MS + 600000), FAULT("198.51.100.3"));
+    take(0, next_line(NOON_MS + 600000), FAULT("198.51.100.4"));
+    assert_true(outcome.wake);
+}
+
 static void
 a_jail_that_observes_bans_nobody_and_tells(void **state)
 {
@@ -1132,6 +1152,7 @@ main(void)
         TEST(a_failure_counts_and_the_fifth_bans),
         TEST(a_name_that_is_nobodys_is_of_an_unknown_user),
         TEST(enough_neighbours_ban_their_network),
+        TEST(clients_of_a_fault_are_told_apart_as_the_jails_do_now),
         TEST(a_network_is_free_when_too_few_neighbours_are_left),
         TEST(mail_without_a_sender_counts_where_the_jail_says_so),
         TEST(history_before_the_start_does_not_count),
