@@ -11,15 +11,16 @@
 #include "banmailctl-bans.h"
 #include "banmailctl-location.h"
 #include "banmailctl-format.h"
+#include "banmailctl-geo.h"
 
-enum { ADDRESS, JAIL, CLASS, FAILURES, SINCE, LEFT, UNTIL, COLUMNS };
+enum { ADDRESS, ORIGIN, JAIL, CLASS, FAILURES, SINCE, LEFT, UNTIL, COLUMNS };
 
 #define CELL_SIZE (JAIL_NAME_SIZE * 4)
 
 typedef char row[COLUMNS][CELL_SIZE];
 
-static const char *const headings[COLUMNS] = {"ADDRESS", "JAIL", "CLASS", "FAILURES",
-                                              "SINCE",   "LEFT", "UNTIL"};
+static const char *const headings[COLUMNS] = {"ADDRESS",  "FROM",  "JAIL", "CLASS",
+                                              "FAILURES", "SINCE", "LEFT", "UNTIL"};
 
 static void
 fill_row(const struct table *table, const struct ban *ban, int64_t now_ms, row cells)
@@ -27,7 +28,11 @@ fill_row(const struct table *table, const struct ban *ban, int64_t now_ms, row c
     char text[FORMAT_STAMP_SIZE > FORMAT_SPAN_SIZE ? FORMAT_STAMP_SIZE : FORMAT_SPAN_SIZE];
     char maker[BANS_USER_SIZE + 16];
 
+    char origin[GEO_TEXT_SIZE];
+
     source_print(&ban->source, cells[ADDRESS]);
+    geo_text(&ban->source, origin);
+    snprintf(cells[ORIGIN], CELL_SIZE, "%.40s", origin);
     bans_jail_name(table, ban, cells[JAIL]);
     if (ban->state == BAN_FREE) {
         strcpy(cells[CLASS], "-");
@@ -66,7 +71,8 @@ static void
 print_row(const int width[COLUMNS], const row cells)
 {
     for (int i = 0; i < COLUMNS - 1; i++)
-        printf(i == FAILURES ? "%*s  " : "%-*s  ", width[i], cells[i]);
+        if (i != ORIGIN || geo_is_given())
+            printf(i == FAILURES ? "%*s  " : "%-*s  ", width[i], cells[i]);
     puts(cells[COLUMNS - 1]);
 }
 
@@ -108,6 +114,7 @@ ban_json(const struct table *table, const struct ban *ban, int64_t now_ms)
     bool by_hand = ban->origin == BAN_BY_HAND;
 
     format_add_string(object, "source", source_print(&ban->source, source));
+    geo_add(object, &ban->source);
     format_add_string(object, "by", by_hand ? "hand" : "jail");
     bans_add_maker(object, ban);
     format_add_string(object, "jail", bans_jail_name(table, ban, jail));

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "banmailctl-format.h"
+#include "banmailctl-geo.h"
 #include "banmailctl-trouble.h"
 #include "count/gateway.h"
 
@@ -384,15 +385,27 @@ put_classes(FILE *out, const struct period *period)
     end_ranks(out);
 }
 
+/* An address, and whence it comes where that is known. */
+static const char *
+name_of(const struct source *source, char text[SOURCE_TEXT_SIZE + GEO_TEXT_SIZE + 8])
+{
+    char origin[GEO_TEXT_SIZE];
+    const size_t length = strlen(source_print(source, text));
+
+    if (geo_is_given())
+        snprintf(text + length, GEO_TEXT_SIZE + 8, "  %s", geo_text(source, origin));
+    return text;
+}
+
 static void
 put_networks(FILE *out, const struct period *period)
 {
-    char text[SOURCE_TEXT_SIZE];
+    char text[SOURCE_TEXT_SIZE + GEO_TEXT_SIZE + 8];
 
     begin_ranks(out, "Networks", "Banned most: an IPv4 /24 or an IPv6 /48.",
                 period->network_count == 0);
     for (unsigned i = 0; i < period->network_count; i++)
-        put_rank(out, source_print(&period->networks[i].source, text), period->networks[i].bans,
+        put_rank(out, name_of(&period->networks[i].source, text), period->networks[i].bans,
                  period->networks[0].bans, "bans of %u client%s", period->networks[i].clients,
                  plural(period->networks[i].clients));
     end_ranks(out);
@@ -425,13 +438,14 @@ put_jails(FILE *out, const struct period *period)
 static void
 put_offender(FILE *out, const struct period_offender *offender)
 {
-    char text[SOURCE_TEXT_SIZE], span[FORMAT_SPAN_SIZE];
+    char text[SOURCE_TEXT_SIZE + GEO_TEXT_SIZE + 8], span[FORMAT_SPAN_SIZE];
 
+    fputs("<tr><td><code>", out);
+    put_escaped(out, name_of(&offender->source, text));
     fprintf(out,
-            "<tr><td><code>%s</code></td><td class=\"n\">%s</td><td class=\"n\">%u</td>"
+            "</code></td><td class=\"n\">%s</td><td class=\"n\">%u</td>"
             "<td class=\"n late\">%" PRIu64 "</td><td class=\"once late\">",
-            source_print(&offender->source, text), format_span(offender->banned_ms, span),
-            offender->bans, offender->failures);
+            format_span(offender->banned_ms, span), offender->bans, offender->failures);
     put_time_tag(out, offender->last_ms);
     fprintf(out, "</td><td>%s</td></tr>\n", offender->is_running ? "banned" : "over");
 }

@@ -13,6 +13,7 @@
 
 #include "banmailctl.h"
 #include "banmailctl-format.h"
+#include "banmailctl-geo.h"
 
 #define HOUR_MS (INT64_C(3600) * 1000)
 #define DAY_MS  (24 * HOUR_MS)
@@ -317,6 +318,7 @@ networks_json(const struct period *period)
         struct fjson_object *object = fjson_object_new_object();
 
         format_add_string(object, "network", source_print(&period->networks[i].source, text));
+        geo_add(object, &period->networks[i].source);
         format_add_number(object, "bans", period->networks[i].bans);
         format_add_number(object, "clients", period->networks[i].clients);
         format_add_number(object, "failures", period->networks[i].failures);
@@ -336,6 +338,7 @@ offenders_json(const struct period *period)
         struct fjson_object *object = fjson_object_new_object();
 
         format_add_string(object, "source", source_print(&offender->source, text));
+        geo_add(object, &offender->source);
         format_add_number(object, "bans", offender->bans);
         format_add_number(object, "failures", offender->failures);
         format_add_number(object, "seconds", (uint64_t)offender->banned_ms / 1000);

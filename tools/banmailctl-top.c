@@ -12,6 +12,7 @@
 #include "banmailctl.h"
 #include "banmailctl-columns.h"
 #include "banmailctl-format.h"
+#include "banmailctl-geo.h"
 #include "banmailctl-history.h"
 #include "banmailctl-period.h"
 
@@ -54,15 +55,17 @@ print_head(const struct period *period)
 static void
 print_networks(const struct period *period)
 {
-    static const char *const headings[] = {"NETWORK", "BANS", "CLIENTS", "FAILURES"};
-    struct columns columns = {.headings = headings, .count = 4, .right = 0xe};
-    char text[SOURCE_TEXT_SIZE];
+    static const char *const headings[] = {"NETWORK", "BANS", "CLIENTS", "FAILURES", "FROM"};
+    struct columns columns = {.headings = headings, .count = geo_is_given() ? 5 : 4, .right = 0xe};
+    char text[SOURCE_TEXT_SIZE], origin[GEO_TEXT_SIZE];
 
     for (unsigned i = 0; i < period->network_count; i++) {
         columns_add(&columns, source_print(&period->networks[i].source, text));
         columns_add_number(&columns, period->networks[i].bans);
         columns_add_number(&columns, period->networks[i].clients);
         columns_add_number(&columns, period->networks[i].failures);
+        if (geo_is_given())
+            columns_add(&columns, geo_text(&period->networks[i].source, origin));
     }
     putchar('\n');
     columns_print(&columns);
@@ -125,10 +128,11 @@ print_jails(const struct period *period)
 static void
 print_offenders(const struct period *period)
 {
-    static const char *const headings[] = {"BANNED LONGEST", "BANS", "FAILURES", "TOGETHER",
-                                           "LAST"};
-    struct columns columns = {.headings = headings, .count = 5, .right = 0x6};
+    static const char *const headings[] = {"BANNED LONGEST", "BANS", "FAILURES",
+                                           "TOGETHER",       "LAST", "FROM"};
+    struct columns columns = {.headings = headings, .count = geo_is_given() ? 6 : 5, .right = 0x6};
     char text[SOURCE_TEXT_SIZE], span[FORMAT_SPAN_SIZE], stamp[FORMAT_STAMP_SIZE];
+    char origin[GEO_TEXT_SIZE];
 
     for (unsigned i = 0; i < period->offender_count; i++) {
         const struct period_offender *const offender = &period->offenders[i];
@@ -138,6 +142,8 @@ print_offenders(const struct period *period)
         columns_add_number(&columns, offender->failures);
         columns_add(&columns, format_span(offender->banned_ms, span));
         columns_add(&columns, format_stamp(offender->last_ms, stamp));
+        if (geo_is_given())
+            columns_add(&columns, geo_text(&offender->source, origin));
     }
     putchar('\n');
     columns_print(&columns);

@@ -23,6 +23,7 @@
 #include "banmailctl-location.h"
 #include "banmailctl-history.h"
 #include "banmailctl-format.h"
+#include "banmailctl-geo.h"
 #include "control/command.h"
 #include "count/gateway.h"
 #include "base/object.h"
@@ -298,6 +299,7 @@ static void
 print_found(struct why *why, const struct found *found)
 {
     char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], text[GATEWAY_TEXT_SIZE];
+    char origin[GEO_TEXT_SIZE];
 
     for (unsigned i = 0; i < found->ban_count; i++)
         print_ban(why, found->bans[i]);
@@ -305,6 +307,8 @@ print_found(struct why *why, const struct found *found)
         print_not_banned(found);
     if (found->is_gateway)
         printf("  gateway: %s\n", gateway_explain(&found->gateway, text));
+    if (geo_is_given())
+        printf("  comes from: %s\n", geo_text(&found->source, origin));
     counters_print(why->table, &found->source, why->now_ms);
     print_earlier(why, &found->earlier);
     if (found->allowed == ALLOWED_YES && found->allowed_jail[0])
@@ -353,6 +357,7 @@ found_json(struct why *why, const struct found *found)
     char source[SOURCE_TEXT_SIZE], lift[SOURCE_TEXT_SIZE + 32];
 
     format_add_string(object, "source", source_print(&found->source, source));
+    geo_add(object, &found->source);
     format_add_bool(object, "banned", found->ban_count > 0);
     for (unsigned i = 0; i < found->ban_count; i++)
         fjson_object_array_add(bans, ban_json(why, found->bans[i]));
