@@ -59,6 +59,7 @@ main(int argc, char **argv)
     const uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 10) : argc > 1 ? 1 : SEEDS;
     uint64_t wrong = 0;
 
+    setlinebuf(stdout); /* whoever ends it sees what it has found */
     if (argc == 2)
         describe(first);
     for (uint64_t seed = first; seed < first + count && (wrong == 0 || argc < 4); seed++)
