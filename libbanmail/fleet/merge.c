@@ -523,6 +523,15 @@ is_counted(const struct pass *pass, const struct telegram *telegram, const struc
            holding->change <= telegram->page.change && holding->until_ms > telegram->sent_ms;
 }
 
+/* Its end has come by our clock, and the table has let it go: should the clock be set back, the ban
+ * has to be made again. */
+static void
+forget_ended(struct pass *pass, struct holding *holding)
+{
+    if (holding->state == HOLDING_APPLIED && holding->end_ms <= pass->now_ms)
+        set_state(pass->merge, holding, HOLDING_WITHHELD);
+}
+
 /* Of this origin's: what is over goes; what lies in the page's slice, is not on it and no newer
  * than it is lifted; the rest is counted for the report. */
 static void
@@ -540,6 +549,7 @@ sweep_page(struct pass *pass, const struct telegram *telegram)
 
         if (holding == NULL || origin_of(merge, holding) != origin)
             continue;
+        forget_ended(pass, holding);
         place = place_of(pass, holding);
         if (is_lifted_by(pass, &telegram->page, holding, place))
             lift(pass, holding, telegram->page.change);
