@@ -348,6 +348,12 @@ outbox_told(struct outbox *outbox)
     outbox->taken = TAKEN_NOTHING;
 }
 
+const struct ban *
+outbox_ban(const struct outbox *outbox)
+{
+    return outbox->taken == TAKEN_BAN ? &outbox->ban : NULL;
+}
+
 void
 outbox_hold(struct outbox *outbox)
 {

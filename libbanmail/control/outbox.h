@@ -74,6 +74,10 @@ bool outbox_listen(struct outbox *outbox);
 bool outbox_take(struct outbox *outbox, struct notice *notice);
 void outbox_told(struct outbox *outbox);
 
+/* The ban that the notice tells of which was taken; NULL: it tells of none, or of one that has
+ * waited in the ledger. */
+const struct ban *outbox_ban(const struct outbox *outbox);
+
 /* What waits cannot be handed over now, until outbox_take is called again. */
 void outbox_hold(struct outbox *outbox);
 

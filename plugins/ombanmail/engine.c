@@ -145,7 +145,8 @@ open_table(const struct parameters *parameters, uid_t owner, gid_t group)
                                     .owner = owner,
                                     .group = group,
                                     .now_ms = engine_now_ms(),
-                                    .are_bans_told = parameters->event_ruleset != NULL,
+                                    .are_bans_told = parameters->event_ruleset != NULL ||
+                                                     parameters->fleet_ruleset != NULL,
                                     .report = &engine_report};
     struct table_status status;
     int error;
@@ -604,7 +605,7 @@ make_outbox(const struct parameters *parameters)
                                            .report = &engine_report};
     int error;
 
-    if (parameters->event_ruleset == NULL)
+    if (parameters->event_ruleset == NULL && parameters->fleet_ruleset == NULL)
         return;
     learn_host(host);
     if (host[0] == '\0')

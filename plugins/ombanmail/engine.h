@@ -44,6 +44,7 @@ struct modConfData_s {
     unsigned refused_actions;              /* these are missing */
     char refusal[PARAMETERS_REFUSAL_SIZE]; /* the first that was said of either */
     bool complains;                        /* complaints_end is owed */
+    ruleset_t *fleet_ruleset;              /* NULL: no other server is told */
     ruleset_t *event_ruleset;              /* NULL: none is named, or it cannot be used: … */
     char event_refusal[PARAMETERS_REFUSAL_SIZE]; /* … why */
 };

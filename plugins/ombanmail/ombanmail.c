@@ -32,6 +32,7 @@
 #include "unicode-helper.h"
 
 #include "complaints.h"
+#include "dispatch.h"
 #include "engine.h"
 #include "jail-statistics.h"
 #include "message.h"
@@ -246,6 +247,7 @@ ENDendCnfLoad
 BEGINcheckCnf
     CODESTARTcheckCnf
     teller_check(pModConf);
+    dispatch_check(pModConf);
 ENDcheckCnf
 
 BEGINactivateCnfPrePrivDrop

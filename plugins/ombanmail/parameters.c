@@ -574,6 +574,14 @@ read_event_ruleset(const char *name, const char *word, struct parameters *parame
 }
 
 static bool
+read_fleet_ruleset(const char *name, const char *word, struct parameters *parameters)
+{
+    if (word[0] == '\0')
+        return parameters_refuse(name, word, "the name of a ruleset is allowed");
+    return replace(&parameters->fleet_ruleset, word);
+}
+
+static bool
 read_users_realm(const char *name, const char *word, struct parameters *parameters)
 {
     if (strlen(word) >= USERS_REALM_SIZE || strchr(word, '@') != NULL)
@@ -774,6 +782,7 @@ static const struct parameter module_table[] = {
     {"preset", "preset", eCmdHdlrString, read_preset},
     {"jails", "jails", eCmdHdlrString, read_jails},
     {"eventRuleset", "eventruleset", eCmdHdlrString, read_event_ruleset},
+    {"fleetRuleset", "fleetruleset", eCmdHdlrString, read_fleet_ruleset},
     {"learningTime", "learningtime", eCmdHdlrString, read_learning_time},
     JAIL_PARAMETERS,
 };
@@ -1057,6 +1066,7 @@ parameters_free(struct parameters *parameters)
     free(parameters->users_path);
     free(parameters->users_realm);
     free(parameters->event_ruleset);
+    free(parameters->fleet_ruleset);
     free(parameters->event_file);
     free(parameters->set4);
     free(parameters->set6);

@@ -50,6 +50,7 @@ struct parameters {
     uid_t trusted[PARAMETERS_TRUSTED_MAX]; /* whose lines count, beside root's … */
     unsigned trusted_count;
     bool trusts_all;     /* … or everybody's */
+    char *fleet_ruleset; /* which takes what other servers are to ban; NULL: none does */
     char *event_ruleset; /* which takes the events; NULL: none does */
     char *event_file;    /* where the configuration says so … */
     int event_line;      /* … and the line that its statement ends in */

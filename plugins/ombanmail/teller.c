@@ -35,6 +35,7 @@
 
 #include "control/condition.h"
 #include "control/outbox.h"
+#include "dispatch.h"
 #include "engine.h"
 #include "teller.h"
 
@@ -168,6 +169,8 @@ finalize_it:
 static bool
 has_room(void)
 {
+    if (engine.configuration->event_ruleset == NULL)
+        return true;
     const qqueue_t *const queue = ruleset.GetRulesetQueue(engine.configuration->event_ruleset);
     const int size = __atomic_load_n(&queue->iQueueSize, __ATOMIC_RELAXED);
 
@@ -189,10 +192,11 @@ tell_what_is_there(prop_t *input)
         }
         if (!outbox_take(engine.outbox, &notice))
             return true;
-        if (submit(&notice, input) != RS_RET_OK) {
+        if (engine.configuration->event_ruleset != NULL && submit(&notice, input) != RS_RET_OK) {
             outbox_hold(engine.outbox);
             return false;
         }
+        dispatch_ban(outbox_ban(engine.outbox));
         outbox_told(engine.outbox);
     }
 }
@@ -228,7 +232,9 @@ tell_until_the_end(prop_t *input)
     sigdelset(&asleep, SIGTTIN);
     while (!glbl.GetGlobalInputTermState()) {
         const bool is_done = tell_what_is_there(input);
-        const int wait_ms = !is_done ? LOOK_AGAIN_MS : outbox_listen(engine.outbox) ? 0 : SLEEP_MS;
+        const int wait_ms = dispatch_page(!is_done                       ? LOOK_AGAIN_MS
+                                          : outbox_listen(engine.outbox) ? 0
+                                                                         : SLEEP_MS);
         const struct timespec wait = {.tv_sec = wait_ms / 1000,
                                       .tv_nsec = wait_ms % 1000 * 1000000L};
 
@@ -242,11 +248,13 @@ static void
 tell(prop_t *input)
 {
     outbox_begin(engine.outbox);
+    dispatch_begin();
     note_start();
     tell_until_the_end(input);
     outbox_note(engine.outbox, EVENT_STOP, "", "stopped", engine_now_ms());
     tell_what_is_there(input);
     outbox_end(engine.outbox);
+    dispatch_end();
 }
 
 rsRetVal
@@ -256,7 +264,8 @@ teller_run(void)
     DEFiRet;
 
     if (engine.outbox == NULL || engine.configuration == NULL ||
-        engine.configuration->event_ruleset == NULL)
+        (engine.configuration->event_ruleset == NULL &&
+         engine.configuration->fleet_ruleset == NULL))
         return RS_RET_OK;
     CHKiRet(objGetObjInterface(&obj));
     CHKiRet(objUse(datetime, CORE_COMPONENT));
