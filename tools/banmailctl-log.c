@@ -17,6 +17,7 @@
 
 #define HISTORY_MOST 1000
 #define LOG_WAIT_MS  250 /* how soon log sees what is new */
+#define SETTLED      4   /* looks after which a new table has its bans back from the ledger */
 
 /* ---- history ---- */
 
@@ -169,7 +170,9 @@ struct log {
     const struct invocation *invocation;
     struct location place;
     struct table *table;
-    ino_t inode; /* of the table */
+    ino_t inode;       /* of the table */
+    ino_t coming;      /* of another in its place */
+    unsigned settling; /* how many looks have seen that one */
     uint64_t generation;
     uint32_t slots;
     struct seen *seen; /* for each slot */
@@ -298,6 +301,20 @@ attach(struct log *log, struct table *table)
     return true;
 }
 
+/* Whether there is another table in the place of this one, and has been for a while: until its bans
+ * have come back, they would all be told of as lifted, and then again. */
+static bool
+has_another(struct log *log)
+{
+    struct stat file;
+
+    if (stat(log->place.table, &file) < 0 || file.st_ino == log->inode)
+        return false;
+    log->settling = file.st_ino == log->coming ? log->settling + 1 : 0;
+    log->coming = file.st_ino;
+    return log->settling >= SETTLED;
+}
+
 /* A table is begun anew at a boot, or when it was damaged; one that is not there yet is waited for.
  */
 static void
@@ -307,10 +324,8 @@ look_for_another(struct log *log)
     const uint32_t slots = log->slots;
     struct seen *before = log->seen;
     struct table *table;
-    struct stat file;
 
-    if (stat(log->place.table, &file) < 0 || file.st_ino == log->inode ||
-        location_read(&log->place, &table, reason) < 0)
+    if (!has_another(log) || location_read(&log->place, &table, reason) < 0)
         return;
     if (attach(log, table)) {
         look_anew(log, before, slots);
