@@ -18,12 +18,12 @@
 #include "template.h"
 
 #include "complaints.h"
+#include "delivery.h"
 #include "engine.h"
 #include "jail-statistics.h"
 #include "message.h"
 #include "statistics.h"
 #include "table/table-health.h"
-#include "teller.h"
 
 /* ---- a message becomes a line ---- */
 
@@ -154,7 +154,7 @@ is_ours(smsg_t *message)
     int length;
 
     getInputName(message, &input, &length);
-    return length == sizeof(TELLER_INPUT) - 1 && memcmp(input, TELLER_INPUT, (size_t)length) == 0;
+    return length == sizeof(DELIVERY_INPUT) - 1 && memcmp(input, DELIVERY_INPUT, (size_t)length) == 0;
 }
 
 /* ---- the action ---- */

@@ -23,11 +23,7 @@
 #include "dirty.h"
 #include "errmsg.h"
 #include "glbl.h"
-#include "modules.h"
 #include "msg.h"
-#include "parserif.h"
-#include "prop.h"
-#include "queue.h"
 #include "rsconf.h"
 #include "ruleset.h"
 #include "syslogd-types.h"
@@ -35,22 +31,18 @@
 
 #include "control/condition.h"
 #include "control/outbox.h"
+#include "delivery.h"
 #include "dispatch.h"
 #include "engine.h"
 #include "teller.h"
 
 #define TAG           "ombanmail:"
-#define FACILITY      3  /* daemon */
-#define ROOM_SHARE    20 /* one place in so many of the queue is left free: others use it as well */
 #define LOOK_AGAIN_MS 50 /* whether there is room */
 #define SLEEP_MS      60000
 
 DEFobjStaticHelpers
 DEFobjCurrIf(datetime)
 DEFobjCurrIf(glbl)
-DEFobjCurrIf(module)
-DEFobjCurrIf(prop)
-DEFobjCurrIf(ruleset)
 
 /* ---- the configuration ---- */
 
@@ -66,42 +58,16 @@ refuse(struct modConfData_s *configuration, const char *reason)
              configuration->event_refusal);
 }
 
-static void
-find_ruleset(struct modConfData_s *configuration)
-{
-    ruleset_t *found = NULL;
-    const rsRetVal result = ruleset.GetRuleset(configuration->pConf, &found,
-                                               (uchar *)configuration->parameters.event_ruleset);
-
-    if (result != RS_RET_OK || found == NULL)
-        refuse(configuration, "there is no ruleset of this name");
-    else if (!rulesetHasQueue(found))
-        refuse(configuration,
-               "this ruleset has no queue of its own, so whoever it waits for would hold up the "
-               "mail log too: ruleset(name=\"…\" queue.type=\"LinkedList\") gives it one");
-    else if (module.FindWithCnfName(configuration->pConf, UCHAR_CONSTANT("imbanmail"), eMOD_IN) ==
-             NULL)
-        refuse(configuration, "module(load=\"imbanmail\") is missing, which sends the events");
-    else
-        configuration->event_ruleset = found;
-}
-
 void
 teller_check(struct modConfData_s *configuration)
 {
-    DEFiRet;
+    const char *const name = configuration->parameters.event_ruleset, *reason;
 
-    if (configuration->is_refused || configuration->parameters.event_ruleset == NULL)
+    if (configuration->is_refused || name == NULL)
         return;
-    CHKiRet(objGetObjInterface(&obj));
-    CHKiRet(objUse(module, CORE_COMPONENT));
-    CHKiRet(objUse(ruleset, CORE_COMPONENT));
-    find_ruleset(configuration);
-    objRelease(ruleset, CORE_COMPONENT);
-    objRelease(module, CORE_COMPONENT);
-finalize_it:
-    if (iRet != RS_RET_OK)
-        LogError(0, iRet, "ombanmail: eventRuleset cannot be looked up: nothing is told");
+    configuration->event_ruleset = delivery_find(configuration->pConf, name, &reason);
+    if (configuration->event_ruleset == NULL)
+        refuse(configuration, reason);
 }
 
 /* ---- one message ---- */
@@ -139,25 +105,14 @@ add_fields(smsg_t *message, const struct notice *notice)
 }
 
 static rsRetVal
-submit(const struct notice *notice, prop_t *input)
+submit(const struct notice *notice)
 {
-    const uchar *const host = glbl.GetLocalHostName();
     smsg_t *message;
     DEFiRet;
 
     CHKiRet(construct(notice, &message));
-    MsgSetInputName(message, input);
-    MsgSetFlowControlType(message, eFLOWCTL_NO_DELAY);
-    MsgSetRawMsgWOSize(message, (char *)notice->text);
-    MsgSetMSGoffs(message, 0);
-    MsgSetHOSTNAME(message, host, (int)ustrlen(host));
-    MsgSetRcvFrom(message, glbl.GetLocalHostNameProp());
-    MsgSetRcvFromIP(message, glbl.GetLocalHostIP());
-    MsgSetRuleset(message, engine.configuration->event_ruleset);
-    MsgSetTAG(message, UCHAR_CONSTANT(TAG), sizeof(TAG) - 1);
-    message->iFacility = FACILITY;
-    message->iSeverity = (short)notice->severity;
-    message->msgFlags = 0;
+    delivery_fill(message, engine.configuration->event_ruleset, TAG, notice->severity, notice->text,
+                  strlen(notice->text));
     add_fields(message, notice);
     submitMsg2(message); /* it is rsyslog's from here on */
 finalize_it:
@@ -166,21 +121,17 @@ finalize_it:
 
 /* ---- the thread ---- */
 
+/* Where only a fleet is told, pages bring what its ruleset has no room for. */
 static bool
 has_room(void)
 {
-    if (engine.configuration->event_ruleset == NULL)
-        return true;
-    const qqueue_t *const queue = ruleset.GetRulesetQueue(engine.configuration->event_ruleset);
-    const int size = __atomic_load_n(&queue->iQueueSize, __ATOMIC_RELAXED);
-
-    return queue->iMaxQueueSize <= 0 ||
-           size < queue->iMaxQueueSize - queue->iMaxQueueSize / ROOM_SHARE;
+    return engine.configuration->event_ruleset == NULL ||
+           delivery_has_room(engine.configuration->event_ruleset);
 }
 
 /* Returns false where there is no room for more now. */
 static bool
-tell_what_is_there(prop_t *input)
+tell_what_is_there(void)
 {
     static struct notice notice; /* large, and one thread's */
 
@@ -192,7 +143,7 @@ tell_what_is_there(prop_t *input)
         }
         if (!outbox_take(engine.outbox, &notice))
             return true;
-        if (engine.configuration->event_ruleset != NULL && submit(&notice, input) != RS_RET_OK) {
+        if (engine.configuration->event_ruleset != NULL && submit(&notice) != RS_RET_OK) {
             outbox_hold(engine.outbox);
             return false;
         }
@@ -220,7 +171,7 @@ note_start(void)
 /* rsyslogd wakes the thread by a signal when it is to end: that is let in while it sleeps only, so
  * that it cannot come in between the look and the sleep. */
 static void
-tell_until_the_end(prop_t *input)
+tell_until_the_end(void)
 {
     struct pollfd event = {.fd = outbox_descriptor(engine.outbox), .events = POLLIN};
     sigset_t signal_of_end, before, asleep;
@@ -231,7 +182,7 @@ tell_until_the_end(prop_t *input)
     asleep = before;
     sigdelset(&asleep, SIGTTIN);
     while (!glbl.GetGlobalInputTermState()) {
-        const bool is_done = tell_what_is_there(input);
+        const bool is_done = tell_what_is_there();
         const int wait_ms = dispatch_page(!is_done                       ? LOOK_AGAIN_MS
                                           : outbox_listen(engine.outbox) ? 0
                                                                          : SLEEP_MS);
@@ -245,14 +196,14 @@ tell_until_the_end(prop_t *input)
 }
 
 static void
-tell(prop_t *input)
+tell(void)
 {
     outbox_begin(engine.outbox);
     dispatch_begin();
     note_start();
-    tell_until_the_end(input);
+    tell_until_the_end();
     outbox_note(engine.outbox, EVENT_STOP, "", "stopped", engine_now_ms());
-    tell_what_is_there(input);
+    tell_what_is_there();
     outbox_end(engine.outbox);
     dispatch_end();
 }
@@ -260,7 +211,6 @@ tell(prop_t *input)
 rsRetVal
 teller_run(void)
 {
-    prop_t *input = NULL;
     DEFiRet;
 
     if (engine.outbox == NULL || engine.configuration == NULL ||
@@ -270,15 +220,10 @@ teller_run(void)
     CHKiRet(objGetObjInterface(&obj));
     CHKiRet(objUse(datetime, CORE_COMPONENT));
     CHKiRet(objUse(glbl, CORE_COMPONENT));
-    CHKiRet(objUse(prop, CORE_COMPONENT));
-    CHKiRet(objUse(ruleset, CORE_COMPONENT));
-    CHKiRet(prop.Construct(&input));
-    CHKiRet(prop.SetString(input, UCHAR_CONSTANT(TELLER_INPUT), sizeof(TELLER_INPUT) - 1));
-    CHKiRet(prop.ConstructFinalize(input));
-    tell(input);
+    CHKiRet(delivery_begin());
+    tell();
+    delivery_end();
 finalize_it:
-    if (input != NULL)
-        prop.Destruct(&input);
     if (iRet != RS_RET_OK)
         LogError(0, iRet, "ombanmail: events cannot be sent, and wait in the ledger");
     RETiRet;

@@ -11,8 +11,6 @@
 /* rsyslog's headers are included by the .c files: they must come first there. */
 struct modConfData_s;
 
-#define TELLER_INPUT "imbanmail" /* the input's name in its messages */
-
 /* Looks whether the configuration can be told as it asks: the ruleset is there and has a queue of
  * its own, imbanmail is loaded. What is wrong is said as an error, by which -N1 fails, and kept as
  * configuration->event_refusal; then events wait in the ledger. Main thread, when all of the
