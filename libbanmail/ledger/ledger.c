@@ -63,7 +63,7 @@ static const char *const schema_steps[] = {
     "CREATE TABLE trouble (begun_ms INTEGER NOT NULL, ended_ms INTEGER, what TEXT NOT NULL);",
 
     "CREATE TABLE notice (number INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL,"
-    " severity INTEGER NOT NULL, text TEXT NOT NULL, fields TEXT NOT NULL, lines TEXT NOT NULL);",
+    " severity INTEGER NOT NULL, text TEXT NOT NULL, fields TEXT NOT NULL, lines TEXT NOT NULL);"
     "ALTER TABLE ban ADD COLUMN banned_by INTEGER;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))

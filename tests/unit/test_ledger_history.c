@@ -272,7 +272,7 @@ version_1_is_migrated(void **state)
     assert_int_equal(rows[0].threshold, 0);
     assert_int_equal(rows[0].ban.until_ms, TABLE_FOREVER_MS);
     ledger_close(ledger);
-    assert_int_equal(count("PRAGMA user_version"), 4);
+    assert_int_equal(count("PRAGMA user_version"), 3);
     ledger = open_ledger(true);
     ledger_close(ledger);
 }
