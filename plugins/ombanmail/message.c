@@ -154,7 +154,8 @@ is_ours(smsg_t *message)
     int length;
 
     getInputName(message, &input, &length);
-    return length == sizeof(DELIVERY_INPUT) - 1 && memcmp(input, DELIVERY_INPUT, (size_t)length) == 0;
+    return length == sizeof(DELIVERY_INPUT) - 1 &&
+           memcmp(input, DELIVERY_INPUT, (size_t)length) == 0;
 }
 
 /* ---- the action ---- */
