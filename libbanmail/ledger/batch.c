@@ -59,7 +59,8 @@ batch_take_slots(struct batch *batch, const struct table *table, uint32_t from, 
     batch->is_unrecorded = false;
     batch->count = 0;
     for (; from < slots && batch->count < BATCH_ROWS; from++)
-        if (table_read_ban(table, from, &batch->bans[batch->count]))
+        if (table_read_ban(table, from, &batch->bans[batch->count]) &&
+            batch->bans[batch->count].table == 0) /* the history of others is theirs */
             batch->count++;
     read_jails(table, batch);
     gather_lines(table, batch);

@@ -531,6 +531,8 @@ want(struct table *table, const struct ban *ban, int64_t now_ms, uint32_t *slot)
     if (*slot != NONE) {
         cell.head.used = BAN_WANTED;
         cell.until_ms = ban->until_ms;
+        if (ban->made_by != 0)
+            cell.lifted_by = ban->made_by;
         cell.change = ban->change; /* another table's keeps its number */
         note_untold(table, *slot, &cell, BAN_CHANGE_UNTOLD);
         heap_enter(table, *slot, cell.until_ms);
@@ -745,8 +747,10 @@ table_pardon(struct table *table, const struct source *source, int64_t since_ms,
             continue;
         pthread_mutex_lock(&table->bans.lock);
         load(table, slot, &cell);
-        if (is_pardoned(&cell, source, since_ms))
+        if (is_pardoned(&cell, source, since_ms)) {
+            cell.lifted_by = UINT32_MAX; /* somebody elsewhere */
             lifted += lift(table, slot, &cell, BAN_LIFTED_BY_HAND, now_ms);
+        }
         pthread_mutex_unlock(&table->bans.lock);
     }
     return lifted;
