@@ -39,7 +39,7 @@ find(rsconf_t *configuration, const char *name, const char **reason)
     *reason = NULL;
     if (ruleset.GetRuleset(configuration, &found, (uchar *)name) != RS_RET_OK || found == NULL)
         *reason = "there is no ruleset of this name";
-    else if (!rulesetHasQueue(found))
+    else if (!rulesetHasQueue(found) || ruleset.GetRulesetQueue(found)->qType == QUEUETYPE_DIRECT)
         *reason = "this ruleset has no queue of its own, so whoever it waits for would hold up the "
                   "mail log too: ruleset(name=\"…\" queue.type=\"LinkedList\") gives it one";
     else if (module.FindWithCnfName(configuration, UCHAR_CONSTANT("imbanmail"), eMOD_IN) == NULL)

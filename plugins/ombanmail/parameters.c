@@ -873,7 +873,8 @@ makes_jail(const struct parameter *table, const char *name)
 {
     const bool is_list = strncmp(name, "ignoreip", 8) == 0;
 
-    if (strcmp(name, "path") == 0 || (is_list && table == module_table))
+    if (strcmp(name, "path") == 0 || strcmp(name, "fleet") == 0 ||
+        (is_list && table == module_table))
         return false;
     for (size_t i = 0; i < ROWS(action_table); i++)
         if (strcmp(action_table[i].name, name) == 0)

@@ -121,12 +121,14 @@ finalize_it:
 
 /* ---- the thread ---- */
 
-/* Where only a fleet is told, pages bring what its ruleset has no room for. */
+/* Where only a fleet is told, pages bring what its ruleset has no room for; events that were asked
+ * for, of a ruleset that cannot be used, wait. */
 static bool
 has_room(void)
 {
-    return engine.configuration->event_ruleset == NULL ||
-           delivery_has_room(engine.configuration->event_ruleset);
+    if (engine.configuration->event_ruleset == NULL)
+        return engine.configuration->parameters.event_ruleset == NULL;
+    return delivery_has_room(engine.configuration->event_ruleset);
 }
 
 /* Returns false where there is no room for more now. */
