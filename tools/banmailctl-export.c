@@ -71,8 +71,22 @@ print_json(const struct table *table, const struct bans *bans, int64_t now_ms)
     format_print_json(object);
 }
 
+/* The latest end of a ban and of those that lie in it, which stand behind it. */
+static int64_t
+latest_end(const struct bans *bans, size_t at)
+{
+    int64_t until_ms = bans->ban[at].until_ms;
+
+    for (size_t i = at + 1;
+         i < bans->count && source_contains(&bans->ban[at].source, &bans->ban[i].source); i++)
+        if (bans->ban[i].until_ms > until_ms)
+            until_ms = bans->ban[i].until_ms;
+    return until_ms;
+}
+
 /* An interval set takes nothing that lies in one of its prefixes. In the order of addresses what
- * lies in a prefix stands behind it. */
+ * lies in a prefix stands behind it; so that none gets in earlier, the prefix stays as long as the
+ * longest of them. */
 static void
 print_nft_elements(const struct bans *bans, bool v4, int64_t now_ms)
 {
@@ -81,14 +95,16 @@ print_nft_elements(const struct bans *bans, bool v4, int64_t now_ms)
 
     for (size_t i = 0; i < bans->count; i++) {
         const struct source *const source = &bans->ban[i].source;
+        struct ban latest = bans->ban[i];
 
         if (source_is_v4(source) != v4 || (wide != NULL && source_contains(wide, source)))
             continue;
         wide = source;
+        latest.until_ms = latest_end(bans, i);
         printf("add element inet ombanmail_export %s { %s", v4 ? "banned4" : "banned6",
                source_print(source, text));
-        if (bans->ban[i].until_ms != TABLE_FOREVER_MS)
-            printf(" timeout %" PRId64 "s", seconds_left(&bans->ban[i], now_ms));
+        if (latest.until_ms != TABLE_FOREVER_MS)
+            printf(" timeout %" PRId64 "s", seconds_left(&latest, now_ms));
         puts(" }");
     }
 }

@@ -180,12 +180,18 @@ read_all(const char *path, char reason[FAIL2BAN_REASON_SIZE])
     FILE *const memory = file == NULL ? NULL : open_memstream(&text, &length);
     bool is_fine = memory != NULL;
 
+    if (memory != NULL)
+        errno = 0;
     while (is_fine && (more = fread(buffer, 1, sizeof(buffer), file)) > 0)
         is_fine = fwrite(buffer, 1, more, memory) == more && ftell(memory) <= (long)FILE_SIZE_MAX;
     if (file != NULL)
         is_fine = is_fine && !ferror(file);
     if (memory != NULL)
         fclose(memory);
+    if (is_fine && strlen(text) != length) { /* a NUL would hide what stands behind it */
+        errno = EINVAL;
+        is_fine = false;
+    }
     if (file != NULL && file != stdin)
         fclose(file);
     if (!is_fine) {
