@@ -43,7 +43,7 @@ for number, since_ms in enumerate(sorted(bans), 1):
     if ended_ms is None and random.random() < 0.1:
         ended_ms, reason, by = (since_ms + now_ms) // 2, "lifted", 0
     ledger.execute(
-        "INSERT INTO ban VALUES (?,?,?,?,0,?,'jail',?,?,?,?,?,?,?,5,600,'25')",
+        "INSERT INTO ban VALUES (?,?,?,?,0,?,'jail',?,?,?,?,?,?,?,5,600,'25',NULL)",
         ("00000000000000aa", number, source, JAILS.get(class_name, "relay"), random.randint(5, 9),
          class_name, since_ms - 60000, since_ms, until_ms, ended_ms, reason, by))
     client = source.replace("/64", "1")
