@@ -665,6 +665,14 @@ is_in_fleet(const instanceData *instances)
     return false;
 }
 
+/* Whoever tries it out bans nobody, whoever asks for it. */
+static bool
+is_observing(const struct parameters *parameters)
+{
+    return parameters->jail.is_observing ||
+           (parameters->preset != NULL && strcmp(parameters->preset, "observe") == 0);
+}
+
 static void
 make_follower(const modConfData_t *configuration)
 {
@@ -674,6 +682,11 @@ make_follower(const modConfData_t *configuration)
 
     if (!is_in_fleet(configuration->instances))
         return;
+    if (is_observing(&configuration->parameters)) {
+        LogMsg(0, RS_RET_OK, LOG_WARNING,
+               "ombanmail: fleet=\"on\" bans nobody, because the module observes");
+        return;
+    }
     learn_host(host);
     table_read_status(engine.table, &status);
     if (getrandom(&seed, sizeof(seed), 0) == sizeof(seed))

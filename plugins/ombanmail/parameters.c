@@ -1049,11 +1049,13 @@ parameters_read_action(struct nvlst *list, const struct parameters *module,
     if (action->allow == NULL || action->path == NULL || action->state_directory == NULL)
         return RS_RET_OUT_OF_MEMORY;
     CHKiRet(read_jail_values(list, action_table, ROWS(action_table), module, action));
-    action->has_jail = !action->is_fleet && (action->has_jail || !module->declares);
-    if (action->is_fleet && action->is_own) {
-        parameters_refuse("fleet", "on", "an action that takes other servers' bans has no jail=");
+    if (action->is_fleet && (action->is_own || action->has_jail)) {
+        parameters_refuse("fleet", "on",
+                          "no parameter of a jail is allowed beside it; whom it never bans, the "
+                          "module's ignoreip says");
         iRet = RS_RET_PARAM_ERROR;
     }
+    action->has_jail = !action->is_fleet && (action->has_jail || !module->declares);
 finalize_it:
     RETiRet;
 }
