@@ -631,7 +631,8 @@ ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes)
     static const char bans[] =
         "DELETE FROM ban WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms"
         " IS NOT NULL AND ended_ms < ?1 ORDER BY ended_ms LIMIT 500)";
-    static const char troubles[] = "DELETE FROM trouble WHERE ended_ms < ?1";
+    static const char *const dated[] = {"DELETE FROM trouble WHERE ended_ms < ?1",
+                                        "DELETE FROM notice WHERE time_ms < ?1"};
     struct value before = {.number = before_ms};
     int pruned = 0, others = 0;
     int result = may_write(ledger);
@@ -644,9 +645,9 @@ ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes)
         code = change_rows(ledger->sqlite, lines, &before, 1, &others);
     if (code == SQLITE_OK)
         code = change_rows(ledger->sqlite, bans, &before, 1, &pruned);
-    if (code == SQLITE_OK)
+    for (size_t i = 0; i < sizeof(dated) / sizeof(*dated) && code == SQLITE_OK; i++)
         code =
-            change_rows(ledger->sqlite, troubles, &(struct value){.number = before_ms}, 1, &others);
+            change_rows(ledger->sqlite, dated[i], &(struct value){.number = before_ms}, 1, &others);
     result = end(ledger, code);
     if (result == 0 && pruned > 0)
         sqlite3_exec(ledger->sqlite, "PRAGMA incremental_vacuum", NULL, NULL, NULL);

@@ -156,9 +156,9 @@ int ledger_mailboxes(struct ledger *ledger, const char *name,
  * the lines that name `user` (may be NULL; as kept). Returns how many rows, or a negative errno. */
 int ledger_forget(struct ledger *ledger, const struct source *source, const char *user);
 
-/* Deletes some of what is over: what ended before before_ms, and the oldest while the file is
- * larger than max_bytes (0: no limit). Returns how many bans; call it again while it is not 0; or a
- * negative errno. */
+/* Deletes some of what is over: what ended before before_ms, notices that are older and that nobody
+ * has taken, and the oldest bans while the file is larger than max_bytes (0: no limit). Returns how
+ * many bans; call it again while it is not 0; or a negative errno. */
 int ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes);
 
 /* Notes what is wrong from now_ms on ("" : nothing any more). Returns 0 or a negative errno. */

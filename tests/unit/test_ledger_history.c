@@ -211,6 +211,21 @@ pruning_spares_what_has_not_ended(void **state)
     assert_int_equal(count("SELECT count(*) FROM line"), 10);
 }
 
+static void
+pruning_takes_notices_that_nobody_took(void **state)
+{
+    struct ledger *ledger = open_ledger(false);
+    static struct notice notices[2] = {{.time_ms = NOW_MS - 1, .text = "old", .fields = "{}"},
+                                       {.time_ms = NOW_MS, .text = "new", .fields = "{}"}};
+    unsigned dropped;
+    (void)state;
+    assert_int_equal(ledger_keep_notices(ledger, notices, 2, 10, &dropped), 0);
+    assert_int_equal(ledger_prune(ledger, NOW_MS, 0), 0);
+    ledger_close(ledger);
+    assert_int_equal(count("SELECT count(*) FROM notice"), 1);
+    assert_int_equal(count("SELECT count(*) FROM notice WHERE text = 'new'"), 1);
+}
+
 static bool
 file_holds(const char *words)
 {
@@ -285,6 +300,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(bans_are_found_again),
         TEST(pruning_spares_what_has_not_ended),
+        TEST(pruning_takes_notices_that_nobody_took),
         TEST(what_is_forgotten_is_gone),
         TEST(version_1_is_migrated),
     };
