@@ -160,9 +160,11 @@ at_exit() {
     exit $((status ? status : 99))
 }
 
-# wait_for SECONDS COMMAND…: polls until the command succeeds.
+# wait_for SECONDS COMMAND…: polls until the command succeeds, in steps that grow from a fiftieth to a
+# fifth of a second: most of what is waited for is there at once, and the rest must not be kept from
+# the processors by those who wait for it.
 wait_for() {
-    local end=$((${EPOCHREALTIME/./} + $1 * PATIENCE * 1000000))
+    local end=$((${EPOCHREALTIME/./} + $1 * PATIENCE * 1000000)) step=20 # milliseconds
 
     shift
     until "$@" >/dev/null 2>&1; do
@@ -170,8 +172,18 @@ wait_for() {
             echo "in vain waited for: $*"
             return 1
         }
-        sleep 0.02
+        pause $step
+        step=$((step < 160 ? step * 5 / 4 : 200))
     done
+}
+
+# pause MILLISECONDS: what sleep does, without a process.
+exec {silence}<> <(:)
+pause() {
+    local seconds
+
+    printf -v seconds '%d.%03d' $(($1 / 1000)) $(($1 % 1000))
+    read -rt "$seconds" -u "$silence" || true
 }
 
 # ---- what must be there ----
@@ -211,11 +223,12 @@ share() {
     local file
 
     mkdir -p $WORK/share
-    cp "$top_srcdir"/rulebases/*.rb $WORK/share/
-    cp "$top_builddir"/rulebases/dovecot-ripfirst.rb "$top_builddir"/rulebases/*-file.rb $WORK/share/
-    for file in "$top_srcdir"/conf/*.conf "$top_srcdir"/conf/*.conf.in; do
-        sed "s,@pkgdatadir@,$WORK/share,g" "$file" >"$WORK/share/$(basename "$file" .in)"
+    cp "$top_srcdir"/rulebases/*.rb "$top_srcdir"/conf/*.conf "$top_srcdir"/conf/*.conf.in $WORK/share
+    cp "$top_builddir"/rulebases/dovecot-ripfirst.rb "$top_builddir"/rulebases/*-file.rb $WORK/share
+    for file in $WORK/share/*.conf.in; do
+        mv "$file" "${file%.in}"
     done
+    sed -i "s,@pkgdatadir@,$WORK/share,g" $WORK/share/*.conf
     for file in mail input-file; do
         sed 's,/dovecot\.rb,/dovecot-ripfirst.rb,; s,/dovecot-file\.rb,/dovecot-ripfirst-file.rb,' \
             "$WORK/share/$file.conf" >"$WORK/share/$file-ripfirst.conf"
@@ -375,13 +388,7 @@ address_hex() {
 # Feeds traditional lines from standard input to /dev/log, as syslog(3) would send them: without
 # the host name.
 log() {
-    local line header
-
-    while IFS= read -r line; do
-        header=${line:0:15}
-        line=${line:16}
-        printf '<22>%s %s' "$header" "${line#* }" | socat -u STDIN UNIX-SENDTO:/dev/log
-    done
+    "$HELPERS/send-lines" /dev/log
 }
 
 # log_tcp PORT: the same over TCP, with priority and host name.
@@ -391,11 +398,11 @@ log_tcp() {
 
 # ---- what the kernel has ----
 
-# The set of ours that holds an address: IPv4 by address, IPv6 by /64.
+# The set of ours that holds an address, and the element: IPv4 by address, IPv6 by /64.
 element() {
     case $1 in
-        *.*) echo "v4 { $1 }" ;;
-        *) echo "v6_64 { $(prefix64 "$1") }" ;;
+        *.*) element=(v4 "{ $1 }") ;;
+        *) element=(v6_64 "{ $(prefix64 "$1") }") ;;
     esac
 }
 
@@ -409,9 +416,15 @@ prefix64() {
 # banned ADDRESS: the kernel's set holds it, with a timeout; IPv6 also by itself, as neighbours of
 # an allow-listed address are banned.
 banned() {
-    # shellcheck disable=SC2046
-    nft get element inet ombanmail $(element "$1") | grep -q 'timeout' && return
-    [[ $1 = *:* ]] && nft get element inet ombanmail v6 "{ $1 }" | grep -q 'timeout'
+    local element
+
+    element "$1"
+    has_timeout "${element[@]}" || { [[ $1 = *:* ]] && has_timeout v6 "{ $1 }"; }
+}
+
+# has_timeout SET ELEMENT
+has_timeout() {
+    [[ $(nft get element inet ombanmail "$1" "$2") = *timeout* ]]
 }
 
 # How many bans the sets hold: each has an element that is none.
@@ -421,10 +434,10 @@ ban_count() {
 
 # seconds_left ADDRESS: of its element, whole; nft prints them as 1d2h3m4s5ms.
 seconds_left() {
-    local text
+    local element text
 
-    # shellcheck disable=SC2046
-    text=$(nft get element inet ombanmail $(element "$1") |
+    element "$1"
+    text=$(nft get element inet ombanmail "${element[@]}" |
         sed -n 's/.* expires \([0-9dhms]*\).*/\1/p' |
         sed 's/[0-9]*ms$//; s/d/*86400+/; s/h/*3600+/; s/m/*60+/; s/s/+/')
     [ -n "$text" ] && echo $((${text}0))
@@ -535,7 +548,7 @@ barrier() {
 
 # said TEXT: rsyslogd's own messages contain it.
 said() {
-    cat $WORK/rsyslogd.log $WORK/stderr 2>/dev/null | grep -qF -- "$1"
+    grep -qsF -- "$1" $WORK/rsyslogd.log $WORK/stderr
 }
 
 banmailctl() {
