@@ -728,19 +728,65 @@ ledger_expire(struct ledger *ledger, int64_t now_ms)
 {
     static const char update[] = "UPDATE ban SET ended_ms = until_ms, end_reason = 'expired'"
                                  " WHERE ended_ms IS NULL AND until_ms <= ?";
-    sqlite3_stmt *statement = NULL;
+    int expired = 0;
     if (ledger->sqlite == NULL)
         return -EPROTO;
-    int code = sqlite3_prepare_v2(ledger->sqlite, update, -1, &statement, NULL);
-    if (code == SQLITE_OK) {
-        sqlite3_bind_int64(statement, 1, now_ms);
-        code = sqlite3_step(statement);
-    }
-    sqlite3_finalize(statement);
-    return code == SQLITE_DONE ? sqlite3_changes(ledger->sqlite) : failed(ledger, code);
+    int code = change_rows(ledger->sqlite, update, &(struct value){.number = now_ms}, 1, &expired);
+    return code == SQLITE_OK ? expired : failed(ledger, code);
 }
 
 /* ---- reading ---- */
+
+/* The rows that a query gives, one after the other. */
+struct rows {
+    struct ledger *ledger;
+    sqlite3_stmt *statement;
+    int code; /* SQLite's of the last call */
+};
+
+static struct rows
+rows_of(struct ledger *ledger, const char *sql)
+{
+    struct rows rows = {.ledger = ledger, .code = SQLITE_ERROR};
+    if (ledger->sqlite != NULL)
+        rows.code = sqlite3_prepare_v2(ledger->sqlite, sql, -1, &rows.statement, NULL);
+    return rows;
+}
+
+static void
+rows_bind_number(struct rows *rows, int parameter, int64_t number)
+{
+    if (rows->code == SQLITE_OK)
+        rows->code = sqlite3_bind_int64(rows->statement, parameter, number);
+}
+
+/* The text, NULL or not, stays the caller's, and must last as long as the rows. */
+static void
+rows_bind_text(struct rows *rows, int parameter, const char *text)
+{
+    if (rows->code == SQLITE_OK)
+        rows->code = sqlite3_bind_text(rows->statement, parameter, text, -1, SQLITE_STATIC);
+}
+
+static bool
+rows_next(struct rows *rows)
+{
+    if (rows->code == SQLITE_OK || rows->code == SQLITE_ROW)
+        rows->code = sqlite3_step(rows->statement);
+    return rows->code == SQLITE_ROW;
+}
+
+/* Returns `given`, or a negative errno where a call has failed; also before all rows were taken. */
+static int
+rows_end(struct rows *rows, int given)
+{
+    sqlite3_finalize(rows->statement);
+    if (rows->ledger->sqlite == NULL)
+        return -EPROTO;
+    if (rows->code == SQLITE_OK || rows->code == SQLITE_ROW || rows->code == SQLITE_DONE)
+        return given;
+    return failed(rows->ledger, rows->code);
+}
 
 static bool
 column_number(sqlite3_stmt *statement, int column, int64_t least, int64_t most, int64_t *number)
@@ -820,42 +866,44 @@ read_maker(sqlite3_stmt *statement, int column, struct ban *ban)
         ban->made_by = (uint32_t)user + 1;
 }
 
+static bool
+read_live(sqlite3_stmt *statement, struct ledger_row *row)
+{
+    *row = (struct ledger_row){.ban.end = BAN_RUNNING};
+    if (!read_identity(statement, row) || !read_cause(statement, &row->ban) ||
+        !read_times(statement, &row->ban))
+        return false;
+    read_maker(statement, 11, &row->ban);
+    return true;
+}
+
 int
 ledger_live(struct ledger *ledger, int64_t now_ms,
             bool (*each)(void *context, const struct ledger_row *row), void *context)
 {
-    static const char query[] =
+    static const char sql[] =
         "SELECT table_id, id, source, jail, scope, failures, origin, class, first_ms, since_ms,"
         " until_ms, banned_by FROM ban WHERE ended_ms IS NULL AND (until_ms IS NULL OR until_ms > "
         "?)"
         " ORDER BY since_ms";
-    sqlite3_stmt *statement = NULL;
+    struct rows rows = rows_of(ledger, sql);
+    struct ledger_row row;
     int given = 0, senseless = 0;
     bool more = true;
-    if (ledger->sqlite == NULL)
-        return -EPROTO;
-    int code = sqlite3_prepare_v2(ledger->sqlite, query, -1, &statement, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_bind_int64(statement, 1, now_ms);
-    while (more && (code == SQLITE_OK || code == SQLITE_ROW)) {
-        code = sqlite3_step(statement);
-        struct ledger_row row = {.ban.end = BAN_RUNNING};
-        if (code != SQLITE_ROW)
-            continue;
-        if (read_identity(statement, &row) && read_cause(statement, &row.ban) &&
-            read_times(statement, &row.ban)) {
-            read_maker(statement, 11, &row.ban);
+
+    rows_bind_number(&rows, 1, now_ms);
+    while (more && rows_next(&rows)) {
+        if (read_live(rows.statement, &row)) {
             given++;
             more = each(context, &row);
         } else {
             senseless++;
         }
     }
-    sqlite3_finalize(statement);
     if (senseless > 0)
         report_say(ledger->report, LOG_WARNING, "%s: %d bans make no sense and were left out",
                    ledger->path, senseless);
-    return code == SQLITE_ROW || code == SQLITE_DONE ? given : failed(ledger, code);
+    return rows_end(&rows, given);
 }
 
 static bool
@@ -879,28 +927,22 @@ int
 ledger_banned(struct ledger *ledger, unsigned most,
               bool (*each)(void *context, const struct ledger_banned *banned), void *context)
 {
-    static const char query[] =
-        "SELECT source, jail, scope, count(*) FROM ban WHERE origin = 'jail'"
-        " AND end_reason IS NOT 'withdrawn' GROUP BY source, jail, scope"
-        " ORDER BY max(since_ms) DESC LIMIT ?";
-    sqlite3_stmt *statement = NULL;
+    static const char sql[] = "SELECT source, jail, scope, count(*) FROM ban WHERE origin = 'jail'"
+                              " AND end_reason IS NOT 'withdrawn' GROUP BY source, jail, scope"
+                              " ORDER BY max(since_ms) DESC LIMIT ?";
+    struct rows rows = rows_of(ledger, sql);
     struct ledger_banned banned;
     int given = 0;
     bool more = true;
-    if (ledger->sqlite == NULL)
-        return -EPROTO;
-    int code = sqlite3_prepare_v2(ledger->sqlite, query, -1, &statement, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_bind_int64(statement, 1, most);
-    while (more && (code == SQLITE_OK || code == SQLITE_ROW)) {
-        code = sqlite3_step(statement);
-        if (code != SQLITE_ROW || !read_banned(statement, &banned))
+
+    rows_bind_number(&rows, 1, most);
+    while (more && rows_next(&rows)) {
+        if (!read_banned(rows.statement, &banned))
             continue;
         given++;
         more = each(context, &banned);
     }
-    sqlite3_finalize(statement);
-    return code == SQLITE_ROW || code == SQLITE_DONE ? given : failed(ledger, code);
+    return rows_end(&rows, given);
 }
 
 /* ---- asking ---- */
@@ -927,6 +969,18 @@ is_asked_for(const struct ledger_query *query, const struct ledger_row *row)
            source_contains(query->source, &row->ban.source);
 }
 
+static bool
+read_past(sqlite3_stmt *statement, struct ledger_row *row)
+{
+    *row = (struct ledger_row){.ban.end = BAN_RUNNING};
+    if (!read_identity(statement, row) || !read_cause(statement, &row->ban) ||
+        !read_times(statement, &row->ban))
+        return false;
+    read_end(statement, row);
+    read_maker(statement, 16, &row->ban);
+    return true;
+}
+
 /* All rows are looked at when there is a source: SQL cannot compare prefixes, and a hundred
  * thousand take some tenths of a second. */
 int
@@ -940,32 +994,20 @@ ledger_history(struct ledger *ledger, const struct ledger_query *query,
         " WHERE since_ms BETWEEN ?1 AND ?2 AND (?3 IS NULL OR jail = ?3) AND (?4 IS NULL OR"
         " EXISTS (SELECT 1 FROM line WHERE line.table_id = ban.table_id AND line.id = ban.id AND"
         " user = ?4)) ORDER BY since_ms DESC";
-    sqlite3_stmt *statement = NULL;
+    struct rows rows = rows_of(ledger, sql);
+    struct ledger_row row;
     unsigned given = 0;
     bool more = query->most > 0;
-    if (ledger->sqlite == NULL)
-        return -EPROTO;
-    int code = sqlite3_prepare_v2(ledger->sqlite, sql, -1, &statement, NULL);
-    if (code == SQLITE_OK) {
-        sqlite3_bind_int64(statement, 1, query->from_ms);
-        sqlite3_bind_int64(statement, 2, query->to_ms);
-        sqlite3_bind_text(statement, 3, query->jail, -1, SQLITE_STATIC);
-        code = sqlite3_bind_text(statement, 4, query->user, -1, SQLITE_STATIC);
+
+    rows_bind_number(&rows, 1, query->from_ms);
+    rows_bind_number(&rows, 2, query->to_ms);
+    rows_bind_text(&rows, 3, query->jail);
+    rows_bind_text(&rows, 4, query->user);
+    while (more && rows_next(&rows)) {
+        if (read_past(rows.statement, &row) && is_asked_for(query, &row))
+            more = each(context, &row) && ++given < query->most;
     }
-    while (more && (code == SQLITE_OK || code == SQLITE_ROW)) {
-        struct ledger_row row = {.ban.end = BAN_RUNNING};
-        code = sqlite3_step(statement);
-        if (code != SQLITE_ROW || !read_identity(statement, &row) ||
-            !read_cause(statement, &row.ban) || !read_times(statement, &row.ban) ||
-            !is_asked_for(query, &row))
-            continue;
-        read_end(statement, &row);
-        read_maker(statement, 16, &row.ban);
-        more = each(context, &row) && ++given < query->most;
-    }
-    sqlite3_finalize(statement);
-    return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE ? (int)given
-                                                                          : failed(ledger, code);
+    return rows_end(&rows, (int)given);
 }
 
 static bool
@@ -976,6 +1018,8 @@ read_line(sqlite3_stmt *statement, struct evidence *evidence)
                             sizeof(evidence->user), sizeof(evidence->line)};
     const char *client = column_text(statement, 1), *class = column_text(statement, 2);
     int64_t attempts;
+
+    *evidence = (struct evidence){0};
     int known = class != NULL ? offence_class_parse(class, strlen(class)) : -ENOENT;
     if (!column_number(statement, 0, 0, INT64_MAX, &evidence->stamp_ms) || client == NULL ||
         source_parse(client, strlen(client), &evidence->client) < 0 || known < 0 ||
@@ -1000,34 +1044,27 @@ ledger_lines(struct ledger *ledger, const struct ban *ban, const char *user, uns
                                               " ORDER BY stamp_ms, number LIMIT ?3";
     static const char of_user[] = LINE_COLUMNS " WHERE user = ?1 AND user != ''"
                                                " ORDER BY stamp_ms DESC LIMIT ?3";
-    sqlite3_stmt *statement = NULL;
+    struct rows rows = rows_of(ledger, ban != NULL ? of_ban : of_user);
+    struct evidence evidence;
     char table[TABLE_ID_SIZE];
     int given = 0;
     bool more = true;
-    if (ledger->sqlite == NULL)
-        return -EPROTO;
-    int code =
-        sqlite3_prepare_v2(ledger->sqlite, ban != NULL ? of_ban : of_user, -1, &statement, NULL);
-    if (code == SQLITE_OK && ban != NULL) {
+
+    if (ban != NULL) {
         print_table_id(ban->table_id, table);
-        sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
-        sqlite3_bind_int64(statement, 2, (int64_t)ban->id);
-    } else if (code == SQLITE_OK) {
-        sqlite3_bind_text(statement, 1, user, -1, SQLITE_STATIC);
+        rows_bind_text(&rows, 1, table);
+        rows_bind_number(&rows, 2, (int64_t)ban->id);
+    } else {
+        rows_bind_text(&rows, 1, user);
     }
-    if (code == SQLITE_OK)
-        sqlite3_bind_int64(statement, 3, most);
-    while (more && (code == SQLITE_OK || code == SQLITE_ROW)) {
-        struct evidence evidence = {0};
-        code = sqlite3_step(statement);
-        if (code != SQLITE_ROW || !read_line(statement, &evidence))
+    rows_bind_number(&rows, 3, most);
+    while (more && rows_next(&rows)) {
+        if (!read_line(rows.statement, &evidence))
             continue;
         given++;
         more = each(context, &evidence);
     }
-    sqlite3_finalize(statement);
-    return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE ? given
-                                                                          : failed(ledger, code);
+    return rows_end(&rows, given);
 }
 
 static bool
@@ -1053,28 +1090,20 @@ ledger_users(struct ledger *ledger, int64_t from_ms, unsigned most,
     static const char sql[] = "SELECT user, sum(attempts), count(DISTINCT client), max(stamp_ms)"
                               " FROM line WHERE stamp_ms >= ?1 AND user != '' GROUP BY user"
                               " ORDER BY 2 DESC, 4 DESC LIMIT ?2";
-    sqlite3_stmt *statement = NULL;
+    struct rows rows = rows_of(ledger, sql);
     struct ledger_user user;
     int given = 0;
     bool more = true;
 
-    if (ledger->sqlite == NULL)
-        return -EPROTO;
-    int code = sqlite3_prepare_v2(ledger->sqlite, sql, -1, &statement, NULL);
-    if (code == SQLITE_OK) {
-        sqlite3_bind_int64(statement, 1, from_ms);
-        code = sqlite3_bind_int64(statement, 2, most);
-    }
-    while (more && (code == SQLITE_OK || code == SQLITE_ROW)) {
-        code = sqlite3_step(statement);
-        if (code != SQLITE_ROW || !read_user(statement, &user))
+    rows_bind_number(&rows, 1, from_ms);
+    rows_bind_number(&rows, 2, most);
+    while (more && rows_next(&rows)) {
+        if (!read_user(rows.statement, &user))
             continue;
         given++;
         more = each(context, &user);
     }
-    sqlite3_finalize(statement);
-    return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE ? given
-                                                                          : failed(ledger, code);
+    return rows_end(&rows, given);
 }
 
 int
@@ -1084,26 +1113,19 @@ ledger_mailboxes(struct ledger *ledger, const char *name,
     static const char sql[] = "SELECT DISTINCT user FROM line"
                               " WHERE lower(substr(user, 1, length(?1) + 1)) = lower(?1) || '@'"
                               " ORDER BY user";
-    sqlite3_stmt *statement = NULL;
+    struct rows rows = rows_of(ledger, sql);
     int given = 0;
     bool more = true;
 
-    if (ledger->sqlite == NULL)
-        return -EPROTO;
-    int code = sqlite3_prepare_v2(ledger->sqlite, sql, -1, &statement, NULL);
-    if (code == SQLITE_OK)
-        sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
-    while (more && (code == SQLITE_OK || code == SQLITE_ROW)) {
-        code = sqlite3_step(statement);
-        const char *const user = code == SQLITE_ROW ? column_text(statement, 0) : NULL;
+    rows_bind_text(&rows, 1, name);
+    while (more && rows_next(&rows)) {
+        const char *const user = column_text(rows.statement, 0);
         if (user == NULL)
             continue;
         given++;
         more = each(context, user);
     }
-    sqlite3_finalize(statement);
-    return code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE ? given
-                                                                          : failed(ledger, code);
+    return rows_end(&rows, given);
 }
 
 /* ---- notices ---- */
@@ -1157,33 +1179,30 @@ copy_column(sqlite3_stmt *statement, int column, char *text, size_t size)
     snprintf(text, size, "%s", from == NULL ? "" : from);
 }
 
+static void
+read_notice(sqlite3_stmt *statement, struct notice *notice)
+{
+    notice->number = sqlite3_column_int64(statement, 0);
+    notice->time_ms = sqlite3_column_int64(statement, 1);
+    notice->severity = sqlite3_column_int(statement, 2) & 7;
+    copy_column(statement, 3, notice->text, sizeof(notice->text));
+    copy_column(statement, 4, notice->fields, sizeof(notice->fields));
+    copy_column(statement, 5, notice->lines, sizeof(notice->lines));
+}
+
 int
 ledger_read_notices(struct ledger *ledger, int64_t after, struct notice *notices, unsigned most)
 {
     static const char sql[] = "SELECT number, time_ms, severity, text, fields, lines FROM notice"
                               " WHERE number > ?1 ORDER BY number LIMIT ?2";
-    sqlite3_stmt *statement = NULL;
+    struct rows rows = rows_of(ledger, sql);
     unsigned count = 0;
 
-    if (ledger->sqlite == NULL)
-        return -EPROTO;
-    int code = sqlite3_prepare_v2(ledger->sqlite, sql, -1, &statement, NULL);
-    sqlite3_bind_int64(statement, 1, after);
-    sqlite3_bind_int64(statement, 2, most);
-    while (code == SQLITE_OK || code == SQLITE_ROW) {
-        code = sqlite3_step(statement);
-        if (code != SQLITE_ROW || count == most)
-            continue;
-        struct notice *notice = &notices[count++];
-        notice->number = sqlite3_column_int64(statement, 0);
-        notice->time_ms = sqlite3_column_int64(statement, 1);
-        notice->severity = sqlite3_column_int(statement, 2) & 7;
-        copy_column(statement, 3, notice->text, sizeof(notice->text));
-        copy_column(statement, 4, notice->fields, sizeof(notice->fields));
-        copy_column(statement, 5, notice->lines, sizeof(notice->lines));
-    }
-    sqlite3_finalize(statement);
-    return code == SQLITE_DONE ? (int)count : failed(ledger, code);
+    rows_bind_number(&rows, 1, after);
+    rows_bind_number(&rows, 2, most);
+    while (count < most && rows_next(&rows))
+        read_notice(rows.statement, &notices[count++]);
+    return rows_end(&rows, (int)count);
 }
 
 int
