@@ -82,7 +82,7 @@ build_world() {
     mount -t tmpfs -o mode=755 tmpfs $WORK/dev
     mkdir $WORK/dev/pts $WORK/dev/shm
     for name in null zero full random urandom tty; do
-        touch $WORK/dev/$name
+        : >$WORK/dev/$name
         mount --bind /dev/$name $WORK/dev/$name
     done
     mount --bind /dev/pts $WORK/dev/pts
@@ -218,20 +218,27 @@ module_path() {
     echo "$directory:${MODULE%/*}:$top_builddir/plugins/imbanmail/.libs"
 }
 
-# The shipped configuration files and rulebases, as `make install` would lay them, in $WORK/share.
+# The shipped configuration files and rulebases, as `make install` would lay them, in $WORK/share:
+# anew each time, whatever a test has done to them.
 share() {
+    [ -d $WORK/shipped ] || lay_shipped
+    cp -rT $WORK/shipped $WORK/share
+}
+
+lay_shipped() {
     local file
 
-    mkdir -p $WORK/share
-    cp "$top_srcdir"/rulebases/*.rb "$top_srcdir"/conf/*.conf "$top_srcdir"/conf/*.conf.in $WORK/share
-    cp "$top_builddir"/rulebases/dovecot-ripfirst.rb "$top_builddir"/rulebases/*-file.rb $WORK/share
-    for file in $WORK/share/*.conf.in; do
+    mkdir $WORK/shipped
+    cp "$top_srcdir"/rulebases/*.rb "$top_srcdir"/conf/*.conf "$top_srcdir"/conf/*.conf.in \
+        $WORK/shipped
+    cp "$top_builddir"/rulebases/dovecot-ripfirst.rb "$top_builddir"/rulebases/*-file.rb $WORK/shipped
+    for file in $WORK/shipped/*.conf.in; do
         mv "$file" "${file%.in}"
     done
-    sed -i "s,@pkgdatadir@,$WORK/share,g" $WORK/share/*.conf
+    sed -i "s,@pkgdatadir@,$WORK/share,g" $WORK/shipped/*.conf
     for file in mail input-file; do
         sed 's,/dovecot\.rb,/dovecot-ripfirst.rb,; s,/dovecot-file\.rb,/dovecot-ripfirst-file.rb,' \
-            "$WORK/share/$file.conf" >"$WORK/share/$file-ripfirst.conf"
+            "$WORK/shipped/$file.conf" >"$WORK/shipped/$file-ripfirst.conf"
     done
 }
 
@@ -247,22 +254,24 @@ workers() {
 # into $WORK/before.conf; /dev/log and what it wrote into $WORK/inputs.conf; rsyslogd's own messages
 # go to $WORK/rsyslogd.log; the shipped mail.conf; what a test wrote into $WORK/after.conf.
 # One jail, `mail`, counts, unless the parameters ask for a preset or for a file of jails.
+# The table is a fifth of what it is by default: it is most of what starting costs.
 has_socket=yes # no: /dev/log is not read, somebody else has it
 rsyslog_configure() {
-    local socket="module(load=\"imuxsock\")" jail='maxretry="5"'
+    local socket="module(load=\"imuxsock\")" jail='maxretry="5"' size='capacity="20000" maxBans="10000"'
 
     [[ ${1:-} != *@(maxretry|preset|jails)=* ]] || jail=
+    [[ ${1:-} != *@(capacity|maxBans)=* ]] || size=
 
     share
     [ $has_socket = yes ] || socket=
-    touch $WORK/before.conf $WORK/inputs.conf $WORK/after.conf
+    : >>$WORK/before.conf >>$WORK/inputs.conf >>$WORK/after.conf
     cat >$WORK/rsyslog.conf <<END_OF_CONFIGURATION
 include(file="$WORK/before.conf")
 $(workers)
 global(workDirectory="$WORK/spool")
 $socket
 module(load="mmnormalize")
-module(load="ombanmail" stateDirectory="$WORK/state" $jail ${1:-})
+module(load="ombanmail" stateDirectory="$WORK/state" $size $jail ${1:-})
 include(file="$WORK/inputs.conf")
 if \$syslogtag startswith "rsyslogd" then {
     action(type="omfile" file="$WORK/rsyslogd.log")
@@ -349,40 +358,53 @@ attack() {
 
 # Dovecot's, likewise.
 attack_imap() {
-    local address=$1 count=${2:-5} offset=${3:-0} i stamp
+    local address=$1 count=${2:-5} offset=${3:-0} i stamp session
 
     printf -v stamp '%(%b %e %H:%M:%S)T' -1
     for ((i = offset; i < offset + count; i++)); do
+        print_session session "$address" $i
         echo "$stamp mx1 dovecot: imap-login: Disconnected: Connection closed (auth failed," \
             "1 attempts in 2 secs): user=<user$i@example.org>, method=PLAIN, rip=$address," \
-            "lip=198.51.100.1, TLS: Connection closed, session=<$(session "$address" $i)>"
+            "lip=198.51.100.1, TLS: Connection closed, session=<$session>"
     done
 }
 
-# Dovecot's session id: base64 of six bytes of time, the port, and the address as it is in memory.
-session() {
-    local address=$1 number=$2 hex i
+# Dovecot's session id: base64 (RFC 4648) of six bytes of time, the port, and the address as it is in
+# memory. These three print into the variable that is named first: a process for each costs more.
+print_session() {
+    local digits=ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/ hex address i three text=
 
-    hex=$(address_hex "$address")
-    printf -v hex '%012x%04x%s' $((RANDOM * 65536 + number)) $((1024 + number)) "$hex"
-    for ((i = 0; i < ${#hex}; i += 2)); do
-        printf '%b' "\\x${hex:i:2}"
-    done | base64 -w 0 | tr -d =
+    print_hex address "$2"
+    printf -v hex '%012x%04x%s' $((RANDOM * 65536 + $3)) $((1024 + $3)) "$address"
+    for ((i = 0; i < ${#hex}; i += 6)); do # whole threes of bytes, for both families
+        three=$((16#${hex:i:6}))
+        text+=${digits:three >> 18:1}${digits:three >> 12 & 63:1}
+        text+=${digits:three >> 6 & 63:1}${digits:three & 63:1}
+    done
+    printf -v "$1" %s "$text"
 }
 
 # An address in hexadecimal digits: 8 or 32.
-address_hex() {
-    local left=${1%%::*} right=${1##*::} group head='' tail='' zeros
+print_hex() {
+    local left=${2%%::*} right=${2##*::} group head='' tail='' zeros
 
-    if [[ $1 = *.* ]]; then
-        printf '%02x' ${1//./ }
+    if [[ $2 = *.* ]]; then
+        # shellcheck disable=SC2086 # four words
+        printf -v "$1" '%02x' ${2//./ }
         return
     fi
-    [[ $1 = *::* ]] || right=
+    [[ $2 = *::* ]] || right=
     for group in ${left//:/ }; do printf -v head '%s%04x' "$head" "0x$group"; done
     for group in ${right//:/ }; do printf -v tail '%s%04x' "$tail" "0x$group"; done
     printf -v zeros '%*s' $((32 - ${#head} - ${#tail})) ''
-    echo "$head${zeros// /0}$tail"
+    printf -v "$1" %s "$head${zeros// /0}$tail"
+}
+
+print_prefix64() {
+    local digits
+
+    print_hex digits "${2%/*}"
+    printf -v "$1" %s "${digits:0:4}:${digits:4:4}:${digits:8:4}:${digits:12:4}::"
 }
 
 # Feeds traditional lines from standard input to /dev/log, as syslog(3) would send them: without
@@ -400,17 +422,14 @@ log_tcp() {
 
 # The set of ours that holds an address, and the element: IPv4 by address, IPv6 by /64.
 element() {
-    case $1 in
-        *.*) element=(v4 "{ $1 }") ;;
-        *) element=(v6_64 "{ $(prefix64 "$1") }") ;;
-    esac
-}
+    local prefix
 
-prefix64() {
-    local hex
-
-    hex=$(address_hex "${1%/*}")
-    echo "${hex:0:4}:${hex:4:4}:${hex:8:4}:${hex:12:4}::"
+    if [[ $1 = *.* ]]; then
+        element=(v4 "{ $1 }")
+    else
+        print_prefix64 prefix "$1"
+        element=(v6_64 "{ $prefix }")
+    fi
 }
 
 # banned ADDRESS: the kernel's set holds it, with a timeout; IPv6 also by itself, as neighbours of
