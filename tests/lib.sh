@@ -254,13 +254,14 @@ workers() {
 # into $WORK/before.conf; /dev/log and what it wrote into $WORK/inputs.conf; rsyslogd's own messages
 # go to $WORK/rsyslogd.log; the shipped mail.conf; what a test wrote into $WORK/after.conf.
 # One jail, `mail`, counts, unless the parameters ask for a preset or for a file of jails.
-# The table is a fifth of what it is by default: it is most of what starting costs.
+# The table is a fifth of what it is by default, as it is most of what starting costs; but not where
+# the parameters say how big it is, or have any number of bans a minute.
 has_socket=yes # no: /dev/log is not read, somebody else has it
 rsyslog_configure() {
     local socket="module(load=\"imuxsock\")" jail='maxretry="5"' size='capacity="20000" maxBans="10000"'
 
     [[ ${1:-} != *@(maxretry|preset|jails)=* ]] || jail=
-    [[ ${1:-} != *@(capacity|maxBans)=* ]] || size=
+    [[ ${1:-} != *@(capacity|maxBans|maxBanRate)=* ]] || size=
 
     share
     [ $has_socket = yes ] || socket=
