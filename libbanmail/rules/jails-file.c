@@ -350,7 +350,10 @@ read_classes(struct reading *reading, char *value)
                           "(all of them: ombanmail-rulebase(5))");
         reading->classes |= OFFENCE_BIT(class);
     }
-    return true;
+    return reading->classes != 0 ||
+           refuse(reading, "",
+                  "the names of classes are allowed; without the option it is those "
+                  "of the filter");
 }
 
 static bool

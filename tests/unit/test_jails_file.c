@@ -337,6 +337,7 @@ refuses_wrong_values_with_their_lines(void **state)
         {"mode = extra", "no such mode"},
         {"filter = postfix[mode=x]", "no such mode"},
         {"classes = auth_failed login_ok", "login_ok"},
+        {"classes =", "the names of classes"},
         {"bantime.factor = nan", "a number above 0"},
         {"bantime.multipliers = 1 2 0", "from 1 on"},
         {"bantime.multipliers = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17", "more than the 16"},
