@@ -233,7 +233,8 @@ read_number(sqlite3 *sqlite, const char *sql, int *number)
     return error;
 }
 
-/* Which version the file is of: 0 for an empty one; -EPROTO when it is not ours. */
+/* Which version the file is of: 0 for an empty one; -EPROTO when it is not ours, which is also what
+ * SQLITE_ERROR says of statements as plain as these: it cannot read what it takes for a schema. */
 static int
 read_version(sqlite3 *sqlite, int *version)
 {
@@ -244,7 +245,7 @@ read_version(sqlite3 *sqlite, int *version)
     if (result == 0)
         result = read_number(sqlite, "SELECT count(*) FROM sqlite_master", &objects);
     if (result < 0)
-        return result;
+        return (sqlite3_errcode(sqlite) & 0xff) == SQLITE_ERROR ? -EPROTO : result;
     if (application == APPLICATION_ID && *version >= 1)
         return *version <= SCHEMA_VERSION ? 0 : -EPROTONOSUPPORT;
     return application == 0 && *version == 0 && objects == 0 ? 0 : -EPROTO;

@@ -477,6 +477,22 @@ no_ledger_is_moved_aside(void **state)
     assert_moved_aside_and_begun_anew();
 }
 
+/* The number of the schema's format, by which SQLite knows whether it can read it. */
+static void
+one_with_a_damaged_head_is_moved_aside(void **state)
+{
+    const char format[4] = {0, 0, 0, 0x7f};
+    struct ledger *ledger = open_ledger(false);
+    (void)state;
+    ledger_close(ledger);
+    ask("PRAGMA wal_checkpoint(TRUNCATE)");
+    int fd = open(path, O_WRONLY);
+    assert_int_equal(pwrite(fd, format, sizeof(format), 44), sizeof(format));
+    close(fd);
+    assert_int_equal(ledger_open(path, true, &report, &ledger, NULL), -EPROTO);
+    assert_moved_aside_and_begun_anew();
+}
+
 static void
 an_empty_file_is_a_new_ledger(void **state)
 {
@@ -814,6 +830,7 @@ main(void)
         TEST(a_row_that_makes_no_sense_is_left_out),
         TEST(a_killed_writer_loses_nothing_answered),
         TEST(no_ledger_is_moved_aside),
+        TEST(one_with_a_damaged_head_is_moved_aside),
         TEST(an_empty_file_is_a_new_ledger),
         TEST(a_newer_one_is_left_alone),
         TEST(corrupt_pages_are_found_on_use),
