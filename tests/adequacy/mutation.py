@@ -1,0 +1,202 @@
+#!/usr/bin/python3 -B
+# mutation.py OUT [NUMBER [SEED]]: are the tests good enough? Flips NUMBER (500) conditions, signs
+# and constants, chosen by SEED (1) over the table, the counter and the merge, one at a time, in
+# copies below OUT: == and !=, < and <=, && and ||, + and -, a negation, a number. Each time the one
+# file is compiled, and those programs run that reach the line, the quickest first, until one fails
+# or does not end. Prints each survivor: `file:line: what became of what`, and the line; then the
+# sums. A mutant that the compiler makes the same code of is none, and another is taken.
+#
+# ONLY=table/table.c takes one file. The status is 1 when less than 95 % are noticed.
+#
+# SPDX-License-Identifier: BSD-2-Clause
+import concurrent.futures
+import os
+import pathlib
+import random
+import re
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import programs
+
+ENOUGH = 95
+FILES = ["table/*.c", "count/counter.c", "fleet/merge.c"]
+KINDS = [  # what, and what becomes of it
+    (r"==", "!="), (r"!=", "=="), (r"&&", "||"), (r"\|\|", "&&"),
+    (r"(?<= )<=(?= )", "<"), (r"(?<= )<(?= )", "<="),
+    (r"(?<= )>=(?= )", ">"), (r"(?<= )>(?= )", ">="),
+    (r"(?<= )\+(?= )", "-"), (r"(?<= )-(?= )", "+"), (r"\+=", "-="), (r"-=", "+="),
+    (r"!(?=[A-Za-z_(])", ""), (r"\btrue\b", "false"), (r"\bfalse\b", "true"),
+    (r"(?<![\w.\"])\d+(?=[^\w.\"])", None),  # a number grows by one
+]
+WALL_S = 120
+
+
+class Mutant:
+    def __init__(self, file, number, line, start, end, text):
+        self.file, self.number, self.line = file, number, line
+        self.start, self.end, self.text = start, end, text
+
+    def mutated(self, source):
+        lines = source.splitlines(keepends=True)
+        line = lines[self.number - 1]
+        lines[self.number - 1] = line[:self.start] + self.text + line[self.end:]
+        return "".join(lines)
+
+    def __str__(self):
+        was = self.line[self.start:self.end]
+        return (f"libbanmail/{self.file}:{self.number}: {self.text or 'nothing'} for {was}: "
+                f"{self.line.strip()}")
+
+
+def without_words(source):
+    """Comments and strings become spaces: what is in them is not code."""
+    def blank(match):
+        return re.sub(r"[^\n]", " ", match.group())
+    return re.sub(r'/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\])+\'', blank, source, flags=re.S)
+
+
+def mutants_of(path, executable):
+    source = path.read_text()
+    code, lines = without_words(source).splitlines(), source.splitlines()
+    for number in sorted(executable):
+        for pattern, text in KINDS:
+            for match in re.finditer(pattern, code[number - 1]):
+                new = str(int(match.group(), 10) + 1) if text is None else text
+                yield Mutant(f"{path.parent.name}/{path.name}", number, lines[number - 1],
+                             match.start(), match.end(), new)
+
+
+class Bench:
+    """The plain build, and which programs reach a line."""
+
+    def __init__(self, out):
+        self.out = out
+        self.reaching, self.executable = {}, {}
+        self.count()
+        self.build_plain()
+
+    def count(self):
+        counted = self.out / "counted"
+        programs.build(counted, "-O0", "-g", "--coverage")
+        for name, reached in programs.reached_by_all(counted).items():
+            for file, lines in reached.items():
+                for line in lines:
+                    key = file, line["line_number"]
+                    self.executable.setdefault(file, set()).add(key[1])
+                    if line["count"] > 0:
+                        self.reaching.setdefault(key, set()).add(name)
+        shutil.rmtree(counted)
+
+    def build_plain(self):
+        plain = self.out / "plain"
+        programs.build(plain, "-O1")
+        self.took = {}
+        for name in programs.program_sources():
+            began = time.monotonic()
+            worked, _ = programs.run(plain / name)
+            if worked:
+                self.took[name] = time.monotonic() - began
+        for name, sources in programs.program_sources().items():
+            (plain / f"{name}.parts").mkdir()
+            for source in sources:
+                subprocess.run([*programs.flags(), "-O1", "-c", source, "-o",
+                                plain / f"{name}.parts" / f"{source.stem}.o"], check=True)
+
+    def programs_for(self, mutant):
+        names = self.reaching.get((mutant.file, mutant.number), set()) & self.took.keys()
+        return sorted(names, key=self.took.get)
+
+    def link(self, name, mutant_object, program):
+        plain = self.out / "plain"
+        objects = [path for path in plain.glob("*.o") if path.name != mutant_object.name]
+        subprocess.run([programs.CC, *(plain / f"{name}.parts").glob("*.o"), mutant_object, *objects,
+                        *programs.pkg_config("--libs"), "-lpthread", "-o", program], check=True)
+
+    def passes(self, program, name):
+        limit = 5 + int(10 * self.took[name])
+        home = program.parent / "home"
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir()
+        # of its own processor time, as the machine may be busy
+        bound = lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))  # noqa: E731
+        with subprocess.Popen([program], cwd=home, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=bound,
+                              start_new_session=True, text=True, errors="replace",
+                              env={**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP"}) as running:
+            try:
+                said, _ = running.communicate(timeout=WALL_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(running.pid, 9)
+                return False
+        return running.returncode == 0 and "\nnot ok" not in said
+
+    def judge(self, mutant):
+        """"same", "broken" (it does not compile), "noticed" or "survives"."""
+        place = self.out / f"mutant-{threading.get_ident()}"
+        place.mkdir(exist_ok=True)
+        path = programs.TOP / "libbanmail" / mutant.file
+        copy, made = place / path.name, place / f"{path.stem}.o"
+        copy.write_text(mutant.mutated(path.read_text()))
+        compiled = subprocess.run([*programs.flags(), "-O1", f"-I{path.parent}", "-c", copy, "-o",
+                                   made], stderr=subprocess.DEVNULL, check=False)
+        if compiled.returncode != 0:
+            return "broken"
+        if same_code(made, self.out / "plain" / made.name):
+            return "same"
+        for name in self.programs_for(mutant):
+            self.link(name, made, place / name)
+            passed = self.passes(place / name, name)
+            (place / name).unlink()
+            if not passed:
+                return "noticed"
+        return "survives"
+
+
+def same_code(one, other):
+    def text(path):
+        return subprocess.run(["objdump", "-d", "-r", "-s", "-j", ".text", "-j", ".rodata",
+                               "-j", ".data", "--no-show-raw-insn", path], check=False,
+                              stdout=subprocess.PIPE, text=True).stdout.split("\n", 3)[3:]
+    return text(one) == text(other)
+
+
+def candidates(bench):
+    only = os.environ.get("ONLY")
+    for pattern in [only] if only else FILES:
+        for path in sorted((programs.TOP / "libbanmail").glob(pattern)):
+            name = f"{path.parent.name}/{path.name}"
+            yield from mutants_of(path, bench.executable.get(name, set()))
+
+
+def main():
+    out = pathlib.Path(sys.argv[1]).resolve()
+    number = int(sys.argv[2]) if len(sys.argv) > 2 else 500
+    seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    bench = Bench(out)
+    drawn = list(candidates(bench))
+    random.Random(seed).shuffle(drawn)
+    print(f"{len(drawn)} mutants are possible; seed {seed}", flush=True)
+    counts = {"noticed": 0, "survives": 0, "same": 0, "broken": 0}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        at = 0
+        while at < len(drawn) and counts["noticed"] + counts["survives"] < number:
+            batch = drawn[at:at + number - counts["noticed"] - counts["survives"]]
+            at += len(batch)
+            for mutant, verdict in zip(batch, pool.map(bench.judge, batch)):
+                counts[verdict] += 1
+                if verdict == "survives":
+                    reached = bench.programs_for(mutant)
+                    print(mutant, "" if reached else "(no test reaches it)", flush=True)
+    tried = counts["noticed"] + counts["survives"]
+    share = 100 * counts["noticed"] / max(tried, 1)
+    print(f"{tried} mutants: {counts['noticed']} noticed ({share:.1f} %), {counts['survives']} survive; "
+          f"beside them {counts['same']} of the same code and {counts['broken']} that do not compile")
+    sys.exit(share < ENOUGH)
+
+
+main()
