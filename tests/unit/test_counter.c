@@ -942,7 +942,13 @@ a_name_that_is_nobodys_is_of_an_unknown_user(void **state)
     assert_false(outcome.counts);
     take(action, next_line(NOON_MS), "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.1\"}"); /* who? */
     assert_false(outcome.counts);
-    assert_int_equal(failures_in(0, "192.0.2.1"), 1);
+    take(action, next_line(NOON_MS),
+         "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.1\",\"user\":\"y\",\"service\":\"smtpd\"}");
+    assert_true(outcome.counts);
+    take(action, next_line(NOON_MS), /* he may have an account there, and no mailbox */
+         "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.1\",\"user\":\"z\",\"service\":\"proftpd\"}");
+    assert_false(outcome.counts);
+    assert_int_equal(failures_in(0, "192.0.2.1"), 2);
     unlink(path);
 }
 

@@ -157,6 +157,27 @@ a_new_table_retires_the_former_one(void **state)
     assert_int_equal(take(&late), MERGE_TAKEN);
 }
 
+/* Before that nobody knows what it holds. */
+static void
+a_new_table_is_reported_with_its_first_page(void **state)
+{
+    struct telegram_holding holds[MERGE_ORIGINS_MAX];
+    struct telegram telegram = telegram_of(TELEGRAM_BAN, "centre", 2);
+
+    (void)state;
+    event(TELEGRAM_BAN, "203.0.113.9", 5);
+    assert_int_equal(merge_report(merge, holds), 0);
+    page(1, 9, NULL);
+    assert_int_equal(merge_report(merge, holds), 1);
+    assert_true(holds[0].table == 1);
+    telegram.ban = ban_of("203.0.113.10", 1);
+    assert_int_equal(take(&telegram), MERGE_TAKEN);
+    assert_int_equal(merge_report(merge, holds), 0);
+    page(2, 1, &telegram.ban);
+    assert_int_equal(merge_report(merge, holds), 1);
+    assert_true(holds[0].table == 2);
+}
+
 static void
 origins_do_not_touch_each_other(void **state)
 {
@@ -279,6 +300,8 @@ main(void)
         cmocka_unit_test_setup_teardown(a_page_lifts_what_it_does_not_hold_and_is_older, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_new_table_retires_the_former_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_table_is_reported_with_its_first_page, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(origins_do_not_touch_each_other, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pardon_ends_what_began_before, setup, teardown),
         cmocka_unit_test_setup_teardown(ends_follow_the_sender_s_clock, setup, teardown),

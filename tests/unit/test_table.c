@@ -897,6 +897,7 @@ the_life_of_a_ban(void **state)
     assert_int_equal(table_dequeue_unrecorded(f.table, row, 2), 1);
     assert_int_equal(row[0].state, BAN_OVER);
     assert_int_equal(row[0].end, BAN_EXPIRED);
+    assert_int_equal(row[0].origin, BAN_BY_HAND);
     assert_int_equal(row[0].ended_ms, NOON_MS + HOUR_MS);
     assert_int_equal(used_slots(f.table), 1);
     table_recorded(f.table, row, 1, true);
