@@ -292,8 +292,8 @@ put_dates(FILE *out, const struct period *period)
         if (!is_tick(period, i, every) || x > 88)
             continue;
         fprintf(out,
-                "<line x1=\"%.3f%%\" x2=\"%.3f%%\" y1=\"%u\" y2=\"%u\"/>"
-                "<text x=\"%.3f%%\" dx=\"3\" y=\"%u\">%s</text>\n",
+                "<line x1=\"%.3f%%\" x2=\"%.3f%%\" y1=\"%d\" y2=\"%d\"/>"
+                "<text x=\"%.3f%%\" dx=\"3\" y=\"%d\">%s</text>\n",
                 x, x, PLOT_TOP + PLOT_HEIGHT, PLOT_TOP + PLOT_HEIGHT + 16, x,
                 PLOT_TOP + PLOT_HEIGHT + 15,
                 print_time(period->first_span_ms + i * period->span_ms,

@@ -545,7 +545,7 @@ explain_user(struct why *why, const char *name)
     for (unsigned i = 0; i < mailboxes.count && status == EXIT_FINE; i++)
         status = explain_name(why, mailboxes.list[i], true);
     if (mailboxes.count == HISTORY_MAILBOXES && !why->json)
-        printf("(no more than %u mailboxes are looked for)\n", HISTORY_MAILBOXES);
+        printf("(no more than %d mailboxes are looked for)\n", HISTORY_MAILBOXES);
     return status;
 }
 

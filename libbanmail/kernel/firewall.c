@@ -421,7 +421,7 @@ print_rules(FILE *command, const struct firewall_policy *policy, unsigned set)
 static void
 print_layout(FILE *command, const struct firewall_policy *policy, const bool sets[SETS])
 {
-    if (memchr(sets, true, SETS) == NULL)
+    if (memchr(sets, 1, SETS) == NULL)
         return; /* the administrator's sets take all */
     fprintf(command, "add table inet " FIREWALL_TABLE "\n");
     for (unsigned set = 0; set < SETS; set++) {

@@ -103,7 +103,7 @@ static void
 print_origin(const char *host, char text[EVENT_HOST_SIZE])
 {
     size_t i = 0;
-    for (; host[i] != '\0' && i < EVENT_HOST_SIZE - 1; i++) {
+    for (; i < EVENT_HOST_SIZE - 1 && host[i] != '\0'; i++) {
         char one[] = {host[i], '\0'};
         text[i] = is_made_of(one, ".-_:") ? host[i] : '_';
     }
@@ -170,7 +170,7 @@ static const char *
 print_words(const char *words, char text[EVENT_WORDS_SIZE])
 {
     size_t i = 0;
-    for (; words[i] != '\0' && i < EVENT_WORDS_SIZE - 1; i++) {
+    for (; i < EVENT_WORDS_SIZE - 1 && words[i] != '\0'; i++) {
         const char byte = words[i];
         text[i] = byte == '"' ? '\'' : byte == '\\' ? '/' : byte < ' ' || byte > '~' ? '?' : byte;
     }
@@ -213,7 +213,7 @@ event_print(const struct event *event, char *text, size_t size)
         return -ENOSPC;
     int more =
         (is_of_ban(event) ? print_ban : print_other)(event, text + length, size - (size_t)length);
-    return more < 0 || (size_t)(length + more) >= size ? -ENOSPC : length + more;
+    return more < 0 || (size_t)length + (size_t)more >= size ? -ENOSPC : length + more;
 }
 
 /* ---- in words ---- */

@@ -117,7 +117,7 @@ enum field {
 
 #define NAME(word)                                                                                 \
     {                                                                                              \
-        word, sizeof word - 1                                                                      \
+        (word), sizeof(word) - 1                                                                   \
     }
 
 static const struct text field_names[FIELDS] = {
@@ -155,7 +155,7 @@ static int
 field_of(const char *name)
 {
     /* the first of each letter; the names are in alphabetical order */
-    static const int8_t firsts[32] = {
+    static const uint8_t firsts[32] = {
         ['a' % 32] = FIELD_ATTEMPTS, ['c' % 32] = FIELD_CLASS,   ['d' % 32] = FIELD_DSN,
         ['e' % 32] = FIELD_EVENT,    ['f' % 32] = FIELD_FAULT,   ['i' % 32] = FIELD_IP,
         ['m' % 32] = FIELD_METHOD,   ['o' % 32] = FIELD_OPENING, ['p' % 32] = FIELD_PORT_TAIL,
@@ -321,8 +321,9 @@ static struct text
 element(struct text text, const char *word, char stop)
 {
     const char *at = find_first(text, word);
+    const struct text nothing = {0};
 
-    return at == NULL ? (struct text){0} : up_to(text, at + strlen(word), stop);
+    return at == NULL ? nothing : up_to(text, at + strlen(word), stop);
 }
 
 /* What begins there, up to the comma behind it: an address that ends with the line may be the

@@ -22,7 +22,7 @@
      OFFENCE_BIT(OFFENCE_SENDER_REJECTED) | OFFENCE_BIT(OFFENCE_HELO_REJECTED) |                   \
      OFFENCE_BIT(OFFENCE_CLIENT_REJECTED) | OFFENCE_BIT(OFFENCE_RBL_LISTED))
 
-#define WORD(word) word, sizeof word - 1
+#define WORD(word) (word), sizeof(word) - 1
 
 static const struct {
     const char *word;
