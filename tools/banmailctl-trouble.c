@@ -11,15 +11,44 @@
 #include "ledger/ledger.h"
 #include "table/effect.h"
 
-#define TROUBLE_SIZE 1536
+#define TROUBLE_SIZE   1536
+#define REBUILD_SIZE   256
+#define REBUILD_FAILED "/var/lib/ombanmail/rebuild-failed"
+#define REBUILD_LOG    "/var/log/ombanmail-rebuild.log"
+
+/* What packaging/rebuild-module leaves where no module could be built for this rsyslogd: one line.
+ */
+static int
+read_failed_rebuild(char line[REBUILD_SIZE])
+{
+    FILE *const file = fopen(REBUILD_FAILED, "re");
+    char raw[REBUILD_SIZE] = "";
+
+    if (file == NULL)
+        return 0;
+    if (fgets(raw, sizeof(raw), file) == NULL)
+        raw[0] = '\0';
+    fclose(file);
+    raw[strcspn(raw, "\n")] = '\0';
+    format_clean(raw, line, REBUILD_SIZE);
+    return raw[0] != '\0';
+}
 
 static void
 tell_stopped(const struct condition_facts *facts, char text[TROUBLE_SIZE])
 {
+    char failed[REBUILD_SIZE];
+
     (void)facts;
-    snprintf(text, TROUBLE_SIZE,
-             "rsyslogd does not run, or runs without ombanmail: nothing is counted, bans stand "
-             "until they run out; start it, and look for ombanmail in its messages");
+    if (read_failed_rebuild(failed))
+        snprintf(text, TROUBLE_SIZE,
+                 "%s; bans stand until they run out; see " REBUILD_LOG
+                 ", then dpkg-reconfigure ombanmail-rebuild",
+                 failed);
+    else
+        snprintf(text, TROUBLE_SIZE,
+                 "rsyslogd does not run, or runs without ombanmail: nothing is counted, bans stand "
+                 "until they run out; start it, and look for ombanmail in its messages");
 }
 
 static void
