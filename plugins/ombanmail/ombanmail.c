@@ -14,6 +14,11 @@
  *   doHUP                      beside it: the recorder reads again what stands in files
  *   freeCnf                    the queues are gone: enforcer and recorder end, the table is closed
  *
+ * Concurrency and locking: doAction runs on any number of workers at once. They only read an
+ * instance (pData); a worker's own data (wrkrInstanceData) is the reader, which no other worker
+ * touches. What all share is the table: its locks are within table/, and no worker
+ * waits for the kernel, the disk or a name server. Threads of the engine never touch an instance.
+ *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
 #include "rsyslog.h"
