@@ -84,6 +84,23 @@ bans_read_spared(const struct table *table, int64_t now_ms, struct bans *bans)
     return 0;
 }
 
+int
+bans_read_observed(const struct table *table, int64_t now_ms, struct bans *bans)
+{
+    struct table_status status;
+    size_t room = 0;
+    struct ban ban;
+
+    (void)now_ms;
+    *bans = (struct bans){0};
+    table_read_status(table, &status);
+    for (uint32_t i = 0; i < status.capacity; i++)
+        if (table_read_observed(table, i, &ban) && add(bans, &room, &ban) < 0)
+            return -ENOMEM;
+    sort(bans);
+    return 0;
+}
+
 size_t
 bans_waiting(const struct table *table, int64_t then_ms)
 {

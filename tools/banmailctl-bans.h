@@ -20,6 +20,9 @@ int bans_read(const struct table *table, int64_t now_ms, struct bans *bans);
 /* The same for those who would be banned, had maxBanRate or want of room not held it back. */
 int bans_read_spared(const struct table *table, int64_t now_ms, struct bans *bans);
 
+/* The same for whom jails that only observe would have banned, also what would be over by now. */
+int bans_read_observed(const struct table *table, int64_t now_ms, struct bans *bans);
+
 /* What --sort knows. */
 enum bans_order {
     BANS_BY_SINCE,

@@ -34,6 +34,9 @@ print_one(const struct jail *jail, const struct table_counter *counter, int64_t 
         printf(", of %u user%s", counter->users, counter->users == 1 ? "" : "s");
     if (counter->bans > 0)
         printf("; banned %u time%s before", counter->bans, counter->bans == 1 ? "" : "s");
+    if (counter->observed_s != 0)
+        printf("; would have been banned %s ago, but the jail only observes",
+               format_span(now_ms - counter->observed_s * 1000, span));
     if (counter->login_s != 0)
         printf("; a user logged in from there %s ago",
                format_span(now_ms - counter->login_s * 1000, span));
@@ -61,6 +64,10 @@ one_json(const struct jail *jail, const struct table_counter *counter)
     format_add_number(object, "maxretry", jail->maxretry);
     format_add_number(object, "users", counter->users);
     format_add_number(object, "bansBefore", counter->bans);
+    if (counter->observed_s != 0)
+        format_add_time(object, "observedSince", counter->observed_s * 1000);
+    else
+        fjson_object_object_add(object, "observedSince", NULL);
     if (counter->login_s != 0)
         format_add_time(object, "lastLogin", counter->login_s * 1000);
     else

@@ -1,4 +1,5 @@
-/* list: the bans, one line each, oldest first, so that the newest stands above the prompt.
+/* list: the bans, one line each, oldest first, so that the newest stands above the prompt; or those
+ * that were held back, or that jails would have made which only observe.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <inttypes.h>
@@ -22,39 +23,61 @@ typedef char row[COLUMNS][CELL_SIZE];
 static const char *const headings[COLUMNS] = {"ADDRESS",  "FROM",  "JAIL", "CLASS",
                                               "FAILURES", "SINCE", "LEFT", "UNTIL"};
 
+/* What is listed. */
+struct kind {
+    int (*read)(const struct table *table, int64_t now_ms, struct bans *bans);
+    const char *member; /* of the JSON object */
+    const char *nobody;
+};
+
+static const struct kind banned = {bans_read, "bans", "nobody is banned"};
+static const struct kind held_back = {bans_read_spared, "heldBack", "nobody is held back"};
+static const struct kind observed = {
+    bans_read_observed, "observed",
+    "no jail that only observes would have banned anybody; banmailctl status tells which do"};
+
 static void
-fill_row(const struct table *table, const struct ban *ban, int64_t now_ms, row cells)
+fill_times(const struct kind *kind, const struct ban *ban, int64_t now_ms, row cells)
 {
     char text[FORMAT_STAMP_SIZE > FORMAT_SPAN_SIZE ? FORMAT_STAMP_SIZE : FORMAT_SPAN_SIZE];
-    char maker[BANS_USER_SIZE + 16];
 
-    char origin[GEO_TEXT_SIZE];
+    snprintf(cells[SINCE], CELL_SIZE, "%s", format_span(now_ms - ban->since_ms, text));
+    strcpy(cells[LEFT], "-");
+    if (kind == &held_back) {
+        strcpy(cells[UNTIL], "held back: banned with the next failure");
+        return;
+    }
+    if (ban->until_ms == TABLE_FOREVER_MS) {
+        strcpy(cells[UNTIL], "until it is lifted");
+        return;
+    }
+    if (ban->until_ms > now_ms)
+        snprintf(cells[LEFT], CELL_SIZE, "%s left", format_span(ban->until_ms - now_ms, text));
+    else
+        strcpy(cells[LEFT], "over");
+    snprintf(cells[UNTIL], CELL_SIZE, "%s", format_stamp(ban->until_ms, text));
+}
+
+static void
+fill_row(const struct table *table, const struct kind *kind, const struct ban *ban, int64_t now_ms,
+         row cells)
+{
+    char maker[BANS_USER_SIZE + 16], origin[GEO_TEXT_SIZE];
 
     source_print(&ban->source, cells[ADDRESS]);
     geo_text(&ban->source, origin);
     snprintf(cells[ORIGIN], CELL_SIZE, "%.40s", origin);
     bans_jail_name(table, ban, cells[JAIL]);
-    if (ban->state == BAN_FREE) {
+    snprintf(cells[FAILURES], CELL_SIZE, "%u", (unsigned)ban->failures);
+    if (kind == &held_back) {
         strcpy(cells[CLASS], "-");
-        snprintf(cells[FAILURES], CELL_SIZE, "%u", (unsigned)ban->failures);
     } else if (ban->origin == BAN_BY_HAND) {
         snprintf(cells[CLASS], CELL_SIZE, "%s", bans_by_hand(ban, maker));
         strcpy(cells[FAILURES], "-");
     } else {
         snprintf(cells[CLASS], CELL_SIZE, "%s", offence_class_name(ban->class));
-        snprintf(cells[FAILURES], CELL_SIZE, "%u", (unsigned)ban->failures);
     }
-    snprintf(cells[SINCE], CELL_SIZE, "%s", format_span(now_ms - ban->since_ms, text));
-    if (ban->state == BAN_FREE) {
-        strcpy(cells[LEFT], "-");
-        strcpy(cells[UNTIL], "held back: banned with the next failure");
-    } else if (ban->until_ms == TABLE_FOREVER_MS) {
-        strcpy(cells[LEFT], "-");
-        strcpy(cells[UNTIL], "until it is lifted");
-    } else {
-        snprintf(cells[LEFT], CELL_SIZE, "%s left", format_span(ban->until_ms - now_ms, text));
-        snprintf(cells[UNTIL], CELL_SIZE, "%s", format_stamp(ban->until_ms, text));
-    }
+    fill_times(kind, ban, now_ms, cells);
     if (ban->state == BAN_WANTED)
         strncat(cells[UNTIL], "  not in the kernel yet", CELL_SIZE - strlen(cells[UNTIL]) - 1);
 }
@@ -79,20 +102,21 @@ print_row(const int width[COLUMNS], const row cells)
 /* The rows are made twice, once to measure: they are cheap, and 50,000 of them are no small
  * memory. */
 static void
-print_text(const struct table *table, const struct bans *bans, bool held_back, int64_t now_ms)
+print_text(const struct table *table, const struct kind *kind, const struct bans *bans,
+           int64_t now_ms)
 {
     int width[COLUMNS] = {0};
     row cells;
 
     if (bans->count == 0) {
-        puts(held_back ? "nobody is held back" : "nobody is banned");
+        puts(kind->nobody);
         return;
     }
     for (int i = 0; i < COLUMNS; i++)
         strcpy(cells[i], headings[i]);
     widen(width, cells);
     for (size_t i = 0; i < bans->count; i++) {
-        fill_row(table, &bans->ban[i], now_ms, cells);
+        fill_row(table, kind, &bans->ban[i], now_ms, cells);
         widen(width, cells);
     }
     for (int i = 0; i < COLUMNS; i++)
@@ -101,13 +125,13 @@ print_text(const struct table *table, const struct bans *bans, bool held_back, i
     print_row(width, cells);
     fputs(format_colour(FORMAT_PLAIN), stdout);
     for (size_t i = 0; i < bans->count; i++) {
-        fill_row(table, &bans->ban[i], now_ms, cells);
+        fill_row(table, kind, &bans->ban[i], now_ms, cells);
         print_row(width, cells);
     }
 }
 
 static struct fjson_object *
-ban_json(const struct table *table, const struct ban *ban, int64_t now_ms)
+ban_json(const struct table *table, const struct kind *kind, const struct ban *ban, int64_t now_ms)
 {
     struct fjson_object *object = fjson_object_new_object();
     char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4];
@@ -118,7 +142,7 @@ ban_json(const struct table *table, const struct ban *ban, int64_t now_ms)
     format_add_string(object, "by", by_hand ? "hand" : "jail");
     bans_add_maker(object, ban);
     format_add_string(object, "jail", bans_jail_name(table, ban, jail));
-    if (by_hand || ban->state == BAN_FREE)
+    if (by_hand || kind == &held_back)
         fjson_object_object_add(object, "class", NULL);
     else
         format_add_string(object, "class", offence_class_name(ban->class));
@@ -129,19 +153,21 @@ ban_json(const struct table *table, const struct ban *ban, int64_t now_ms)
     if (ban->until_ms == TABLE_FOREVER_MS)
         fjson_object_object_add(object, "left", NULL);
     else
-        format_add_number(object, "left", (uint64_t)(ban->until_ms - now_ms) / 1000);
+        format_add_number(object, "left",
+                          ban->until_ms > now_ms ? (uint64_t)(ban->until_ms - now_ms) / 1000 : 0);
     format_add_bool(object, "enforced", ban->state == BAN_ENFORCED);
     return object;
 }
 
 static void
-print_json(const struct table *table, const struct bans *bans, bool held_back, int64_t now_ms)
+print_json(const struct table *table, const struct kind *kind, const struct bans *bans,
+           int64_t now_ms)
 {
     struct fjson_object *object = fjson_object_new_object(), *array = fjson_object_new_array();
 
     for (size_t i = 0; i < bans->count; i++)
-        fjson_object_array_add(array, ban_json(table, &bans->ban[i], now_ms));
-    fjson_object_object_add(object, held_back ? "heldBack" : "bans", array);
+        fjson_object_array_add(array, ban_json(table, kind, &bans->ban[i], now_ms));
+    fjson_object_object_add(object, kind->member, array);
     format_print_json(object);
 }
 
@@ -164,10 +190,18 @@ take_wanted(const struct invocation *invocation, const struct table *table,
     return bans->count == 0 && all > 0;
 }
 
+static const struct kind *
+kind_of(const struct invocation *invocation)
+{
+    if (invocation->observed)
+        return &observed;
+    return invocation->held_back ? &held_back : &banned;
+}
+
 int
 list_main(const struct invocation *invocation)
 {
-    const bool held_back = invocation->held_back;
+    const struct kind *const kind = kind_of(invocation);
     int64_t now_ms = banmailctl_now_ms();
     struct source source, *of = NULL;
     struct location place;
@@ -181,16 +215,19 @@ list_main(const struct invocation *invocation)
         if (format_parse_source(invocation->words[0], of, reason, sizeof(reason)) < 0)
             return banmailctl_fail(invocation, EXIT_USAGE, "%s", reason);
     }
+    if (invocation->observed && invocation->held_back)
+        return banmailctl_fail(invocation, EXIT_USAGE,
+                               "--observed and --held-back are two lists; ask for one of them");
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
         return status;
-    if ((held_back ? bans_read_spared : bans_read)(table, now_ms, &bans) < 0) {
+    if (kind->read(table, now_ms, &bans) < 0) {
         table_close(table);
         return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     }
     if (take_wanted(invocation, table, of, now_ms, &bans) && !invocation->json)
-        puts("none of the bans is such a one");
+        puts("no ban matches that");
     else
-        (invocation->json ? print_json : print_text)(table, &bans, held_back, now_ms);
+        (invocation->json ? print_json : print_text)(table, kind, &bans, now_ms);
     bans_free(&bans);
     table_close(table);
     return EXIT_FINE;

@@ -43,18 +43,20 @@ static const char status_help[] =
 
 static const char list_help[] =
     "Usage: banmailctl list [ADDRESS|PREFIX] [--jail JAIL] [--class CLASS] [--left TIME]\n"
-    "                       [--sort KEY] [--held-back] [--json] [--table FILE]\n"
+    "                       [--sort KEY] [--held-back | --observed] [--json] [--table FILE]\n"
     "\n"
     "Lists who is banned, oldest first: by which jail, for what class of line, since when and\n"
     "until when. ADDRESS|PREFIX: bans of it, of what holds it, and within it. --jail, --class:\n"
     "those of one jail or class. --left: those that end within TIME. --sort: by since, left,\n"
     "failures, address, jail or class; the greatest comes last. --held-back: who has failed often\n"
-    "enough, but is not banned, because maxBanRate was reached or there was no room.\n"
+    "enough, but is not banned, because maxBanRate was reached or there was no room. --observed:\n"
+    "whom jails would have banned that only observe, also where that would be over by now.\n"
     "\n"
     "Examples:\n"
     "  banmailctl list\n"
     "  banmailctl list 203.0.113.0/24 --sort left\n"
     "  banmailctl list --class relay_denied --left 1h\n"
+    "  banmailctl list --observed              preset=\"observe\": whom would it have banned?\n"
     "  banmailctl list --json | jq -r '.bans[] | select(.jail == \"mail\") | .source'\n";
 
 static const char ban_help[] =
@@ -192,7 +194,7 @@ static const char help_help[] = "Usage: banmailctl help [COMMAND]\n";
 const struct command commands[] = {
     {"status", status_main, 1, "f", "whether anything is wrong; jails, tracked, banned",
      status_help},
-    {"list", list_main, 1, "HJcls", "who is banned, by which jail, until when", list_help},
+    {"list", list_main, 1, "HJclOs", "who is banned, by which jail, until when", list_help},
     {"top", top_main, 0, "fw", "which networks, users and classes stand behind the bans", top_help},
     {"report", report_main, 0, "fo", "the last week as one HTML page", report_help},
     {"why", why_main, 1, "", "why an address, or a user, is banned or not", why_help},
@@ -511,6 +513,14 @@ take_held_back(struct invocation *invocation, const char *value)
 }
 
 static int
+take_observed(struct invocation *invocation, const char *value)
+{
+    (void)value;
+    invocation->observed = true;
+    return EXIT_FINE;
+}
+
+static int
 take_bans(struct invocation *invocation, const char *value)
 {
     (void)value;
@@ -540,6 +550,7 @@ const struct option_row option_rows[] = {
     {"held-back", 'H', NULL, take_held_back},
     {"jail", 'J', "JAIL", take_jail},
     {"left", 'l', "TIME", take_left},
+    {"observed", 'O', NULL, take_observed},
     {"output", 'o', "FILE", take_output},
     {"repair", 'r', NULL, take_repair},
     {"sort", 's', "KEY", take_sort},

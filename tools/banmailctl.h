@@ -33,6 +33,7 @@ struct invocation {
     bool all;           /* --all */
     bool bans;          /* --bans */
     bool held_back;     /* --held-back */
+    bool observed;      /* --observed */
     bool watch;         /* --watch */
     const char *output; /* --output, or NULL */
     const char *format; /* --format, or NULL */

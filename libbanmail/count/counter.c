@@ -767,12 +767,12 @@ note_verdict(struct taking *taking, const struct action *action, const struct vi
         count(&counter->statistics.bans);
         taking->outcome->banning |= UINT64_C(1) << jail_index;
     }
-    if (verdict == TABLE_SPARED && action->given.jail.is_observing) {
+    if (verdict == TABLE_OBSERVED) {
         count(&counter->statistics.observed);
         taking->outcome->observed |= UINT64_C(1) << jail_index;
-    } else if (verdict == TABLE_SPARED) {
-        note_gateway(taking, jail_index, seen);
     }
+    if (verdict == TABLE_SPARED)
+        note_gateway(taking, jail_index, seen);
     if (verdict == TABLE_BANNED || verdict == TABLE_PROLONGED)
         taking->outcome->wake = true;
 }
@@ -852,7 +852,8 @@ count_for(struct taking *taking, unsigned action)
     enum table_verdict verdict;
 
     failure->class = class_in(&at->given.jail, class);
-    failure->is_gateway = seen->gateway != GATEWAY_NONE || at->given.jail.is_observing;
+    failure->is_gateway = seen->gateway != GATEWAY_NONE;
+    failure->is_observed = at->given.jail.is_observing;
     verdict = is_single ? count_single(taking, at)
                         : table_count(counter->options.table, at->given.jail_index, &at->given.jail,
                                       failure, taking->judgement.attempts, taking->line->now_ms);

@@ -102,6 +102,11 @@ struct table_health {
  * Any thread, any process; 0.1 s for 1,000,000. */
 bool table_read_spared(const struct table *table, uint32_t index, int64_t now_ms, struct ban *ban);
 
+/* Reads the latest ban that a jail would have made of the client in record `index` (0..capacity -
+ * 1), did it not only observe, whether it would be over by now or not. Returns false when there is
+ * none, or the jail observes no longer. Any process. */
+bool table_read_observed(const struct table *table, uint32_t index, struct ban *ban);
+
 /* Any thread, any process. */
 void table_read_health(const struct table *table, int64_t now_ms, struct table_health *health);
 

@@ -84,12 +84,24 @@ struct record_key {
 
 _Static_assert(sizeof(struct record_key) == 20, "no padding: keys are hashed and compared whole");
 
+/* The latest ban that a jail would have made of a client, did it not only observe. */
+struct observed {
+    uint32_t first_s; /* the oldest failure */
+    uint32_t since_s; /* 0: none */
+    uint32_t until_s; /* UINT32_MAX: for ever */
+    uint16_t failures;
+    uint8_t class;
+    uint8_t zero;
+};
+
+_Static_assert(sizeof(struct observed) == 16, "layout");
+
 /* One client's counter in one jail.
  *
- *      0      8     28    32      36     38       39       40     44      48  64
- *      ┌──────┬─────┬─────┬───────┬──────┬────────┬────────┬──────┬───────┬───┐
- *      │ head │ key │ ban │ login │ bans │ repeat │ spared │ mail │ since │ 0 │
- *      └──────┴─────┴─────┴───────┴──────┴────────┴────────┴──────┴───────┴───┘
+ *      0      8     28    32      36     38       39       40     44      48         64
+ *      ┌──────┬─────┬─────┬───────┬──────┬────────┬────────┬──────┬───────┬──────────┐
+ *      │ head │ key │ ban │ login │ bans │ repeat │ spared │ mail │ since │ observed │
+ *      └──────┴─────┴─────┴───────┴──────┴────────┴────────┴──────┴───────┴──────────┘
  *      64         96           128         192
  *      ┌──────────┬────────────┬───────────┐
  *      │ 16 users │ 16 secrets │ 16 stamps │
@@ -110,9 +122,9 @@ struct record {
                        jail_step is more than 1, the failures that have come with the newest
                        stamp */
     uint8_t spared; /* how often it had enough failures for a ban, but was worth more, */
-    uint32_t mail_s;   /* when mail was last taken from there; 0: never, as far as known */
-    uint32_t spared_s; /* since then */
-    uint8_t zero[16];
+    uint32_t mail_s;          /* when mail was last taken from there; 0: never, as far as known */
+    uint32_t spared_s;        /* since then */
+    struct observed observed; /* zeros in a file of an earlier version: not banned */
     uint16_t users[JAIL_STAMPS_MAX]; /* hashes; 0: the line named none */
     uint16_t secrets[JAIL_STAMPS_MAX];
     uint32_t stamps[JAIL_STAMPS_MAX]; /* of the newest failures, in seconds */
@@ -128,6 +140,7 @@ _Static_assert(sizeof(struct record) == RECORD_SIZE && RECORD_WORDS <= CELL_WORD
 _Static_assert(offsetof(struct record, key) == 8 && offsetof(struct record, ban) == 28 &&
                    offsetof(struct record, login_s) == 32 && offsetof(struct record, bans) == 36 &&
                    offsetof(struct record, repeat) == 38 && offsetof(struct record, mail_s) == 40 &&
+                   offsetof(struct record, observed) == 48 &&
                    offsetof(struct record, users) == 64 && offsetof(struct record, secrets) == 96 &&
                    offsetof(struct record, stamps) == 128,
                "layout");

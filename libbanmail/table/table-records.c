@@ -348,6 +348,46 @@ deserved_ban(const struct counting *counting)
     return ban;
 }
 
+static uint32_t
+seconds_of(int64_t time_ms)
+{
+    return time_ms / 1000 < UINT32_MAX ? (uint32_t)(time_ms / 1000) : UINT32_MAX;
+}
+
+/* Of a ban that would still be in force, this one is the prolongation. */
+static void
+observe(struct counting *counting, const struct ban *ban)
+{
+    struct observed *const observed = &counting->record.observed;
+    const bool is_new = observed->since_s == 0 || observed->until_s <= seconds_of(ban->since_ms);
+
+    if (is_new)
+        *observed = (struct observed){
+            .first_s = seconds_of(ban->first_ms),
+            .since_s = seconds_of(ban->since_ms),
+            .failures = ban->failures,
+            .class = (uint8_t)ban->class,
+        };
+    if (is_new || observed->until_s < seconds_of(ban->until_ms))
+        observed->until_s = seconds_of(ban->until_ms);
+}
+
+/* The failures are used up, and there is no ban. */
+static enum table_verdict
+make_none(struct counting *counting, const struct ban *ban)
+{
+    const struct table_failure *const failure = counting->failure;
+
+    clear_window(counting);
+    counting->left = jail_stamps(counting->jail);
+    if (ban->until_ms <= counting->now_ms)
+        return TABLE_LATE;
+    if (failure->is_gateway)
+        return TABLE_SPARED;
+    observe(counting, ban);
+    return TABLE_OBSERVED;
+}
+
 /* The threshold is reached. As in fail2ban the failures are used up by the ban they made, also
  * when it would be over by now, or when there is one that they only prolong. */
 static enum table_verdict
@@ -362,11 +402,9 @@ make_ban(struct counting *counting)
     enum ban_outcome outcome;
     uint32_t slot;
 
-    if (ban.until_ms <= counting->now_ms || counting->failure->is_gateway) {
-        clear_window(counting);
-        counting->left = jail_stamps(counting->jail);
-        return ban.until_ms <= counting->now_ms ? TABLE_LATE : TABLE_SPARED;
-    }
+    if (ban.until_ms <= counting->now_ms || counting->failure->is_gateway ||
+        counting->failure->is_observed)
+        return make_none(counting, &ban);
     outcome = table_want_ban(counting->table, &ban, counting->now_ms, &slot);
     counting->left = 1;
     if (outcome != BAN_NO_ROOM && outcome != BAN_HELD_BACK) {
@@ -919,6 +957,7 @@ table_read_counter(const struct table *table, unsigned jail_index, const struct 
         .users = count_users(&record),
         .bans = record.bans,
         .newest_s = window_newest(&record),
+        .observed_s = jail.is_observing ? record.observed.since_s : 0,
         .login_s = record.login_s,
     };
     return true;

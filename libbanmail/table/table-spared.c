@@ -1,5 +1,6 @@
-/* table-spared: whom a ban was held back from. Nothing of it is stored: a ban that was made uses up
- * the failures that led to it, so who has enough of them all the same was spared.
+/* table-spared: who is not banned, although he has failed often enough. Whom a ban was held back
+ * from is not stored: a ban that was made uses up the failures that led to it, so who has enough of
+ * them all the same was spared. Whom a jail would have banned that only observes, is.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table/table-health.h"
@@ -25,6 +26,41 @@ is_of_client(const struct record *record, const struct jail *jail)
                (source_is_v4(&source) ? SOURCE_V4_OFFSET + jail->v4_bits : jail->v6_bits);
 }
 
+static bool
+read_record(const struct table *table, uint32_t index, struct record *record, struct jail *jail)
+{
+    return words_read(table->records[index].word, RECORD_WORDS, record) && record->head.used &&
+           record->head.own <= JAIL_STAMPS_MAX && words_are_whole(record, RECORD_WORDS) &&
+           table_read_jail(table, record->key.jail, jail) && jail->classes != 0;
+}
+
+bool
+table_read_observed(const struct table *table, uint32_t index, struct ban *ban)
+{
+    const struct observed *observed;
+    struct record record;
+    struct jail jail;
+
+    if (!read_record(table, index, &record, &jail) || !jail.is_observing ||
+        record.observed.since_s == 0)
+        return false;
+    observed = &record.observed;
+    *ban = (struct ban){
+        .source.prefix = record.key.prefix,
+        .jail = record.key.jail,
+        .scope = record.key.scope,
+        .failures = observed->failures,
+        .origin = BAN_BY_JAIL,
+        .class = (enum offence_class)observed->class,
+        .first_ms = observed->first_s * INT64_C(1000),
+        .since_ms = observed->since_s * INT64_C(1000),
+        .until_ms =
+            observed->until_s == UINT32_MAX ? TABLE_FOREVER_MS : observed->until_s * INT64_C(1000),
+    };
+    memcpy(ban->source.address, record.key.address, sizeof ban->source.address);
+    return observed->class < OFFENCE_CLASSES;
+}
+
 bool
 table_read_spared(const struct table *table, uint32_t index, int64_t now_ms, struct ban *ban)
 {
@@ -33,10 +69,7 @@ table_read_spared(const struct table *table, uint32_t index, int64_t now_ms, str
     unsigned within = 0;
     int64_t latest_s;
 
-    if (!words_read(table->records[index].word, RECORD_WORDS, &record) || !record.head.used ||
-        record.head.own == 0 || record.head.own > JAIL_STAMPS_MAX ||
-        !words_are_whole(&record, RECORD_WORDS) ||
-        !table_read_jail(table, record.key.jail, &jail) || jail.classes == 0 ||
+    if (!read_record(table, index, &record, &jail) || record.head.own == 0 ||
         !is_of_client(&record, &jail) || record.head.own < jail_stamps(&jail) ||
         !jail_decide(&jail, record.stamps, record.head.own, &within) ||
         is_banned(table, &record, now_ms))

@@ -114,6 +114,7 @@ struct table_failure {
                           later; 0: that is not known */
     uint8_t services;  /* EFFECT_… that it came to */
     bool is_gateway;   /* is never banned: TABLE_SPARED instead */
+    bool is_observed;  /* its jail only observes: TABLE_OBSERVED instead */
     bool is_network; /* counts for those beside it: neither banned nor used up, but TABLE_SPARED as
                         long as the threshold is reached within findtime of the newest */
 };
@@ -134,6 +135,7 @@ enum table_verdict {
     TABLE_HELD_BACK, /* likewise, but jails have made as many bans this minute as they may */
     TABLE_PROLONGED, /* the threshold again, while banned: the ban ends later now: wake both */
     TABLE_SPARED,    /* would make or prolong a ban, but the client is a gateway */
+    TABLE_OBSERVED,  /* likewise, but the jail only observes: see table_read_observed */
     TABLE_ALLOWED,   /* would make a ban, but the client is worth more failures, or it is too early:
                         the failures are used up */
 };
@@ -328,12 +330,13 @@ void table_set_trouble(struct table *table, const char *trouble);
 
 /* What a jail has in its counter of a client. */
 struct table_counter {
-    unsigned failures; /* the newest, of any age */
-    unsigned within;   /* of these, those within findtime of the last */
-    unsigned users;    /* whom they name, as far as can be told apart */
-    unsigned bans;     /* how often it was banned before */
-    int64_t newest_s;  /* the latest failure; 0: none */
-    int64_t login_s;   /* when a user last logged in from there; 0: never, as far as is known */
+    unsigned failures;  /* the newest, of any age */
+    unsigned within;    /* of these, those within findtime of the last */
+    unsigned users;     /* whom they name, as far as can be told apart */
+    unsigned bans;      /* how often it was banned before */
+    int64_t newest_s;   /* the latest failure; 0: none */
+    int64_t observed_s; /* when its jail, which only observes, would have banned it; 0: never */
+    int64_t login_s;    /* when a user last logged in from there; 0: never, as far as is known */
 };
 
 /* Reads the counter of `source`, an address masked as the jail does. Returns false when there is

@@ -1109,9 +1109,27 @@ clients_of_a_fault_are_told_apart_as_the_jails_do_now(void **state)
     assert_true(outcome.wake);
 }
 
+/* Whom jails would have banned that only observe; how many. */
+static unsigned
+observed(struct ban *ban)
+{
+    struct table_status status;
+    struct ban one;
+    unsigned found = 0;
+
+    table_read_status(f.table, &status);
+    for (uint32_t i = 0; i < status.capacity; i++)
+        if (table_read_observed(f.table, i, &one)) {
+            *ban = one;
+            found++;
+        }
+    return found;
+}
+
 static void
 a_jail_that_observes_bans_nobody_and_tells(void **state)
 {
+    char source[SOURCE_TEXT_SIZE];
     struct ban ban;
 
     (void)state;
@@ -1119,12 +1137,41 @@ a_jail_that_observes_bans_nobody_and_tells(void **state)
     declare(1, 2, 0, true);
     take(0, next_line(NOON_MS), FAILED("203.0.113.9"));
     assert_int_equal(outcome.observed, 0);
+    assert_int_equal(observed(&ban), 0);
     take(0, next_line(NOON_MS + 60000), FAILED("203.0.113.9"));
     assert_int_equal(outcome.observed, bit_of(1));
     assert_false(is_banned(1, "203.0.113.9", &ban));
     assert_int_equal(statistics().observed, 1);
     assert_int_equal(statistics().gateways_spared, 0);
     assert_int_equal(failures_in(1, "203.0.113.9"), 0);
+    assert_int_equal(observed(&ban), 1);
+    assert_string_equal(source_print(&ban.source, source), "203.0.113.9");
+    assert_int_equal(ban.failures, 2);
+    assert_int_equal(ban.class, OFFENCE_AUTH_FAILED);
+    assert_int_equal(ban.first_ms, NOON_MS);
+    assert_int_equal(ban.since_ms, NOON_MS + 60000);
+    assert_int_equal(ban.until_ms, NOON_MS + 60000 + f.jail.bantime_s * 1000);
+}
+
+/* As a ban would be: with the next failures it ends later, and one after its end is another. */
+static void
+what_a_jail_observes_goes_on_as_a_ban_would(void **state)
+{
+    const int64_t bantime_ms = f.jail.bantime_s * 1000;
+    struct ban ban;
+
+    (void)state;
+    begin_without_jail();
+    declare(1, 2, 0, true);
+    for (unsigned i = 0; i < 4; i++)
+        take(0, next_line(NOON_MS + i * 60000), FAILED("203.0.113.9"));
+    assert_int_equal(observed(&ban), 1);
+    assert_int_equal(ban.since_ms, NOON_MS + 60000);
+    assert_int_equal(ban.until_ms, NOON_MS + 3 * 60000 + bantime_ms);
+    for (unsigned i = 0; i < 2; i++)
+        take(0, next_line(NOON_MS + 3 * 60000 + bantime_ms + i * 1000), FAILED("203.0.113.9"));
+    assert_int_equal(observed(&ban), 1);
+    assert_int_equal(ban.since_ms, NOON_MS + 3 * 60000 + bantime_ms + 1000);
 }
 
 /* The service of a line is in its tag, where no field has it. */
@@ -1171,6 +1218,7 @@ main(void)
         TEST(each_jail_has_its_classes),
         TEST(jails_are_declared_anew_and_keep_their_counts),
         TEST(a_jail_that_observes_bans_nobody_and_tells),
+        TEST(what_a_jail_observes_goes_on_as_a_ban_would),
         TEST(a_jail_counts_the_services_that_it_names),
         TEST(an_unknown_user_is_told_apart_where_a_jail_does),
         TEST(only_unknown_users_count_where_a_jail_says_so),
