@@ -25,11 +25,13 @@
 #define FILE_SIZE_MAX (64 << 20) /* bytes: some three million entries */
 
 struct allow_list {
-    struct allow *configured;  /* not sealed */
-    struct allow *from_file;   /* not sealed; as it could be read last */
-    struct allow *own;         /* likewise */
-    struct allow *added;       /* likewise; NULL: nobody is */
-    struct allow_names *names; /* NULL: there are none */
+    struct allow *configured;             /* not sealed */
+    struct allow *from_file;              /* not sealed; as it could be read last */
+    struct allow *own;                    /* likewise */
+    struct allow *added;                  /* likewise; NULL: nobody is */
+    struct allow_names *configured_names; /* likewise; never looked up themselves */
+    struct allow_names *file_names;
+    struct allow_names *names; /* of both, which are looked up; NULL: there are none */
     char *path;                /* NULL: there is no file */
     char *added_path;          /* NULL: likewise */
     char *copy_path;           /* NULL: no copy is kept of it */
@@ -63,15 +65,16 @@ allow_list_add(struct allow_list *list, const char *text, size_t length)
 
     if (error != -EINVAL)
         return error;
-    if (list->names == NULL)
-        list->names = allow_names_new();
-    return list->names == NULL ? -ENOMEM : allow_names_add(list->names, text, length);
+    if (list->configured_names == NULL)
+        list->configured_names = allow_names_new();
+    return list->configured_names == NULL ? -ENOMEM
+                                          : allow_names_add(list->configured_names, text, length);
 }
 
 struct allow_names *
 allow_list_names(const struct allow_list *list)
 {
-    return list->names;
+    return allow_names_count(list->names) > 0 ? list->names : NULL;
 }
 
 void
@@ -122,28 +125,46 @@ refuse_line(const char *path, unsigned number, char *entry, char reason[ALLOW_LI
             *c = '?';
     }
     snprintf(reason, ALLOW_LIST_REASON_SIZE,
-             "%.300s, line %u: '%.60s' is none of what is allowed: one address or prefix, such as "
-             "192.0.2.1 or 2001:db8::/32, and comments after #",
+             "%.300s, line %u: '%.60s' is none of what is allowed: one address, prefix or name, "
+             "such as 192.0.2.1, 2001:db8::/32 or home.example.org, and comments after #",
              path, number, entry);
     return -EINVAL;
 }
 
+/* What a file holds. */
+struct content {
+    struct allow *allow;
+    struct allow_names *names;
+};
+
+static int
+add_entry(struct content *content, const char *entry)
+{
+    const int error = *entry == '\0' ? 0 : allow_add(content->allow, entry, strlen(entry));
+
+    return error == -EINVAL ? allow_names_add(content->names, entry, strlen(entry)) : error;
+}
+
 /* A damaged file has NULs: what follows one would not be seen. */
 static int
-add_line(struct allow *allow, char *line, size_t length, const char *path, unsigned number,
+add_line(struct content *content, char *line, size_t length, const char *path, unsigned number,
          char reason[ALLOW_LIST_REASON_SIZE])
 {
     const bool is_text = strlen(line) == length;
     char *const entry = entry_of(line);
-    int error = *entry == '\0' ? 0 : allow_add(allow, entry, strlen(entry));
+    const int error = add_entry(content, entry);
 
     if (error == -EINVAL || !is_text)
         return refuse_line(path, number, entry, reason);
+    if (error == -ENOSPC)
+        snprintf(reason, ALLOW_LIST_REASON_SIZE, "%.300s, line %u: more than %d names", path,
+                 number, ALLOW_NAMES_MAX);
     return error;
 }
 
 static int
-add_lines(struct allow *allow, FILE *file, const char *path, char reason[ALLOW_LIST_REASON_SIZE])
+add_lines(struct content *content, FILE *file, const char *path,
+          char reason[ALLOW_LIST_REASON_SIZE])
 {
     char *line = NULL;
     size_t room = 0;
@@ -151,34 +172,41 @@ add_lines(struct allow *allow, FILE *file, const char *path, char reason[ALLOW_L
     int error = 0;
 
     for (unsigned number = 1; error == 0 && (length = getline(&line, &room, file)) >= 0; number++)
-        error = add_line(allow, line, (size_t)length, path, number, reason);
+        error = add_line(content, line, (size_t)length, path, number, reason);
     if (error == 0 && !feof(file))
         error = -errno;
     free(line);
     return error;
 }
 
-/* On success *read is the file's list, and the former one is freed. */
-static int
-read_file(const char *path, int flags, struct allow **read, char reason[ALLOW_LIST_REASON_SIZE])
+static void
+empty(struct content *content)
 {
-    struct allow *made = allow_new();
-    int error = made == NULL ? -ENOMEM : 0;
+    allow_free(content->allow);
+    allow_names_release(content->names);
+}
+
+/* On success what the file holds is in *allow and *names, and the former ones are freed. */
+static int
+read_file(const char *path, int flags, struct allow **allow, struct allow_names **names,
+          char reason[ALLOW_LIST_REASON_SIZE])
+{
+    struct content made = {allow_new(), allow_names_new()}, former = {*allow, *names};
+    int error = made.allow == NULL || made.names == NULL ? -ENOMEM : 0;
     FILE *file = error == 0 ? open_file(path, flags, &error) : NULL;
 
     reason[0] = '\0';
     if (file != NULL) {
-        error = add_lines(made, file, path, reason);
+        error = add_lines(&made, file, path, reason);
         fclose(file);
     }
     if (error != 0 && reason[0] == '\0')
         snprintf(reason, ALLOW_LIST_REASON_SIZE, "%.300s cannot be read: %s", path,
                  error == -EINVAL ? "it is no regular file" : strerror(-error));
+    empty(error == 0 ? &former : &made);
     if (error == 0) {
-        allow_free(*read);
-        *read = made;
-    } else {
-        allow_free(made);
+        *allow = made.allow;
+        *names = made.names;
     }
     return error;
 }
@@ -206,9 +234,10 @@ allow_list_set_file(struct allow_list *list, const char *path, const char *copy_
         return error;
     }
     list->is_kept = false;
-    error = read_file(path, 0, &list->from_file, reason);
-    list->has_copy = error != 0 && copy_path != NULL &&
-                     read_file(copy_path, O_NOFOLLOW, &list->from_file, copy_reason) == 0;
+    error = read_file(path, 0, &list->from_file, &list->file_names, reason);
+    list->has_copy =
+        error != 0 && copy_path != NULL &&
+        read_file(copy_path, O_NOFOLLOW, &list->from_file, &list->file_names, copy_reason) == 0;
     return error;
 }
 
@@ -232,6 +261,9 @@ allow_list_set_added(struct allow_list *list, const char *path)
 static int
 read_added(struct allow_list *list, char reason[ALLOW_LIST_REASON_SIZE])
 {
+    struct allow_names *none = NULL; /* commands add addresses */
+    int error;
+
     if (list->added_path == NULL)
         return 0;
     if (access(list->added_path, F_OK) != 0 && errno == ENOENT) {
@@ -239,7 +271,9 @@ read_added(struct allow_list *list, char reason[ALLOW_LIST_REASON_SIZE])
         list->added = NULL;
         return 0;
     }
-    return read_file(list->added_path, O_NOFOLLOW, &list->added, reason);
+    error = read_file(list->added_path, O_NOFOLLOW, &list->added, &none, reason);
+    allow_names_release(none);
+    return error;
 }
 
 /* ---- its copy ---- */
@@ -257,6 +291,8 @@ write_copy(const struct allow_list *list)
     fprintf(file, "# what %s had when it was last read whole\n", list->path);
     for (size_t i = 0; i < allow_count(list->from_file); i++)
         fprintf(file, "%s\n", source_print(allow_entry(list->from_file, i), text));
+    for (size_t i = 0; i < allow_names_count(list->file_names); i++)
+        fprintf(file, "%s\n", allow_names_text(list->file_names, i));
     if (fclose(file) == 0)
         error = replace_file(list->copy_path, copy, length, 0600, (uid_t)-1, (gid_t)-1);
     free(copy);
@@ -289,7 +325,7 @@ read_file_again(struct allow_list *list, char reason[ALLOW_LIST_REASON_SIZE])
 
     if (list->path == NULL)
         return 0;
-    error = read_file(list->path, 0, &list->from_file, reason);
+    error = read_file(list->path, 0, &list->from_file, &list->file_names, reason);
     if (error == 0)
         list->has_copy = list->is_kept = false;
     copy_error = keep(list, copy_reason);
@@ -314,6 +350,25 @@ read_own(struct allow **read, char reason[ALLOW_LIST_REASON_SIZE])
     }
     allow_free(*read);
     *read = made;
+    return 0;
+}
+
+/* Others than before have yet to be looked up; whoever looks up the former ones holds them. */
+static int
+join_names(struct allow_list *list)
+{
+    struct allow_names *const made = allow_names_new();
+    int error = made == NULL ? -ENOMEM : allow_names_add_all(made, list->configured_names);
+
+    if (error == 0)
+        error = allow_names_add_all(made, list->file_names);
+    if (error != 0 || allow_names_are_same(made, list->names)) {
+        allow_names_release(made);
+        return error;
+    }
+    allow_names_inherit(made, list->names);
+    allow_names_release(list->names);
+    list->names = made;
     return 0;
 }
 
@@ -366,6 +421,12 @@ allow_list_read(struct allow_list *list, struct readers *readers, bool *changed,
     if (error == 0 && other_error != 0)
         memcpy(reason, other_reason, sizeof(other_reason));
     error = error != 0 ? error : other_error;
+    if ((other_error = join_names(list)) != 0 && error == 0) {
+        snprintf(reason, ALLOW_LIST_REASON_SIZE, "%s",
+                 other_error == -ENOSPC ? "there are too many names on the allow list"
+                                        : "out of memory");
+        error = other_error;
+    }
     made = put_together(list);
     *changed = made != NULL && !allow_is_same(before, made);
     if (made == NULL) {
@@ -394,6 +455,8 @@ allow_list_free(struct allow_list *list)
     allow_free(list->from_file);
     allow_free(list->own);
     allow_free(list->added);
+    allow_names_release(list->configured_names);
+    allow_names_release(list->file_names);
     allow_names_release(list->names);
     allow_free(atomic_load(&list->now));
     free(list->path);

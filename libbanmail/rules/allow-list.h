@@ -2,10 +2,11 @@
  * names, who was added by command, and this machine's own addresses where that is asked for. It is
  * read again when somebody asks for it, and replaced whole while workers look up.
  *
- * The file has one address or prefix a line; what follows a # is a comment.
+ * The file has one address, prefix or DNS name a line; what follows a # is a comment.
  *
  *     192.0.2.0/24      # the office
  *     2001:db8:7::/48
+ *     home.example.org
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BANMAIL_ALLOW_LIST_H
@@ -29,7 +30,9 @@ struct allow_list *allow_list_new(void);
  * allow_list_read on, as is all that follows. Before any worker looks up; one thread. */
 int allow_list_add(struct allow_list *list, const char *text, size_t length);
 
-/* Its names, the list's own; NULL: it has none. Somebody else is to look them up. */
+/* Its names, the list's own; NULL: it has none. Somebody else is to look them up, and to hold them
+ * meanwhile: they are others when allow_list_read has read others from the file. Of the thread that
+ * reads the list. */
 struct allow_names *allow_list_names(const struct allow_list *list);
 
 /* Names the file, and reads it for the first time; and names the copy, NULL for none, into which

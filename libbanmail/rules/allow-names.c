@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 struct name {
     char text[ALLOW_NAME_SIZE];
@@ -82,6 +83,16 @@ is_name(const char *text, size_t length)
     return has_letter;
 }
 
+static bool
+has_name(const struct allow_names *names, const char *text, size_t length)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (strlen(names->names[i].text) == length &&
+            strncasecmp(names->names[i].text, text, length) == 0)
+            return true;
+    return false;
+}
+
 int
 allow_names_add(struct allow_names *names, const char *text, size_t length)
 {
@@ -89,6 +100,10 @@ allow_names_add(struct allow_names *names, const char *text, size_t length)
 
     if (!is_name(text, length))
         return -EINVAL;
+    if (has_name(names, text, length))
+        return 0;
+    if (names->count == ALLOW_NAMES_MAX)
+        return -ENOSPC;
     larger = reallocarray(names->names, names->count + 1, sizeof *larger);
     if (larger == NULL)
         return -ENOMEM;
@@ -108,6 +123,36 @@ size_t
 allow_names_count(const struct allow_names *names)
 {
     return names == NULL ? 0 : names->count;
+}
+
+const char *
+allow_names_text(const struct allow_names *names, size_t index)
+{
+    return names->names[index].text;
+}
+
+int
+allow_names_add_all(struct allow_names *names, const struct allow_names *others)
+{
+    int error = 0;
+
+    for (size_t i = 0; i < allow_names_count(others) && error == 0; i++) {
+        const char *const text = allow_names_text(others, i);
+
+        error = allow_names_add(names, text, strlen(text));
+    }
+    return error;
+}
+
+bool
+allow_names_are_same(const struct allow_names *a, const struct allow_names *b)
+{
+    if (allow_names_count(a) != allow_names_count(b))
+        return false;
+    for (size_t i = 0; i < allow_names_count(a); i++)
+        if (strcmp(allow_names_text(a, i), allow_names_text(b, i)) != 0)
+            return false;
+    return true;
 }
 
 /* ---- looking up ---- */
@@ -139,14 +184,15 @@ look_up(const char *name)
     return NULL;
 }
 
-/* What of the words is no address is passed over. */
+/* The words of one line; what of them is no address is passed over. */
 static struct allow *
 allow_of_words(const char *words)
 {
     struct allow *const allow = allow_new();
     int error = 0;
 
-    while (allow != NULL && error != -ENOMEM && *(words += strspn(words, " \n")) != '\0') {
+    while (allow != NULL && error != -ENOMEM && *(words += strspn(words, " ")) != '\0' &&
+           *words != '\n') {
         error = allow_add(allow, words, strcspn(words, " \n"));
         words += strcspn(words, " \n");
     }
@@ -222,6 +268,22 @@ allow_names_restore(struct allow_names *names, const char *line)
                                  strndup(line + length, strcspn(line + length, "\n")));
     }
     return is_restored;
+}
+
+void
+allow_names_inherit(struct allow_names *names, struct allow_names *former)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *const file = former == NULL ? NULL : open_memstream(&text, &length);
+
+    if (file == NULL)
+        return;
+    allow_names_print(former, file);
+    if (fclose(file) == 0)
+        for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
+            allow_names_restore(names, line);
+    free(text);
 }
 
 int

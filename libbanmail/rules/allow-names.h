@@ -16,6 +16,7 @@
 
 #define ALLOW_NAME_SIZE      254 /* with its NUL */
 #define ALLOW_NAME_ADDRESSES 64  /* of one name; more are left out */
+#define ALLOW_NAMES_MAX      256 /* each may have to be waited for */
 
 struct allow_names;
 
@@ -29,10 +30,25 @@ void allow_names_release(struct allow_names *names);
 /* Adds a name such as home.example.org. Returns 0; -EINVAL when it is none: of letters, digits,
  * `-`,
  * `_` and at least one dot, the last part not of digits alone, so that no mistyped address is one;
- * -ENOMEM. Before anybody looks up. */
+ * -ENOSPC when there are ALLOW_NAMES_MAX; -ENOMEM. One that is there already is not added again.
+ * Before anybody looks up. */
 int allow_names_add(struct allow_names *names, const char *text, size_t length);
 
+/* Adds those of others (NULL: none) that it does not have. Returns as allow_names_add. Before
+ * anybody looks up. */
+int allow_names_add_all(struct allow_names *names, const struct allow_names *others);
+
+/* Whether both (NULL: none) have the same names in the same order. */
+bool allow_names_are_same(const struct allow_names *a, const struct allow_names *b);
+
+/* Takes over the addresses that `former` (NULL: nobody) has of names of the list that have none
+ * yet. Any thread. */
+void allow_names_inherit(struct allow_names *names, struct allow_names *former);
+
 size_t allow_names_count(const struct allow_names *names);
+
+/* Its name of that index, from 0 to allow_names_count - 1; lives as long as the list. */
+const char *allow_names_text(const struct allow_names *names, size_t index);
 
 /* Looks all of them up; stops between two when the worker (NULL: none) is stopping. Returns whether
  * an address has come or gone. May wait for seconds a name; one thread at a time. */

@@ -355,10 +355,12 @@ lift_allowed_bans(const modConfData_t *configuration)
     }
 }
 
-/* The list of a jail, or the module's (NULL). Returns whether it is another now. */
+/* The list of a jail, or the module's (NULL). Returns whether it is another now; has other names to
+ * look up, if so, in engine.has_new_names. */
 static bool
 read_allow_list(struct allow_list *list, const char *jail)
 {
+    const struct allow_names *const names = allow_list_names(list);
     const size_t before = allow_count(allow_list_now(list));
     char reason[ALLOW_LIST_REASON_SIZE];
     bool changed;
@@ -370,6 +372,7 @@ read_allow_list(struct allow_list *list, const char *jail)
                    "HUP rsyslog",
                    reason);
     }
+    engine.has_new_names |= allow_list_names(list) != names;
     if (changed && engine.recorder != NULL)
         report_say(&engine_report, LOG_NOTICE,
                    "the allow list of %s%s has changed: %zu entries, loopback and this host's own "
@@ -419,6 +422,9 @@ read_allow_lists(modConfData_t *configuration)
     }
     for (unsigned i = 0; (list = declared_list(i, &jail)) != NULL; i++)
         changed = read_allow_list(list, jail) || changed;
+    if (engine.has_new_names)
+        engine_look_up_names();
+    engine.has_new_names = false;
     complaints_say();
     if (!changed && configuration->parameters.jails_path == NULL)
         return;

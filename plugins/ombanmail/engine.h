@@ -72,6 +72,7 @@ struct engine {
     struct modConfData_s *configuration;
     pthread_mutex_t instances_lock;
     atomic_bool hangup;
+    bool has_new_names; /* on a list, since the resolver was started: of who reads the lists */
 };
 
 extern struct engine engine;

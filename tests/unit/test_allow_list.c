@@ -127,7 +127,7 @@ names_the_wrong_line_and_keeps_the_list(void **state)
     static const char *const wrong[] = {
         "198.51.100.2\n\n10.0.0.300\n",
         "# a\n# b\n10.0.0.0/33\n",
-        "\n\nmail.example.org # no name\n",
+        "\n\nmail@example.org # no name\n",
         "\n\n192.0.2.1 192.0.2.2\n",
         "\n\n192.0.2.1, \n",
         "\n\n\x1b[2J192.0.2.1\n",
