@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "banmailctl.h"
+#include "banmailctl-users.h"
 #include "banmailctl-format.h"
 #include "base/replace.h"
 
@@ -76,23 +77,35 @@ write_names(const char *path, const char *text, size_t length)
 }
 
 int
+users_replace(const struct invocation *invocation, const char *path, const char *text,
+              size_t length)
+{
+    const int error = write_names(path, text, length);
+    char clean[PATH_MAX];
+
+    if (error >= 0)
+        return EXIT_FINE;
+    return banmailctl_fail(invocation,
+                           error == -EACCES || error == -EPERM ? EXIT_PERMISSION : EXIT_UNREACHABLE,
+                           "%s: %s", format_clean(path, clean, sizeof(clean)), strerror(-error));
+}
+
+int
 users_main(const struct invocation *invocation)
 {
     const char *const path = invocation->count > 0 ? invocation->words[0] : USERS_FILE;
-    char *text = NULL, clean[PATH_MAX];
+    char *text = NULL;
     size_t length = 0, count;
-    int status = read_names(invocation, &text, &length, &count), error;
+    int status = read_names(invocation, &text, &length, &count);
 
-    if (status == EXIT_FINE && (error = write_names(path, text, length)) < 0)
-        status = banmailctl_fail(
-            invocation, error == -EACCES || error == -EPERM ? EXIT_PERMISSION : EXIT_UNREACHABLE,
-            "%s: %s", format_clean(path, clean, sizeof(clean)), strerror(-error));
+    if (status == EXIT_FINE)
+        status = users_replace(invocation, path, text, length);
     free(text);
     if (status != EXIT_FINE)
         return status;
     if (invocation->json)
         printf("{\"names\":%zu}\n", count);
     else
-        printf("%zu names\n", count);
+        printf("%zu name%s\n", count, count == 1 ? "" : "s");
     return EXIT_FINE;
 }

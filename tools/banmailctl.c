@@ -209,6 +209,8 @@ const struct command commands[] = {
     {"forget", forget_main, 1, "", "erase the lines kept of a client or a user", forget_help},
     {"check", check_main, 0, "r", "whether table, kernel and ledger agree", check_help},
     {"users", users_main, 1, "", "write the file of known users, from standard input", users_help},
+    {"mynetworks", mynetworks_main, 1, "", "write the file of Postfix's networks, likewise",
+     mynetworks_help},
     {"jails", jails_main, 2, "", "what a file of jails declares (jails check FILE)", jails_help},
     {"export", export_main, 0, "FJ", "the bans for another host, nft or ipset", export_help},
     {"import", import_main, 1, "b", "fail2ban's configuration as a file of jails, or its bans",

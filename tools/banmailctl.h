@@ -68,6 +68,7 @@ int resume_main(const struct invocation *invocation);
 int forget_main(const struct invocation *invocation);
 int why_main(const struct invocation *invocation);
 int flush_main(const struct invocation *invocation);
+int mynetworks_main(const struct invocation *invocation);
 int users_main(const struct invocation *invocation);
 int check_main(const struct invocation *invocation);
 int import_main(const struct invocation *invocation);
@@ -82,6 +83,6 @@ int order_unban(const struct invocation *invocation);
 
 /* What help prints of those that have it in their own file. */
 extern const char allow_help[], completion_help[], export_help[], import_help[], metrics_help[],
-    report_help[], top_help[];
+    mynetworks_help[], report_help[], top_help[];
 
 #endif

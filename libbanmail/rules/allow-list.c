@@ -1,4 +1,4 @@
-/* allow-list: five parts, each kept as it was read last, make the list that is in force.
+/* allow-list: six parts, each kept as it was read last, make the list that is in force.
  *
  * So a file that is missing or wrong takes nobody off the list, and what else has changed is taken
  * over all the same. What is no regular file is refused: a fifo or a device would hold us for ever.
@@ -24,19 +24,27 @@
 
 #define FILE_SIZE_MAX (64 << 20) /* bytes: some three million entries */
 
+/* What a file holds; not sealed. */
+struct content {
+    struct allow *allow;
+    struct allow_names *names;
+    bool wants_mynetworks;
+};
+
 struct allow_list {
     struct allow *configured;             /* not sealed */
-    struct allow *from_file;              /* not sealed; as it could be read last */
-    struct allow *own;                    /* likewise */
+    struct allow_names *configured_names; /* never looked up themselves; NULL: there are none */
+    bool wants_mynetworks;                /* by its configuration */
+    struct content file;                  /* as it could be read last; NULLs: never */
+    struct allow *own;                    /* not sealed; likewise */
     struct allow *added;                  /* likewise; NULL: nobody is */
-    struct allow_names *configured_names; /* likewise; never looked up themselves */
-    struct allow_names *file_names;
-    struct allow_names *names; /* of both, which are looked up; NULL: there are none */
-    char *path;                /* NULL: there is no file */
-    char *added_path;          /* NULL: likewise */
-    char *copy_path;           /* NULL: no copy is kept of it */
-    bool has_copy;             /* from_file is the copy's */
-    bool is_kept;              /* from_file is in the copy */
+    struct allow *mynetworks;             /* likewise; NULL: never */
+    struct allow_names *names;            /* the configuration's and the file's; NULL: none */
+    char *path;                           /* NULL: there is no file */
+    char *added_path;                     /* NULL: likewise */
+    char *copy_path;                      /* NULL: no copy is kept of it */
+    bool has_copy;                        /* what is in the file's place is the copy's */
+    bool is_kept;                         /* the file is in the copy */
     bool has_own;
     _Atomic(struct allow *) now;
 };
@@ -58,6 +66,13 @@ allow_list_new(void)
     return list;
 }
 
+static bool
+is_mynetworks(const char *text, size_t length)
+{
+    return length == strlen(ALLOW_LIST_MYNETWORKS) &&
+           memcmp(text, ALLOW_LIST_MYNETWORKS, length) == 0;
+}
+
 int
 allow_list_add(struct allow_list *list, const char *text, size_t length)
 {
@@ -65,6 +80,10 @@ allow_list_add(struct allow_list *list, const char *text, size_t length)
 
     if (error != -EINVAL)
         return error;
+    if (is_mynetworks(text, length)) {
+        list->wants_mynetworks = true;
+        return 0;
+    }
     if (list->configured_names == NULL)
         list->configured_names = allow_names_new();
     return list->configured_names == NULL ? -ENOMEM
@@ -131,17 +150,15 @@ refuse_line(const char *path, unsigned number, char *entry, char reason[ALLOW_LI
     return -EINVAL;
 }
 
-/* What a file holds. */
-struct content {
-    struct allow *allow;
-    struct allow_names *names;
-};
-
 static int
 add_entry(struct content *content, const char *entry)
 {
     const int error = *entry == '\0' ? 0 : allow_add(content->allow, entry, strlen(entry));
 
+    if (error == -EINVAL && is_mynetworks(entry, strlen(entry))) {
+        content->wants_mynetworks = true;
+        return 0;
+    }
     return error == -EINVAL ? allow_names_add(content->names, entry, strlen(entry)) : error;
 }
 
@@ -186,12 +203,11 @@ empty(struct content *content)
     allow_names_release(content->names);
 }
 
-/* On success what the file holds is in *allow and *names, and the former ones are freed. */
+/* On success what the file holds is in *content, and what was there is freed. */
 static int
-read_file(const char *path, int flags, struct allow **allow, struct allow_names **names,
-          char reason[ALLOW_LIST_REASON_SIZE])
+read_file(const char *path, int flags, struct content *content, char reason[ALLOW_LIST_REASON_SIZE])
 {
-    struct content made = {allow_new(), allow_names_new()}, former = {*allow, *names};
+    struct content made = {.allow = allow_new(), .names = allow_names_new()};
     int error = made.allow == NULL || made.names == NULL ? -ENOMEM : 0;
     FILE *file = error == 0 ? open_file(path, flags, &error) : NULL;
 
@@ -203,11 +219,22 @@ read_file(const char *path, int flags, struct allow **allow, struct allow_names 
     if (error != 0 && reason[0] == '\0')
         snprintf(reason, ALLOW_LIST_REASON_SIZE, "%.300s cannot be read: %s", path,
                  error == -EINVAL ? "it is no regular file" : strerror(-error));
-    empty(error == 0 ? &former : &made);
-    if (error == 0) {
-        *allow = made.allow;
-        *names = made.names;
-    }
+    empty(error == 0 ? content : &made);
+    if (error == 0)
+        *content = made;
+    return error;
+}
+
+/* The same for a file that can have addresses alone. */
+static int
+read_addresses(const char *path, int flags, struct allow **allow,
+               char reason[ALLOW_LIST_REASON_SIZE])
+{
+    struct content content = {.allow = *allow};
+    const int error = read_file(path, flags, &content, reason);
+
+    *allow = content.allow;
+    allow_names_release(content.names);
     return error;
 }
 
@@ -234,10 +261,9 @@ allow_list_set_file(struct allow_list *list, const char *path, const char *copy_
         return error;
     }
     list->is_kept = false;
-    error = read_file(path, 0, &list->from_file, &list->file_names, reason);
-    list->has_copy =
-        error != 0 && copy_path != NULL &&
-        read_file(copy_path, O_NOFOLLOW, &list->from_file, &list->file_names, copy_reason) == 0;
+    error = read_file(path, 0, &list->file, reason);
+    list->has_copy = error != 0 && copy_path != NULL &&
+                     read_file(copy_path, O_NOFOLLOW, &list->file, copy_reason) == 0;
     return error;
 }
 
@@ -261,9 +287,6 @@ allow_list_set_added(struct allow_list *list, const char *path)
 static int
 read_added(struct allow_list *list, char reason[ALLOW_LIST_REASON_SIZE])
 {
-    struct allow_names *none = NULL; /* commands add addresses */
-    int error;
-
     if (list->added_path == NULL)
         return 0;
     if (access(list->added_path, F_OK) != 0 && errno == ENOENT) {
@@ -271,9 +294,7 @@ read_added(struct allow_list *list, char reason[ALLOW_LIST_REASON_SIZE])
         list->added = NULL;
         return 0;
     }
-    error = read_file(list->added_path, O_NOFOLLOW, &list->added, &none, reason);
-    allow_names_release(none);
-    return error;
+    return read_addresses(list->added_path, O_NOFOLLOW, &list->added, reason);
 }
 
 /* ---- its copy ---- */
@@ -289,10 +310,12 @@ write_copy(const struct allow_list *list)
     if (file == NULL)
         return error;
     fprintf(file, "# what %s had when it was last read whole\n", list->path);
-    for (size_t i = 0; i < allow_count(list->from_file); i++)
-        fprintf(file, "%s\n", source_print(allow_entry(list->from_file, i), text));
-    for (size_t i = 0; i < allow_names_count(list->file_names); i++)
-        fprintf(file, "%s\n", allow_names_text(list->file_names, i));
+    for (size_t i = 0; i < allow_count(list->file.allow); i++)
+        fprintf(file, "%s\n", source_print(allow_entry(list->file.allow, i), text));
+    for (size_t i = 0; i < allow_names_count(list->file.names); i++)
+        fprintf(file, "%s\n", allow_names_text(list->file.names, i));
+    if (list->file.wants_mynetworks)
+        fputs(ALLOW_LIST_MYNETWORKS "\n", file);
     if (fclose(file) == 0)
         error = replace_file(list->copy_path, copy, length, 0600, (uid_t)-1, (gid_t)-1);
     free(copy);
@@ -304,7 +327,7 @@ keep(struct allow_list *list, char reason[ALLOW_LIST_REASON_SIZE])
 {
     int error;
 
-    if (list->copy_path == NULL || list->from_file == NULL || list->has_copy || list->is_kept)
+    if (list->copy_path == NULL || list->file.allow == NULL || list->has_copy || list->is_kept)
         return 0;
     error = write_copy(list);
     list->is_kept = error == 0;
@@ -325,7 +348,7 @@ read_file_again(struct allow_list *list, char reason[ALLOW_LIST_REASON_SIZE])
 
     if (list->path == NULL)
         return 0;
-    error = read_file(list->path, 0, &list->from_file, &list->file_names, reason);
+    error = read_file(list->path, 0, &list->file, reason);
     if (error == 0)
         list->has_copy = list->is_kept = false;
     copy_error = keep(list, copy_reason);
@@ -353,15 +376,41 @@ read_own(struct allow **read, char reason[ALLOW_LIST_REASON_SIZE])
     return 0;
 }
 
+/* What a timer writes there: a process that is confined as rsyslogd often is may run no program. */
+static int
+read_mynetworks(struct allow_list *list, char reason[ALLOW_LIST_REASON_SIZE])
+{
+    char why[ALLOW_LIST_REASON_SIZE];
+    int error;
+
+    if (!list->wants_mynetworks && !list->file.wants_mynetworks) {
+        allow_free(list->mynetworks);
+        list->mynetworks = NULL;
+        return 0;
+    }
+    error = read_addresses(ALLOW_LIST_MYNETWORKS_FILE, 0, &list->mynetworks, why);
+    if (error == -ENOENT)
+        snprintf(reason, ALLOW_LIST_REASON_SIZE,
+                 ALLOW_LIST_MYNETWORKS
+                 " is on the allow list, but there is no " ALLOW_LIST_MYNETWORKS_FILE
+                 "; ombanmail-mynetworks.timer writes it");
+    else if (error != 0)
+        snprintf(reason, ALLOW_LIST_REASON_SIZE, ALLOW_LIST_MYNETWORKS ": %.480s", why);
+    return error;
+}
+
 /* Others than before have yet to be looked up; whoever looks up the former ones holds them. */
 static int
-join_names(struct allow_list *list)
+join_names(struct allow_list *list, char reason[ALLOW_LIST_REASON_SIZE])
 {
     struct allow_names *const made = allow_names_new();
     int error = made == NULL ? -ENOMEM : allow_names_add_all(made, list->configured_names);
 
     if (error == 0)
-        error = allow_names_add_all(made, list->file_names);
+        error = allow_names_add_all(made, list->file.names);
+    if (error != 0)
+        snprintf(reason, ALLOW_LIST_REASON_SIZE, "%s",
+                 error == -ENOSPC ? "there are too many names on the allow list" : "out of memory");
     if (error != 0 || allow_names_are_same(made, list->names)) {
         allow_names_release(made);
         return error;
@@ -376,7 +425,8 @@ join_names(struct allow_list *list)
 static struct allow *
 put_together(const struct allow_list *list)
 {
-    const struct allow *const parts[] = {list->configured, list->from_file, list->own, list->added};
+    const struct allow *const parts[] = {list->configured, list->file.allow, list->own, list->added,
+                                         list->mynetworks};
     struct allow *made = allow_new();
     int error = made == NULL ? -ENOMEM : 0;
 
@@ -405,29 +455,38 @@ replace(struct allow_list *list, struct allow *made, struct readers *readers)
     allow_free(former);
 }
 
+/* The first failure is told. */
+static void
+note_error(int *error, int other, char reason[ALLOW_LIST_REASON_SIZE],
+           const char other_reason[ALLOW_LIST_REASON_SIZE])
+{
+    if (*error == 0 && other != 0)
+        memcpy(reason, other_reason, ALLOW_LIST_REASON_SIZE);
+    *error = *error != 0 ? *error : other;
+}
+
+/* Reads again what can be, and returns the first failure. */
+static int
+read_parts(struct allow_list *list, char reason[ALLOW_LIST_REASON_SIZE])
+{
+    char other[ALLOW_LIST_REASON_SIZE];
+    int error = read_file_again(list, reason);
+
+    note_error(&error, read_added(list, other), reason, other);
+    note_error(&error, read_mynetworks(list, other), reason, other);
+    note_error(&error, list->has_own ? read_own(&list->own, other) : 0, reason, other);
+    note_error(&error, join_names(list, other), reason, other);
+    return error;
+}
+
 int
 allow_list_read(struct allow_list *list, struct readers *readers, bool *changed,
                 char reason[ALLOW_LIST_REASON_SIZE])
 {
     const struct allow *const before = allow_list_now(list);
-    char other_reason[ALLOW_LIST_REASON_SIZE];
-    struct allow *made;
-    int error = read_file_again(list, reason), other_error = read_added(list, other_reason);
+    const int error = read_parts(list, reason);
+    struct allow *const made = put_together(list);
 
-    if (error == 0 && other_error != 0)
-        memcpy(reason, other_reason, sizeof(other_reason));
-    error = error != 0 ? error : other_error;
-    other_error = list->has_own ? read_own(&list->own, other_reason) : 0;
-    if (error == 0 && other_error != 0)
-        memcpy(reason, other_reason, sizeof(other_reason));
-    error = error != 0 ? error : other_error;
-    if ((other_error = join_names(list)) != 0 && error == 0) {
-        snprintf(reason, ALLOW_LIST_REASON_SIZE, "%s",
-                 other_error == -ENOSPC ? "there are too many names on the allow list"
-                                        : "out of memory");
-        error = other_error;
-    }
-    made = put_together(list);
     *changed = made != NULL && !allow_is_same(before, made);
     if (made == NULL) {
         snprintf(reason, ALLOW_LIST_REASON_SIZE, "out of memory");
@@ -452,11 +511,11 @@ allow_list_free(struct allow_list *list)
     if (list == NULL)
         return;
     allow_free(list->configured);
-    allow_free(list->from_file);
+    empty(&list->file);
     allow_free(list->own);
     allow_free(list->added);
+    allow_free(list->mynetworks);
     allow_names_release(list->configured_names);
-    allow_names_release(list->file_names);
     allow_names_release(list->names);
     allow_free(atomic_load(&list->now));
     free(list->path);

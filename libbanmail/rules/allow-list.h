@@ -7,6 +7,7 @@
  *     192.0.2.0/24      # the office
  *     2001:db8:7::/48
  *     home.example.org
+ *     postfix:mynetworks
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BANMAIL_ALLOW_LIST_H
@@ -21,13 +22,19 @@
 
 #define ALLOW_LIST_REASON_SIZE 512
 
+/* An entry for the networks that Postfix trusts, as they stand in that file, which has addresses
+ * and prefixes; from it they are read anew with the list. */
+#define ALLOW_LIST_MYNETWORKS      "postfix:mynetworks"
+#define ALLOW_LIST_MYNETWORKS_FILE "/etc/ombanmail/mynetworks"
+
 struct allow_list;
 
 /* One that holds loopback. Returns NULL when memory is out. Free with allow_list_free. */
 struct allow_list *allow_list_new(void);
 
-/* Adds an entry that stays, as allow_add, or a name (allow-names.h). In force from the next
- * allow_list_read on, as is all that follows. Before any worker looks up; one thread. */
+/* Adds an entry that stays, as allow_add, a name (allow-names.h), or postfix:mynetworks. In force
+ * from the next allow_list_read on, as is all that follows. Before any worker looks up; one thread.
+ */
 int allow_list_add(struct allow_list *list, const char *text, size_t length);
 
 /* Its names, the list's own; NULL: it has none. Somebody else is to look them up, and to hold them

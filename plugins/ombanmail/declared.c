@@ -68,10 +68,11 @@ list_of(const struct jails_entry *entry)
     for (char *word = words == NULL ? NULL : strtok_r(words, " ", &rest);
          list != NULL && word != NULL; word = strtok_r(NULL, " ", &rest))
         if (allow_list_add(list, word, strlen(word)) != 0)
-            LogMsg(0, RS_RET_OK, LOG_WARNING,
-                   "ombanmail: ignoreip = %s of jail %s is passed over: it is neither an address "
-                   "nor a prefix",
-                   word, entry->jail.name);
+            LogMsg(
+                0, RS_RET_OK, LOG_WARNING,
+                "ombanmail: ignoreip = %s of jail %s is passed over: it is no address, prefix or "
+                "name",
+                word, entry->jail.name);
     free(words);
     if (list != NULL)
         allow_list_read(list, NULL, &changed, reason);

@@ -43,7 +43,7 @@
 #define LEDGER_NAME    "ledger.db"
 #define BUSY_PAUSE_MS  50 /* between tries to open a table that somebody has open */
 #define BUSY_MOST_MS   5000
-#define USERS_LOOK_MS  60000
+#define FILES_LOOK_MS  60000
 
 DEFobjStaticHelpers
 DEFobjCurrIf(glbl)
@@ -442,7 +442,7 @@ read_users(bool again)
     int error;
 
     if (engine.users == NULL || (!again && now_ms >= engine.users_looked_ms &&
-                                 now_ms < engine.users_looked_ms + USERS_LOOK_MS))
+                                 now_ms < engine.users_looked_ms + FILES_LOOK_MS))
         return;
     engine.users_looked_ms = now_ms;
     error = users_read(engine.users, again, now_ms / 1000, &engine.readers, &changed, reason);
@@ -522,13 +522,34 @@ engine_hangup(const instanceData *instance)
     pthread_mutex_unlock(&resolver_lock);
 }
 
+/* Once a minute, as a timer writes it: whether Postfix trusts others since. On the recorder's
+ * thread. */
+static bool
+are_networks_new(void)
+{
+    static struct timespec written;
+    static int64_t looked_ms;
+    const int64_t now_ms = engine_now_ms();
+    const struct timespec before = written;
+    struct stat status = {0};
+
+    if (now_ms >= looked_ms && now_ms < looked_ms + FILES_LOOK_MS)
+        return false;
+    if (stat(ALLOW_LIST_MYNETWORKS_FILE, &status) != 0)
+        status.st_mtim = (struct timespec){0};
+    written = status.st_mtim;
+    const bool is_first = looked_ms == 0;
+    looked_ms = now_ms;
+    return !is_first && (before.tv_sec != written.tv_sec || before.tv_nsec != written.tv_nsec);
+}
+
 void
 engine_follow_hangup(void)
 {
     const bool again = atomic_exchange(&engine.hangup, false);
 
     read_users(again);
-    if (!again)
+    if (!are_networks_new() && !again)
         return;
     pthread_mutex_lock(&engine.instances_lock);
     read_allow_lists(engine.configuration);

@@ -604,10 +604,9 @@ read_ignoreip(const char *name, const char *word, struct parameters *parameters)
 {
     if (allow_list_add(parameters->allow, word, strlen(word)) == 0)
         return true;
-    return parameters_refuse(
-        name, word,
-        "addresses, prefixes and names such as 192.0.2.1, 2001:db8::/32 or home.example.org are "
-        "allowed");
+    return parameters_refuse(name, word,
+                             "addresses, prefixes and names such as 192.0.2.1, 2001:db8::/32 or "
+                             "home.example.org, and " ALLOW_LIST_MYNETWORKS " are allowed");
 }
 
 /* In the state directory, by the file's own name: actions may share one. FNV-1a. */
