@@ -225,7 +225,7 @@ print_fish(void)
     }
     fputs("complete -c banmailctl -n '__fish_seen_subcommand_from help' -a '", stdout);
     print_commands();
-    puts("'\ncomplete -c banmailctl -n '__fish_seen_subcommand_from test import' -F");
+    puts("'\ncomplete -c banmailctl -n '__fish_seen_subcommand_from test import learn' -F");
 }
 
 int

@@ -11,23 +11,18 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <json.h>
-#include <liblognorm.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "banmailctl-entry.h"
 #include "banmailctl-format.h"
-#include "banmailctl-input.h"
 #include "banmailctl-location.h"
+#include "banmailctl-reader.h"
 #include "banmailctl-tally.h"
 #include "banmailctl-trial.h"
-#include "banmailctl-unwrap.h"
 #include "control/origins.h"
 #include "line/evidence.h"
 #include "line/offence.h"
@@ -36,18 +31,9 @@
 #include "rules/preset.h"
 #include "base/source.h"
 
-#ifndef PKGDATADIR
-#define PKGDATADIR "/usr/share/ombanmail"
-#endif
-
-enum { RULEBASES_MAX = 16 };
-
 struct test {
-    bool each, json, missed, given; /* given: --rulebase, for lines of any program */
-    ln_ctx rulebases[RULEBASES_MAX];
-    int rulebase_count;
-    char *message; /* the line's, with a space in front; grows */
-    size_t message_size;
+    bool each, json, missed;
+    struct log_reader reader;
     struct jail jails[TABLE_JAILS_MAX]; /* that count */
     unsigned jail_count;
     struct trial *trial;
@@ -56,154 +42,6 @@ struct test {
     int64_t for_s; /* of the journal; 0: all */
     struct tally tally;
 };
-
-enum { POSTFIX, DOVECOT }; /* places in rulebases[], unless given */
-
-static bool
-names(struct piece tag, const char *program)
-{
-    return tag.length > 0 && memmem(tag.bytes, tag.length, program, strlen(program)) != NULL;
-}
-
-/* ---- rulebases ---- */
-
-static void
-say(const char *format, ...)
-{
-    char text[1024], clean[1024];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    fprintf(stderr, "banmailctl test: %s\n", format_clean(text, clean, sizeof(clean)));
-}
-
-static void
-say_rule_error(void *cookie, const char *text, size_t length)
-{
-    (void)cookie;
-    say("%.*s", (int)length, text);
-}
-
-static int
-add_rulebase(struct test *test, const char *path)
-{
-    ln_ctx context = NULL;
-
-    if (test->rulebase_count == RULEBASES_MAX) {
-        say("more than %d rulebases", RULEBASES_MAX);
-        return -E2BIG;
-    }
-    if (access(path, R_OK) != 0) {
-        say("cannot read rulebase %s: %s", path, strerror(errno));
-        return -errno;
-    }
-    context = ln_initCtx();
-    if (context == NULL)
-        return -ENOMEM;
-    ln_setErrMsgCB(context, say_rule_error, NULL);
-    test->rulebases[test->rulebase_count++] = context;
-    if (ln_loadSamples(context, path) != 0) {
-        say("rulebase %s is not one of liblognorm version 2, or has errors", path);
-        return -EINVAL;
-    }
-    return 0;
-}
-
-/* Beside an executable that is not installed there is ../rulebases (../../rulebases from libtool's
- * .libs); else the rulebases are where `make install` put them. */
-static void
-default_path(char path[PATH_MAX], const char *name)
-{
-    static const char *const places[] = {"/../rulebases", "/../../rulebases"};
-    char program[PATH_MAX];
-    const ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    char *slash;
-
-    for (size_t i = 0; length > 0 && i < sizeof places / sizeof places[0]; i++) {
-        program[length] = '\0';
-        slash = strrchr(program, '/');
-        if (slash == NULL)
-            break;
-        *slash = '\0';
-        if (snprintf(path, PATH_MAX, "%s%s/%s", program, places[i], name) < PATH_MAX &&
-            access(path, R_OK) == 0)
-            return;
-        *slash = '/';
-    }
-    snprintf(path, PATH_MAX, "%s/%s", PKGDATADIR, name);
-}
-
-static int
-add_default_rulebases(struct test *test)
-{
-    static const char *const files[] = {[POSTFIX] = "postfix.rb", [DOVECOT] = "dovecot.rb"};
-    char path[PATH_MAX];
-    int error = 0;
-
-    for (int i = 0; i < 2 && error == 0; i++) {
-        default_path(path, files[i]);
-        error = add_rulebase(test, path);
-    }
-    return error;
-}
-
-/* ---- normalizing ---- */
-
-/* The message with exactly what rsyslog's $msg has in front, a space, and NUL behind it, one byte
- * of which liblognorm may look at. */
-static int
-set_message(struct test *test, struct piece message, size_t *length)
-{
-    const bool has_space = message.length > 0 && message.bytes[0] == ' ';
-
-    if (message.length + 2 > test->message_size) {
-        char *larger = realloc(test->message, message.length + 2);
-        if (larger == NULL)
-            return -ENOMEM;
-        test->message = larger;
-        test->message_size = message.length + 2;
-    }
-    test->message[0] = ' ';
-    memcpy(test->message + !has_space, message.bytes, message.length);
-    *length = message.length + !has_space;
-    test->message[*length] = '\0';
-    return 0;
-}
-
-static struct fjson_object *
-normalize_with(struct test *test, ln_ctx rulebase, size_t length, struct offence *offence)
-{
-    struct fjson_object *fields = NULL;
-
-    if (ln_normalize(rulebase, test->message, length, &fields) == 0 &&
-        offence_read(fields, offence) == 0)
-        return fields;
-    fjson_object_put(fields);
-    return NULL;
-}
-
-/* Returns the fields of the first rulebase that knows the line, or NULL. Put them. */
-static struct fjson_object *
-normalize(struct test *test, const struct entry *entry, struct offence *offence)
-{
-    struct fjson_object *fields = NULL;
-    size_t length;
-
-    if (set_message(test, entry->message, &length) != 0)
-        return NULL;
-    if (!test->given) {
-        const bool is_dovecot = names(entry->tag, "dovecot");
-        return is_dovecot || names(entry->tag, "postfix")
-                   ? normalize_with(test, test->rulebases[is_dovecot ? DOVECOT : POSTFIX], length,
-                                    offence)
-                   : NULL;
-    }
-    for (int i = 0; i < test->rulebase_count && fields == NULL; i++)
-        fields = normalize_with(test, test->rulebases[i], length, offence);
-    return fields;
-}
 
 /* ---- what is printed ---- */
 
@@ -365,7 +203,7 @@ note_bans(struct test *test, const struct counter_outcome *outcome)
             continue;
         strcpy(ban.jail, jail.name);
         if (tally_add_ban(&test->tally, &ban) != 0)
-            say("out of memory: not all bans will be listed");
+            reader_say("out of memory: not all bans will be listed");
     }
 }
 
@@ -386,110 +224,45 @@ print_missed(struct piece line)
 
 /* What no rule knows. */
 static void
-run_unknown(struct test *test, const struct entry *entry, struct piece line)
+take_unknown(struct test *test, const struct reader_line *line)
 {
-    const bool is_mail = names(entry->tag, "postfix") || names(entry->tag, "dovecot");
+    const struct piece message = line->entry.message;
 
     test->tally.unmatched++;
-    if (is_mail && evidence_looks_like_login(entry->message.bytes, entry->message.length))
-        tally_unknown_login(&test->tally, line.bytes, line.length);
-    if (is_mail && test->missed)
-        print_missed(line);
+    if (line->is_mail && evidence_looks_like_login(message.bytes, message.length))
+        tally_unknown_login(&test->tally, line->text.bytes, line->text.length);
+    if (line->is_mail && test->missed)
+        print_missed(line->text);
 }
 
 static void
-run_line(struct test *test, struct piece line)
+take_line(void *context, struct reader_line *line)
 {
-    const struct entry entry = entry_split(line);
+    struct test *const test = context;
+    const struct offence *const offence = line->fields != NULL ? &line->offence : NULL;
     struct counter_outcome outcome = {0};
-    struct offence offence;
-    struct fjson_object *fields = NULL;
 
     test->tally.lines++;
-    test->tally.mail_lines += names(entry.tag, "postfix") || names(entry.tag, "dovecot");
-    if (entry.tag.length > 0)
-        fields = normalize(test, &entry, &offence);
-    if (fields != NULL) {
-        offence.attempts *= entry.repeated;
-        if (offence.attempts > OFFENCE_ATTEMPTS_MAX)
-            offence.attempts = OFFENCE_ATTEMPTS_MAX;
-        offence_service_from_tag(&offence, entry.tag.bytes, entry.tag.length);
-        try_line(test, &entry, fields, &outcome);
+    test->tally.mail_lines += line->is_mail;
+    if (offence != NULL) {
+        try_line(test, &line->entry, line->fields, &outcome);
         note_bans(test, &outcome);
-        tally_class(&test->tally, offence.class, outcome.counts);
+        tally_class(&test->tally, offence->class, outcome.counts);
     } else {
-        run_unknown(test, &entry, line);
+        take_unknown(test, line);
     }
     if (test->each && test->json)
-        print_each_json(test->tally.lines, fields ? &offence : NULL, &outcome);
+        print_each_json(test->tally.lines, offence, &outcome);
     else if (test->each)
-        print_each(test->tally.lines, fields ? &offence : NULL, &outcome);
-    fjson_object_put(fields);
+        print_each(test->tally.lines, offence, &outcome);
 }
 
-/* A line of Docker's json-file is an object that holds the line. */
-static void
-run_wrapped(struct test *test, struct piece line)
+static bool
+prints_lines(const void *context)
 {
-    char *const text = unwrap_json(line);
+    const struct test *const test = context;
 
-    run_line(test, text == NULL ? line : (struct piece){.bytes = text, .length = strlen(text)});
-    free(text);
-}
-
-/* On a terminal only, and not among lines that go there as well. */
-static void
-show_progress(const struct test *test, const struct input *input)
-{
-    if (!test->each && !test->missed && test->tally.lines % 8192 == 0 && isatty(STDERR_FILENO))
-        fprintf(stderr, "\r%3d %%  %" PRIu64 " lines ", input_percent(input), test->tally.lines);
-}
-
-static void
-end_progress(const struct test *test)
-{
-    if (test->tally.lines >= 8192 && !test->each && !test->missed && isatty(STDERR_FILENO))
-        fputs("\r\033[K", stderr);
-}
-
-/* Reads it to its end, and closes it. NULL: it could not be opened. Returns 0 or a negative errno.
- */
-static int
-run_input(struct test *test, struct input *input, char reason[INPUT_REASON_SIZE])
-{
-    char *line = NULL;
-    size_t size = 0;
-    ssize_t length;
-    int error = input == NULL ? -EIO : 0;
-
-    while (input != NULL && (length = input_line(input, &line, &size)) >= 0) {
-        run_wrapped(test, (struct piece){.bytes = line, .length = (size_t)length});
-        show_progress(test, input);
-    }
-    free(line);
-    end_progress(test);
-    if (input != NULL)
-        error = input_close(input, reason);
-    if (error != 0)
-        say("%s", reason);
-    return error;
-}
-
-/* The journal, and the files; or standard input, where neither is named. */
-static int
-run_all(struct test *test, char *const files[], int count)
-{
-    char reason[INPUT_REASON_SIZE];
-    int error = 0, last;
-
-    if (test->journal)
-        error = run_input(test, input_open_journal(test->for_s, reason), reason);
-    if (!test->journal && count == 0)
-        return run_input(test, input_open("-", reason), reason);
-    for (int i = 0; i < count; i++)
-        if ((last = run_input(test, input_open(files[i], reason), reason)) != 0)
-            error = last;
-    return error;
+    return test->each || test->missed;
 }
 
 static void
@@ -547,7 +320,7 @@ read_preset(struct test *test, const char *name)
     const int error = preset_read(name, &jails, reason);
 
     if (error != 0)
-        say("--preset: %s", reason);
+        reader_say("--preset: %s", reason);
     else
         take_jails(test, jails);
     return error;
@@ -561,7 +334,7 @@ read_jails(struct test *test, const char *path)
     const int error = jails_read(path, &jails, reason);
 
     if (error != 0)
-        say("%s", reason);
+        reader_say("%s", reason);
     else
         take_jails(test, jails);
     return error;
@@ -632,8 +405,7 @@ read_options(struct test *test, int argc, char **argv)
             test->missed = true;
             break;
         case 'r':
-            test->given = true;
-            if (add_rulebase(test, optarg) != 0)
+            if (reader_add_rulebase(&test->reader, optarg, true) != 0)
                 return -EIO;
             break;
         case 'J':
@@ -649,7 +421,8 @@ read_options(struct test *test, int argc, char **argv)
             break;
         case 'f':
             if (jail_parse_time(optarg, false, &test->for_s) != 0) {
-                say("--for: that is not a time; allowed are 90 (seconds), 90s, 10m, 24h, 7d, 1w");
+                reader_say(
+                    "--for: that is not a time; allowed are 90 (seconds), 90s, 10m, 24h, 7d, 1w");
                 return -EINVAL;
             }
             break;
@@ -661,7 +434,7 @@ read_options(struct test *test, int argc, char **argv)
         }
     }
     if (test->for_s != 0 && !test->journal) {
-        say("--for belongs to --journal: banmailctl test --journal --for 24h");
+        reader_say("--for belongs to --journal: banmailctl test --journal --for 24h");
         return -EINVAL;
     }
     return 0;
@@ -670,7 +443,7 @@ read_options(struct test *test, int argc, char **argv)
 int
 test_main(int argc, char **argv)
 {
-    struct test test = {0};
+    struct test test = {.reader = {prints_lines, take_line, &test, NULL, 0}};
     int status = read_options(&test, argc, argv);
 
     if (status != 0) {
@@ -683,13 +456,13 @@ test_main(int argc, char **argv)
         goto done;
     }
     test.trial = trial_new(test.jails, test.jail_count);
-    if (test.trial == NULL || (!test.given && add_default_rulebases(&test) != 0)) {
+    if (test.trial == NULL || reader_add_shipped(&test.reader) != 0) {
         if (test.trial == NULL)
-            say("out of memory");
+            reader_say("out of memory");
         status = 3;
         goto done;
     }
-    if (run_all(&test, argv + optind, argc - optind) != 0)
+    if (reader_run(&test.reader, test.journal ? test.for_s : -1, argv + optind, argc - optind) != 0)
         status = 3;
     if (status == 3 && test.tally.lines == 0)
         goto done;
@@ -699,9 +472,7 @@ test_main(int argc, char **argv)
         tally_print(&test.tally);
 done:
     tally_free(&test.tally);
-    for (int i = 0; i < test.rulebase_count; i++)
-        ln_exitCtx(test.rulebases[i]);
+    reader_free(&test.reader);
     trial_free(test.trial);
-    free(test.message);
     return status;
 }

@@ -209,6 +209,8 @@ const struct command commands[] = {
     {"forget", forget_main, 1, "", "erase the lines kept of a client or a user", forget_help},
     {"check", check_main, 0, "r", "whether table, kernel and ledger agree", check_help},
     {"users", users_main, 1, "", "write the file of known users, from standard input", users_help},
+    {"learn", learn_main, INT_MAX, "I", "who logs in here, from the logs of the last days",
+     learn_help},
     {"mynetworks", mynetworks_main, 1, "", "write the file of Postfix's networks, likewise",
      mynetworks_help},
     {"jails", jails_main, 2, "", "what a file of jails declares (jails check FILE)", jails_help},
@@ -515,6 +517,14 @@ take_held_back(struct invocation *invocation, const char *value)
 }
 
 static int
+take_journal(struct invocation *invocation, const char *value)
+{
+    (void)value;
+    invocation->journal = true;
+    return EXIT_FINE;
+}
+
+static int
 take_observed(struct invocation *invocation, const char *value)
 {
     (void)value;
@@ -551,6 +561,7 @@ const struct option_row option_rows[] = {
     {"format", 'F', "FORMAT", take_format},
     {"held-back", 'H', NULL, take_held_back},
     {"jail", 'J', "JAIL", take_jail},
+    {"journal", 'I', NULL, take_journal},
     {"left", 'l', "TIME", take_left},
     {"observed", 'O', NULL, take_observed},
     {"output", 'o', "FILE", take_output},

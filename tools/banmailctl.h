@@ -34,6 +34,7 @@ struct invocation {
     bool bans;          /* --bans */
     bool held_back;     /* --held-back */
     bool observed;      /* --observed */
+    bool journal;       /* --journal */
     bool watch;         /* --watch */
     const char *output; /* --output, or NULL */
     const char *format; /* --format, or NULL */
@@ -69,6 +70,7 @@ int forget_main(const struct invocation *invocation);
 int why_main(const struct invocation *invocation);
 int flush_main(const struct invocation *invocation);
 int mynetworks_main(const struct invocation *invocation);
+int learn_main(const struct invocation *invocation);
 int users_main(const struct invocation *invocation);
 int check_main(const struct invocation *invocation);
 int import_main(const struct invocation *invocation);
@@ -82,7 +84,7 @@ int order_ban(const struct invocation *invocation);
 int order_unban(const struct invocation *invocation);
 
 /* What help prints of those that have it in their own file. */
-extern const char allow_help[], completion_help[], export_help[], import_help[], metrics_help[],
-    mynetworks_help[], report_help[], top_help[];
+extern const char allow_help[], completion_help[], export_help[], import_help[], learn_help[],
+    metrics_help[], mynetworks_help[], report_help[], top_help[];
 
 #endif

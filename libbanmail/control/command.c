@@ -22,6 +22,7 @@
 
 #include "line/evidence.h"
 #include "base/clock.h"
+#include "count/counter.h"
 #include "base/object.h"
 #include "ledger/event.h"
 #include "rules/allow-added.h"
@@ -36,7 +37,9 @@
 
 #define SECONDS_MAX   (INT64_C(100) * 366 * 24 * 3600) /* a hundred years */
 
-#define COMMANDS      "ban, unban, pause, resume, allowed, allow, disallow, repair and forget"
+#define COMMANDS                                                                                   \
+    "ban, unban, pause, resume, allowed, allow, disallow, repair, forget, "                        \
+    "learn and learned"
 
 /* ---- answers ---- */
 
@@ -474,6 +477,59 @@ run_repair(const struct command_context *context, const struct request *request,
     return answer_done(answer, (unsigned)table_want_all(context->table) + 1);
 }
 
+/* For each jail, as the lines would have been noted: docs/kindness.md. Networks of the same length
+ * once, so that the users of one are not noted twice. */
+static void
+learn(const struct command_context *context, const struct source *client,
+      const struct table_merit *merit)
+{
+    struct source noted = {.prefix = 255};
+    struct jail jail;
+
+    for (unsigned i = TABLE_JAIL_MANUAL + 1; i < TABLE_JAILS_MAX; i++) {
+        struct source source;
+
+        if (!table_read_jail(context->table, i, &jail) || jail.classes == 0)
+            continue;
+        source = source_mask(client, jail.v4_bits, jail.v6_bits);
+        table_note_merit(context->table, i, &jail, &source, merit, context->now_ms);
+        if (merit->user_hash != 0 && source.prefix != noted.prefix)
+            table_note_user(context->table, &source, merit->user_hash, merit->stamp_ms,
+                            context->now_ms);
+        noted = source;
+    }
+}
+
+/* That a client has logged in as `user`, or without that, that mail was taken from it, so many
+ * seconds ago. */
+static int
+run_learn(const struct command_context *context, const struct request *request, char *answer)
+{
+    const struct table_merit merit = {
+        .is_login = request->user[0] != '\0',
+        .user_hash =
+            request->user[0] != '\0' ? counter_hash_user(request->user, strlen(request->user)) : 0,
+        .stamp_ms = context->now_ms - request->seconds * 1000,
+    };
+
+    if (request->forever || request->seconds > JAIL_LATELY_S ||
+        request->source.prefix != SOURCE_HOST_PREFIX || !source_is_client(&request->source))
+        return answer_error(answer, -EINVAL,
+                            "learn needs a client's address, and seconds, at most %d",
+                            JAIL_LATELY_S);
+    learn(context, &request->source, &merit);
+    return answer_done(answer, 0);
+}
+
+/* What was learned makes up for the learning time. */
+static int
+run_learned(const struct command_context *context, const struct request *request, char *answer)
+{
+    (void)request;
+    table_learn_until(context->table, 0);
+    return answer_done(answer, 0);
+}
+
 static const struct {
     const char *name;
     unsigned takes;
@@ -488,6 +544,8 @@ static const struct {
     {"disallow", TAKES_SOURCE | NEEDS_SOURCE, run_disallow},
     {"repair", 0, run_repair},
     {"forget", TAKES_SOURCE | TAKES_USER, run_forget},
+    {"learn", TAKES_SOURCE | TAKES_SECONDS | TAKES_USER | NEEDS_SOURCE, run_learn},
+    {"learned", 0, run_learned},
 };
 
 int

@@ -636,17 +636,25 @@ without_allow_listed(struct taking *taking, uint64_t actions)
 
 /* Users are told apart by their letters, not by which of them are capitals: where the server does
  * not make them small itself, one user has many spellings. */
-static uint64_t
-hash_of_user(const struct offence *offence)
+uint64_t
+counter_hash_user(const char *user, size_t length)
 {
     char folded[OFFENCE_USER_MAX];
 
-    for (size_t i = 0; i < offence->user_length; i++) {
-        const char letter = offence->user[i];
+    if (length > sizeof folded)
+        length = sizeof folded;
+    for (size_t i = 0; i < length; i++) {
+        const char letter = user[i];
 
         folded[i] = letter >= 'A' && letter <= 'Z' ? (char)(letter | ('a' - 'A')) : letter;
     }
-    return hash_text(folded, offence->user_length);
+    return hash_text(folded, length);
+}
+
+static uint64_t
+hash_of_user(const struct offence *offence)
+{
+    return counter_hash_user(offence->user, offence->user_length);
 }
 
 /* What a client has done well, in all jails; and every user who logs in tells whom his address is

@@ -122,4 +122,8 @@ struct stamp_watch *counter_stamps(struct counter *counter);
 /* Any thread. */
 void counter_read_statistics(const struct counter *counter, struct counter_statistics *statistics);
 
+/* By what users who log in are told apart, whatever letters of theirs are capitals; 0 where there
+ * is no name. Pure. */
+uint64_t counter_hash_user(const char *user, size_t length);
+
 #endif
