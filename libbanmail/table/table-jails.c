@@ -53,6 +53,38 @@ kindness_of(const struct jail_cell *cell)
     };
 }
 
+/* Two bytes are all the room that there is: a number of seconds, minutes, hours or weeks, the
+ * smallest of these that holds it. What is more than 4 hours is rounded up to minutes, more than 11
+ * days to hours, more than 22 months to weeks. */
+#define SPAN_BITS 14
+#define SPAN_MAX  ((1 << SPAN_BITS) - 1)
+
+static const int64_t span_units[] = {1, 60, 3600, 7 * 24 * 3600};
+
+static void
+put_span(uint8_t bytes[2], int64_t seconds)
+{
+    unsigned unit = 0;
+    uint16_t word;
+
+    while (unit < 3 && (seconds + span_units[unit] - 1) / span_units[unit] > SPAN_MAX)
+        unit++;
+    word = (uint16_t)(unit << SPAN_BITS | (seconds + span_units[unit] - 1) / span_units[unit]);
+    memcpy(bytes, &word, sizeof word);
+}
+
+/* One of an earlier version has none. */
+static int64_t
+get_span(const uint8_t bytes[2])
+{
+    uint16_t word;
+    int64_t seconds;
+
+    memcpy(&word, bytes, sizeof word);
+    seconds = word == 0 ? 24 * 3600 : (word & SPAN_MAX) * span_units[word >> SPAN_BITS];
+    return seconds < JAIL_TIME_MAX_S ? seconds : JAIL_TIME_MAX_S;
+}
+
 static struct jail
 jail_of(const struct jail_cell *cell)
 {
@@ -69,7 +101,7 @@ jail_of(const struct jail_cell *cell)
         .repeats = cell->repeats != 0 ? cell->repeats : 1,
         .services = cell->services,
         .neighbours = cell->neighbours,
-        .neighbours_s = cell->neighbours == 0 ? 0 : 24 * 3600, /* the file has no room for it */
+        .neighbours_s = cell->neighbours == 0 ? 0 : get_span(cell->neighbours_time),
         .is_observing = cell->flags & JAIL_CELL_OBSERVES,
     };
 
@@ -151,6 +183,8 @@ write_jail(struct table *table, unsigned index, const struct jail *jail)
         .random_s = (uint32_t)jail->growth.random_s,
     };
 
+    if (jail->neighbours > 0)
+        put_span(cell.neighbours_time, jail->neighbours_s);
     memcpy(cell.name, jail->name, strnlen(jail->name, sizeof cell.name - 1));
     store_jail(table, index, &cell);
 }

@@ -55,7 +55,8 @@ struct jail_cell {
     int64_t bantime_max_s; /* growth.max_s */
     uint8_t repeats;       /* 0, as layout 3 has it, means 1 */
     uint8_t flags;         /* JAIL_CELL_… */
-    uint8_t zero[2];
+    uint8_t
+        neighbours_time[2];  /* 14 bits of a number, 2 of its unit, see table-jails.c; 0: a day */
     float factor;            /* growth.factor; 0: 1 */
     uint32_t random_s;       /* growth.random_s */
     uint8_t login_allowance; /* kindness.login_allowance; 0: 1 */

@@ -247,6 +247,37 @@ a_second_writer_is_refused(void **state)
     fixture_end(&f);
 }
 
+/* In two bytes: exactly, or longer by less than its unit. */
+static void
+a_jails_time_for_neighbours_is_kept(void **state)
+{
+    static const struct {
+        int64_t seconds, kept;
+    } spans[] = {{1, 1},
+                 {7200, 7200},
+                 {16384, 274 * 60},
+                 {24 * 3600, 24 * 3600},
+                 {14 * 24 * 3600, 14 * 24 * 3600},
+                 {800 * 24 * 3600, 115 * INT64_C(604800)},
+                 {JAIL_TIME_MAX_S, JAIL_TIME_MAX_S}};
+    struct table *reader;
+    struct fixture f;
+    struct jail jail;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    assert_int_equal(table_open_reader(f.path, &reader), 0);
+    for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+        f.jail.neighbours = 4;
+        f.jail.neighbours_s = spans[i].seconds;
+        assert_int_equal(table_jail(f.table, &f.jail), f.jail_index);
+        assert_true(table_read_jail(reader, f.jail_index, &jail));
+        assert_int_equal(jail.neighbours_s, spans[i].kept);
+    }
+    table_close(reader);
+    fixture_end(&f);
+}
+
 static void
 a_reader_reads_and_nothing_else(void **state)
 {
@@ -986,6 +1017,7 @@ main(void)
         cmocka_unit_test(a_change_of_shape_keeps_counters_and_bans),
         cmocka_unit_test(a_second_writer_is_refused),
         cmocka_unit_test(a_reader_reads_and_nothing_else),
+        cmocka_unit_test(a_jails_time_for_neighbours_is_kept),
         cmocka_unit_test(unusable_files_are_set_aside),
         cmocka_unit_test(a_sparse_file_is_filled_before_it_is_mapped),
         cmocka_unit_test(a_flipped_bit_costs_one_cell),
