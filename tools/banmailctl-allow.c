@@ -66,6 +66,25 @@ allow_add_added(const struct table *table, struct allow *allow)
     allow_added_each(allow_path(table, path), add_entry, allow);
 }
 
+const char *
+allow_note(const char *note, char text[ALLOW_NOTE_SIZE])
+{
+    static const char mark[] = "by user id ";
+    const char *const at = strstr(note, mark);
+    char user[BANS_USER_SIZE];
+    unsigned long id;
+    char *end;
+
+    snprintf(text, ALLOW_NOTE_SIZE, "%s", note);
+    if (at == NULL)
+        return text;
+    id = strtoul(at + strlen(mark), &end, 10);
+    if (end > at + strlen(mark) && *end == '\0' && id < UINT32_MAX)
+        snprintf(text, ALLOW_NOTE_SIZE, "%.*sby %s", (int)(at - note), note,
+                 bans_user((uint32_t)id, user));
+    return text;
+}
+
 /* ---- list ---- */
 
 struct listing {
@@ -78,12 +97,13 @@ list_entry(void *context, const struct allow_added *entry)
 {
     struct listing *const listing = context;
     struct fjson_object *object;
-    char text[SOURCE_TEXT_SIZE];
+    char text[SOURCE_TEXT_SIZE], note[ALLOW_NOTE_SIZE];
 
     source_print(&entry->source, text);
     if (listing->array == NULL) {
         columns_add(&listing->columns, text);
-        columns_add(&listing->columns, entry->note[0] != '\0' ? entry->note : "-");
+        columns_add(&listing->columns,
+                    entry->note[0] != '\0' ? allow_note(entry->note, note) : "-");
         return true;
     }
     object = fjson_object_new_object();
@@ -214,11 +234,12 @@ static void
 change_one(struct changing *changing, const struct source *source)
 {
     char request[COMMAND_SIZE], answer[COMMAND_SIZE], text[SOURCE_TEXT_SIZE];
-    char reason[LOCATION_REASON_SIZE];
+    char reason[LOCATION_REASON_SIZE], caller[CHANNEL_CALLER_SIZE];
     int error;
 
-    snprintf(request, sizeof(request), "{\"command\":\"%s\",\"source\":\"%s\"}\n",
-             changing->add ? "allow" : "disallow", source_print(source, text));
+    snprintf(request, sizeof(request), "{\"command\":\"%s\",\"source\":\"%s\"%s}\n",
+             changing->add ? "allow" : "disallow", source_print(source, text),
+             channel_caller(caller));
     error = channel_send(&changing->channel, request, answer, reason);
     if (error == 0) {
         take_answer(changing, text, answer);

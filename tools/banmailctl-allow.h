@@ -16,4 +16,9 @@ const char *allow_path(const struct table *table, char path[ALLOW_PATH_SIZE]);
 /* Adds its entries to a list that is not sealed yet. */
 void allow_add_added(const struct table *table, struct allow *allow);
 
+/* The note with the user's name in place of his number, where it ends with that. May ask the
+ * network for it. Returns text. */
+#define ALLOW_NOTE_SIZE (ALLOW_ADDED_NOTE_SIZE + 128)
+const char *allow_note(const char *note, char text[ALLOW_NOTE_SIZE]);
+
 #endif

@@ -7,8 +7,10 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "banmailctl-channel.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -136,6 +138,22 @@ explain(const struct channel *channel, int status, char reason[LOCATION_REASON_S
     else
         snprintf(reason, LOCATION_REASON_SIZE, "%.400s: %s", channel->place->socket,
                  strerror(-status));
+}
+
+const char *
+channel_caller(char member[CHANNEL_CALLER_SIZE])
+{
+    const char *const text = geteuid() == 0 ? getenv("SUDO_UID") : NULL;
+    unsigned long user;
+    char *end;
+
+    member[0] = '\0';
+    if (text == NULL || !isdigit((unsigned char)text[0]))
+        return member;
+    user = strtoul(text, &end, 10);
+    if (*end == '\0' && user < UINT32_MAX)
+        snprintf(member, CHANNEL_CALLER_SIZE, ",\"caller\":%lu", user);
+    return member;
 }
 
 int

@@ -17,6 +17,11 @@ struct channel {
     struct allow *allow; /* in that case: our own addresses, and who was added by command */
 };
 
+/* The member of a request that names on whose behalf it is, with its comma: whoever has become root
+ * with sudo; "" where nobody has. The recorder believes it of root alone. Returns member. */
+#define CHANNEL_CALLER_SIZE 48
+const char *channel_caller(char member[CHANNEL_CALLER_SIZE]);
+
 /* Sends one request (see command.h) to the rsyslogd that has the table open; where none has, locks
  * the table and runs it here. Waits at most a second. Returns 0 with the answer; -EBUSY when the
  * table is locked but nobody answers, -EACCES, -ETIMEDOUT, another negative errno, with the reason.

@@ -57,6 +57,8 @@ print_values(const struct option_row *option)
         fputs("since left failures address jail class", stdout);
     else if (strcmp(option->name, "format") == 0)
         fputs("plain json nft ipset", stdout);
+    else if (strcmp(option->name, "preset") == 0)
+        fputs("balanced strict lenient observe", stdout);
 }
 
 /* Whether every command has it, or this one. */
@@ -96,25 +98,52 @@ put_bash_option(const struct command *command, const struct option_row *option)
     printf(" --%s", option->name);
 }
 
+/* What stands behind an option. Names of files are completed by default. */
+static void
+put_bash_values(const struct option_row *option)
+{
+    printf("        --%s) words='", option->name);
+    print_values(option);
+    puts("' command=- ;;");
+}
+
+static bool
+is_option_row(const char *name)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (strcmp(option_rows[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static void
+print_bash_values(void)
+{
+    for (size_t i = 0; i < option_count; i++)
+        if (option_rows[i].value != NULL)
+            put_bash_values(&option_rows[i]);
+    for (const struct option *at = test_options; at->name != NULL; at++)
+        if (at->has_arg != no_argument && !is_option_row(at->name))
+            put_bash_values(&(struct option_row){.name = at->name, .value = "FILE"});
+}
+
 static void
 print_bash(void)
 {
     puts("# bash completion for banmailctl\n"
          "_banmailctl() {\n"
          "    local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
-         "    local command='' word words=''\n"
-         "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
-         "        [[ $word = -* ]] || { command=$word; break; }\n"
+         "    local command='' words='' i\n"
+         "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+         "        case ${COMP_WORDS[i]} in\n"
+         "            --table | -t) ((i++)) ;;\n"
+         "            -*) ;;\n"
+         "            *) command=${COMP_WORDS[i]}; break ;;\n"
+         "        esac\n"
          "    done\n"
          "    COMPREPLY=()\n"
          "    case $before in");
-    for (size_t i = 0; i < option_count; i++) {
-        if (option_rows[i].value == NULL)
-            continue;
-        printf("        --%s) words='", option_rows[i].name);
-        print_values(&option_rows[i]);
-        puts("' command=- ;;");
-    }
+    print_bash_values();
     fputs("    esac\n    case $command in\n        -) ;;\n        '' | help) words='", stdout);
     print_commands();
     puts(" --json --table --help --version' ;;");
@@ -175,6 +204,14 @@ print_zsh(void)
         puts("'");
     }
     puts("    )\n"
+         "    while (( CURRENT > 3 )) && [[ $words[2] = (--table|-t) ]]; do\n"
+         "        words=($words[1] ${words[4,-1]})\n"
+         "        (( CURRENT -= 2 ))\n"
+         "    done\n"
+         "    if (( CURRENT == 3 )) && [[ $words[2] = (--table|-t) ]]; then\n"
+         "        _files\n"
+         "        return\n"
+         "    fi\n"
          "    if (( CURRENT == 2 )); then\n"
          "        _describe command commands\n"
          "        return\n"
@@ -212,9 +249,24 @@ put_fish_option(const struct command *command, const struct option_row *option)
 static void
 print_fish(void)
 {
-    puts("# fish completion for banmailctl\ncomplete -c banmailctl -f");
+    puts("# fish completion for banmailctl\n"
+         "function __banmailctl_needs_command\n"
+         "    set -l words (commandline -opc)\n"
+         "    set -e words[1]\n"
+         "    while set -q words[1]\n"
+         "        switch $words[1]\n"
+         "            case --table -t\n"
+         "                set -q words[2]; and set -e words[2]\n"
+         "            case '-*'\n"
+         "            case '*'\n"
+         "                return 1\n"
+         "        end\n"
+         "        set -e words[1]\n"
+         "    end\n"
+         "end\n"
+         "complete -c banmailctl -f");
     for (size_t i = 0; i < command_count; i++) {
-        printf("complete -c banmailctl -n __fish_use_subcommand -a %s -d '", commands[i].name);
+        printf("complete -c banmailctl -n __banmailctl_needs_command -a %s -d '", commands[i].name);
         for (const char *at = commands[i].summary; *at != '\0'; at++)
             printf(*at == '\'' ? "\\%c" : "%c", *at);
         puts("'");

@@ -174,6 +174,9 @@ export_main(const struct invocation *invocation)
         return banmailctl_fail(invocation, EXIT_USAGE,
                                "--format: '%s' is none of plain, json, nft and ipset",
                                format_clean(name, clean, sizeof(clean)));
+    if (invocation->json && strcmp(name, "json") != 0)
+        return banmailctl_fail(invocation, EXIT_USAGE,
+                               "--json and --format %s are two formats; ask for one of them", name);
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
         return status;
     if (bans_read(table, now_ms, &bans) < 0) {

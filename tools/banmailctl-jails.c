@@ -11,6 +11,7 @@
 #include "line/offence.h"
 #include "rules/jails-file.h"
 #include "rules/jails-filter.h"
+#include "rules/preset.h"
 #include "banmailctl-format.h"
 
 /* "auth_failed relay_denied", or "none". */
@@ -164,7 +165,8 @@ check_file(const struct invocation *invocation, const char *path)
     struct jails *jails;
     int status;
 
-    if (jails_read(path, &jails, reason) != 0)
+    if ((invocation->preset != NULL ? preset_read_file(invocation->preset, path, &jails, reason)
+                                    : jails_read(path, &jails, reason)) != 0)
         return banmailctl_fail(invocation, EXIT_REFUSED, "%s", reason);
     status = jails->remarks[0] == '\0' && jails->count > 0 ? EXIT_FINE : EXIT_NO;
     if (invocation->json) {
@@ -186,10 +188,11 @@ jails_main(const struct invocation *invocation)
 {
     const char *const word = invocation->count > 0 ? invocation->words[0] : "";
 
-    if (strcmp(word, "filters") == 0 && invocation->count == 1)
+    if (strcmp(word, "filters") == 0 && invocation->count == 1 && invocation->preset == NULL)
         return print_filters(invocation);
     if (strcmp(word, "check") == 0 && invocation->count == 2)
         return check_file(invocation, invocation->words[1]);
-    return banmailctl_fail(invocation, EXIT_USAGE,
-                           "jails check FILE, or jails filters; see banmailctl jails --help");
+    return banmailctl_fail(
+        invocation, EXIT_USAGE,
+        "jails check [--preset NAME] FILE, or jails filters; see banmailctl jails --help");
 }

@@ -67,38 +67,20 @@ fail(struct outcome *outcome, int status, const char *format, ...)
     va_end(arguments);
 }
 
-/* Whoever has become root with sudo: the recorder believes it of root alone. */
-static bool
-find_caller(uint32_t *caller)
-{
-    const char *const text = geteuid() == 0 ? getenv("SUDO_UID") : NULL;
-    unsigned long user;
-    char *end;
-
-    if (text == NULL || !isdigit((unsigned char)text[0]))
-        return false;
-    user = strtoul(text, &end, 10);
-    *caller = (uint32_t)user;
-    return *end == '\0' && user < UINT32_MAX;
-}
-
 static const char *
 request_line(const struct order *order, const struct outcome *outcome)
 {
     static char line[COMMAND_SIZE];
     char source[SOURCE_TEXT_SIZE], jail[COMMAND_SIZE / 2] = "", seconds[48] = "";
-    char caller[48] = "";
-    uint32_t user;
+    char caller[CHANNEL_CALLER_SIZE];
 
     if (order->invocation->jail)
         snprintf(jail, sizeof(jail), ",\"jail\":\"%s\"", order->invocation->jail);
     if (order->ban && !order->invocation->forever)
         snprintf(seconds, sizeof(seconds), ",\"seconds\":%" PRId64, order->invocation->for_s);
-    if (find_caller(&user))
-        snprintf(caller, sizeof(caller), ",\"caller\":%" PRIu32, user);
     snprintf(line, sizeof(line), "{\"command\":\"%s\",\"source\":\"%s\"%s%s%s}\n",
              order->ban ? "ban" : "unban", source_print(&outcome->source, source), jail, seconds,
-             caller);
+             channel_caller(caller));
     return line;
 }
 

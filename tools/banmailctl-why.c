@@ -299,7 +299,7 @@ static void
 print_found(struct why *why, const struct found *found)
 {
     char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], text[GATEWAY_TEXT_SIZE];
-    char origin[GEO_TEXT_SIZE];
+    char origin[GEO_TEXT_SIZE], note[ALLOW_NOTE_SIZE];
 
     for (unsigned i = 0; i < found->ban_count; i++)
         print_ban(why, found->bans[i]);
@@ -324,7 +324,7 @@ print_found(struct why *why, const struct found *found)
     if (found->is_added)
         printf("    put there with banmailctl allow add %s%s%s\n",
                source_print(&found->added.source, source), found->added.note[0] ? ", " : "",
-               found->added.note);
+               allow_note(found->added.note, note));
     if (found->allowed_name[0])
         printf("    as an address of %s\n", format_clean(found->allowed_name, text, sizeof(text)));
     print_kernel(why, found);

@@ -16,6 +16,7 @@
 #include "control/setup.h"
 #include "line/offence.h"
 #include "rules/jail.h"
+#include "rules/preset.h"
 #include "banmailctl-bans.h"
 #include "banmailctl-jails.h"
 #include "banmailctl-location.h"
@@ -176,16 +177,18 @@ static const char users_help[] =
     "  mysql -BN mail -e 'SELECT username FROM mailbox' | banmailctl users\n";
 
 static const char jails_help[] =
-    "Usage: banmailctl jails check FILE [--json]\n"
+    "Usage: banmailctl jails check [--preset NAME] FILE [--json]\n"
     "       banmailctl jails filters [--json]\n"
     "\n"
-    "check: tells which jails a file in fail2ban's words declares, and what of it is passed over.\n"
+    "check: tells which jails a file in fail2ban's words declares, and what of it is passed over;\n"
+    "with --preset as it changes that preset's jails, for preset= beside jails= in the module.\n"
     "filters: which names of filters there are, and what they count.\n"
     "\n"
     "Exit status: 0 all of it is understood, 1 something is passed over, 5 the file is refused.\n"
     "\n"
     "Examples:\n"
     "  banmailctl jails check /etc/ombanmail/jails.conf\n"
+    "  banmailctl jails check --preset balanced /etc/ombanmail/jails.conf\n"
     "  banmailctl jails filters\n";
 
 static const char version_help[] = "Usage: banmailctl version [--json]\n";
@@ -213,7 +216,7 @@ const struct command commands[] = {
      learn_help},
     {"mynetworks", mynetworks_main, 1, "", "write the file of Postfix's networks, likewise",
      mynetworks_help},
-    {"jails", jails_main, 2, "", "what a file of jails declares (jails check FILE)", jails_help},
+    {"jails", jails_main, 2, "P", "what a file of jails declares (jails check FILE)", jails_help},
     {"export", export_main, 0, "FJ", "the bans for another host, nft or ipset", export_help},
     {"import", import_main, 1, "b", "fail2ban's configuration as a file of jails, or its bans",
      import_help},
@@ -525,6 +528,18 @@ take_journal(struct invocation *invocation, const char *value)
 }
 
 static int
+take_preset(struct invocation *invocation, const char *name)
+{
+    char clean[64];
+
+    if (preset_text(name) == NULL)
+        return banmailctl_fail(invocation, EXIT_USAGE, "--preset: '%s' is none of " PRESET_NAMES,
+                               format_clean(name, clean, sizeof(clean)));
+    invocation->preset = name;
+    return EXIT_FINE;
+}
+
+static int
 take_observed(struct invocation *invocation, const char *value)
 {
     (void)value;
@@ -565,6 +580,7 @@ const struct option_row option_rows[] = {
     {"left", 'l', "TIME", take_left},
     {"observed", 'O', NULL, take_observed},
     {"output", 'o', "FILE", take_output},
+    {"preset", 'P', "NAME", take_preset},
     {"repair", 'r', NULL, take_repair},
     {"sort", 's', "KEY", take_sort},
     {"watch", 'w', NULL, take_watch},

@@ -30,6 +30,7 @@ struct invocation {
     bool forever; /* --for with a negative time, or no --for */
     int64_t for_s;
     const char *jail;   /* --jail, or NULL */
+    const char *preset; /* --preset, or NULL */
     bool all;           /* --all */
     bool bans;          /* --bans */
     bool held_back;     /* --held-back */

@@ -413,7 +413,8 @@ answer_changed(const struct command_context *context, const struct request *requ
         return answer_error(answer, changed, "the allow list cannot be written: %s",
                             strerror(-changed));
     if (strcmp(request->command, "allow") == 0)
-        lifted = table_unban(context->table, &request->source, context->caller, context->now_ms);
+        lifted = table_unban(context->table, &request->source, (uint32_t)request->caller,
+                             context->now_ms);
     snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":%u,\"changed\":%s}\n", lifted,
              changed ? "true" : "false");
     return (int)lifted;
@@ -434,7 +435,7 @@ run_allow(const struct command_context *context, const struct request *request, 
     if (context->change_allow == NULL)
         return answer_error(answer, -ENOSYS, "nothing can be allow-listed here");
     snprintf(note, sizeof(note), "%s by user id %lu", event_stamp(context->now_ms, stamp),
-             (unsigned long)context->caller);
+             (unsigned long)request->caller);
     return answer_changed(context, request, context->change_allow(context->closure, source, note),
                           answer);
 }

@@ -115,12 +115,6 @@ allow_added_find(const char *path, const struct source *source, struct allow_add
 
 /* ---- writing ---- */
 
-struct change {
-    const struct source *source;
-    FILE *file;
-    bool is_there;
-};
-
 static void
 write_entry(FILE *file, const struct source *source, const char *note)
 {
@@ -129,17 +123,45 @@ write_entry(FILE *file, const struct source *source, const char *note)
     fprintf(file, note[0] != '\0' ? "%s  # %s\n" : "%s\n", source_print(source, text), note);
 }
 
-/* All but the one that changes. */
 static bool
-copy_entry(void *context, const struct allow_added *entry)
+is_entry_of(const char *line, const struct source *source)
 {
-    struct change *const change = context;
+    char *const copy = strdup(line);
+    struct allow_added entry;
+    const bool is_it =
+        copy != NULL && read_entry(copy, &entry) && source_compare(&entry.source, source) == 0;
 
-    if (source_compare(&entry->source, change->source) == 0)
-        change->is_there = true;
-    else
-        write_entry(change->file, &entry->source, entry->note);
-    return true;
+    free(copy);
+    return is_it;
+}
+
+/* All lines as they stand, an administrator's own as well, but for the source's entry. Returns
+ * whether that was there, or a negative errno. */
+static int
+copy_lines(const char *path, FILE *to, const struct source *source)
+{
+    int error = 0, is_there = 0;
+    FILE *const from = open_file(path, &error);
+    char *line = NULL;
+    size_t room = 0;
+
+    if (from == NULL && error == -ENOENT)
+        fputs("# who is never banned; written by banmailctl allow\n", to);
+    if (from == NULL)
+        return error == -ENOENT ? 0 : error;
+    while (getline(&line, &room, from) >= 0) {
+        if (is_entry_of(line, source)) {
+            is_there = 1;
+            continue;
+        }
+        fputs(line, to);
+        if (strchr(line, '\n') == NULL)
+            fputc('\n', to);
+    }
+    error = ferror(from) ? -EIO : is_there;
+    free(line);
+    fclose(from);
+    return error;
 }
 
 /* Whoever rsyslogd runs as has to be able to replace what root has written. */
@@ -161,22 +183,20 @@ write_file(const char *path, const char *text, size_t length)
 int
 allow_added_change(const char *path, const struct source *source, const char *note)
 {
-    struct change change = {.source = source};
     char *text = NULL;
     size_t length = 0;
+    FILE *const file = open_memstream(&text, &length);
     bool is_changed;
     int error;
 
-    change.file = open_memstream(&text, &length);
-    if (change.file == NULL)
+    if (file == NULL)
         return -ENOMEM;
-    fputs("# who is never banned; written by banmailctl allow\n", change.file);
-    error = allow_added_each(path, copy_entry, &change);
+    error = copy_lines(path, file, source);
+    is_changed = error >= 0 && (error > 0) != (note != NULL);
     if (note != NULL)
-        write_entry(change.file, source, note);
-    if (fclose(change.file) != 0 && error >= 0)
+        write_entry(file, source, note);
+    if (fclose(file) != 0 && error >= 0)
         error = -ENOMEM;
-    is_changed = change.is_there != (note != NULL);
     if (error >= 0)
         error = is_changed ? write_file(path, text, length) : 0;
     free(text);

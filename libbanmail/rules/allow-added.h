@@ -4,7 +4,8 @@
  *
  *     192.0.2.7  # 2026-11-21T08:03:32.000Z by user id 0
  *
- * It is replaced whole, so that the one who reads it sees the former list or the new one.
+ * Other lines, as an administrator may have written, stay as they are. It is replaced whole, so
+ * that the one who reads it sees the former list or the new one.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BANMAIL_ALLOW_ADDED_H
