@@ -110,6 +110,7 @@ tally_print(const struct tally *tally)
            tally->lines, tally->counting, tally->mail_lines);
     print_samples(tally);
     print_bans(tally);
+    lacks_print(&tally->lacks);
 }
 
 /* ---- JSON ---- */
@@ -156,5 +157,6 @@ tally_print_json(const struct tally *tally)
     format_add_number(object, "counting", tally->counting);
     fjson_object_object_add(object, "classes", classes_json(tally));
     fjson_object_object_add(object, "bans", bans);
+    fjson_object_object_add(object, "lacks", lacks_json(&tally->lacks));
     format_print_json(object);
 }

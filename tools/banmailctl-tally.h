@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "banmailctl-lacks.h"
 #include "line/offence.h"
 #include "table/table.h"
 
@@ -30,6 +31,7 @@ struct tally {
     char *samples[TALLY_SAMPLES]; /* of the unknown logins */
     struct tally_ban *bans;
     size_t ban_count, ban_room;
+    struct lacks lacks;
 };
 
 /* A line of this class; whether it counted. */

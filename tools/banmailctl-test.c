@@ -244,6 +244,7 @@ take_line(void *context, struct reader_line *line)
 
     test->tally.lines++;
     test->tally.mail_lines += line->is_mail;
+    lacks_note(&test->tally.lacks, line);
     if (offence != NULL) {
         try_line(test, &line->entry, line->fields, &outcome);
         note_bans(test, &outcome);
@@ -286,6 +287,10 @@ print_help(void)
         "                       without either, with those of the rsyslogd that runs here, or "
         "with\n"
         "                       those of the preset balanced\n"
+        "      --doveconf FILE  what doveconf -n has printed, and --postconf FILE, what postconf "
+        "-n "
+        "has:\n"
+        "                       tells which of their settings hide something from ombanmail\n"
         "  -m, --missed         print the lines of Postfix and Dovecot that no rule knows\n"
         "  -r, --rulebase FILE  this liblognorm rulebase in place of the shipped ones, for lines "
         "of\n"
@@ -378,15 +383,36 @@ choose_jails(struct test *test)
     return test->jail_count > 0 ? 0 : read_preset(test, PRESET_DEFAULT);
 }
 
-/* Returns 0, or -EINVAL after it said why, or 1 after --help. */
+enum { DOVECONF = 256, POSTCONF }; /* options without a letter */
+
 const struct option test_options[] = {
-    {"each", no_argument, NULL, 'e'},        {"json", no_argument, NULL, 'j'},
-    {"missed", no_argument, NULL, 'm'},      {"rulebase", required_argument, NULL, 'r'},
-    {"help", no_argument, NULL, 'h'},        {"journal", no_argument, NULL, 'J'},
-    {"for", required_argument, NULL, 'f'},   {"preset", required_argument, NULL, 'p'},
-    {"jails", required_argument, NULL, 'c'}, {0},
+    {"each", no_argument, NULL, 'e'},
+    {"json", no_argument, NULL, 'j'},
+    {"missed", no_argument, NULL, 'm'},
+    {"rulebase", required_argument, NULL, 'r'},
+    {"help", no_argument, NULL, 'h'},
+    {"journal", no_argument, NULL, 'J'},
+    {"for", required_argument, NULL, 'f'},
+    {"preset", required_argument, NULL, 'p'},
+    {"jails", required_argument, NULL, 'c'},
+    {"doveconf", required_argument, NULL, DOVECONF},
+    {"postconf", required_argument, NULL, POSTCONF},
+    {0},
 };
 
+static int
+read_daemon(struct test *test, int option, const char *path)
+{
+    char reason[LACKS_REASON_SIZE];
+    const int error = (option == DOVECONF ? lacks_read_doveconf
+                                          : lacks_read_postconf)(&test->tally.lacks, path, reason);
+
+    if (error != 0)
+        reader_say("--%s: %s", option == DOVECONF ? "doveconf" : "postconf", reason);
+    return error != 0 ? -EIO : 0;
+}
+
+/* Returns 0, or -EINVAL or -EIO after it said why, or 1 after --help. */
 static int
 read_options(struct test *test, int argc, char **argv)
 {
@@ -425,6 +451,11 @@ read_options(struct test *test, int argc, char **argv)
                     "--for: that is not a time; allowed are 90 (seconds), 90s, 10m, 24h, 7d, 1w");
                 return -EINVAL;
             }
+            break;
+        case DOVECONF:
+        case POSTCONF:
+            if (read_daemon(test, option, optarg) != 0)
+                return -EIO;
             break;
         case 'h':
             print_help();
