@@ -234,6 +234,8 @@ print_kernel(const struct why *why, const struct found *found)
 static void
 print_others(const struct found *found)
 {
+    char source[SOURCE_TEXT_SIZE];
+
     for (unsigned i = 0; i < found->others.count; i++) {
         const struct blocker *other = &found->others.list[i];
 
@@ -242,6 +244,9 @@ print_others(const struct found *found)
         if (other->remedy[0])
             printf("    lift it with: %s\n", other->remedy);
     }
+    if (found->others.count > 0)
+        printf("    if it comes back, who puts it there: banmailctl watch-set %s\n",
+               source_print(&found->source, source));
     if (found->others.was_asked && found->others.count == 0)
         printf("  nobody else on this host blocks it: no other nftables set or rule, no iptables "
                "chain\n");

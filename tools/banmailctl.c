@@ -203,6 +203,8 @@ const struct command commands[] = {
     {"why", why_main, 1, "", "why an address, or a user, is banned or not", why_help},
     {"history", history_main, 1, "fJ", "what was banned earlier, and how it ended", history_help},
     {"log", log_main, 0, "f", "bans and unbans as they come", log_help},
+    {"watch-set", watch_main, 1, "f", "which process adds an address to a set of nftables",
+     watch_help},
     {"unban", order_unban, INT_MAX, "aJ", "lift the bans of addresses or prefixes", unban_help},
     {"ban", order_ban, INT_MAX, "fJ", "ban addresses or prefixes", ban_help},
     {"allow", allow_main, INT_MAX, "", "who is never banned: allow add, allow del, allow list",

@@ -72,6 +72,7 @@ int why_main(const struct invocation *invocation);
 int flush_main(const struct invocation *invocation);
 int mynetworks_main(const struct invocation *invocation);
 int learn_main(const struct invocation *invocation);
+int watch_main(const struct invocation *invocation);
 int users_main(const struct invocation *invocation);
 int check_main(const struct invocation *invocation);
 int import_main(const struct invocation *invocation);
@@ -86,6 +87,6 @@ int order_unban(const struct invocation *invocation);
 
 /* What help prints of those that have it in their own file. */
 extern const char allow_help[], completion_help[], export_help[], import_help[], learn_help[],
-    metrics_help[], mynetworks_help[], report_help[], top_help[];
+    metrics_help[], mynetworks_help[], report_help[], top_help[], watch_help[];
 
 #endif
