@@ -16,7 +16,7 @@ struct limits {
     unsigned v4_bits, v6_bits; /* the widest prefix that may be banned */
     int64_t longest_ms;        /* a ban ends so long after it began at the latest */
     uint32_t bans_a_minute;
-    uint32_t most_bans;          /* of one origin */
+    uint32_t most_bans;          /* of all origins together */
     const struct allow *members; /* addresses that are never banned; NULL: none */
     const struct allow *allowed;
 };

@@ -30,8 +30,7 @@ struct origin {
     uint64_t insistent; /* the retired table that was heard last, */
     unsigned insisted;  /* and how often since the present one */
     struct drift drift;
-    uint32_t bans;     /* applied and withheld, without pardons */
-    uint32_t holdings; /* these, and the tombstones */
+    uint32_t holdings; /* bans, pardons and tombstones */
     struct {           /* as of the latest page */
         bool has_come;
         uint64_t change, digest;
@@ -47,6 +46,7 @@ struct merge {
     struct holdings *holdings;
     struct holding *pardons[MERGE_PARDONS_MAX];
     unsigned pardon_count;
+    uint32_t ban_count; /* of all origins: applied and withheld, without pardons */
     struct budget bans, lifts;
     uint32_t serial; /* of the present message */
     uint32_t hand;   /* where the next tombstone is looked for */
@@ -216,11 +216,9 @@ is_ban(const struct holding *holding)
 static void
 set_state(struct merge *merge, struct holding *holding, enum holding_state state)
 {
-    struct origin *const origin = origin_of(merge, holding);
-
-    origin->bans -= is_ban(holding) && holding->ports != 0;
+    merge->ban_count -= is_ban(holding) && holding->ports != 0;
     holding->state = (uint8_t)state;
-    origin->bans += is_ban(holding) && holding->ports != 0;
+    merge->ban_count += is_ban(holding) && holding->ports != 0;
 }
 
 /* Its ban is lifted, and `state` is why. */
@@ -455,7 +453,8 @@ hold(struct pass *pass, struct holding *holding, const struct holding *latest, b
         sweep_pardoned(pass, holding);
 }
 
-/* Whether the limits let the origin have this ban here. `holding`: NULL where it is not known. */
+/* Whether the limits let the origin have this ban here. `holding`: NULL where it is not known. The
+ * bans of all origins share the room: whoever sends may call himself by many names. */
 static bool
 may_have(struct pass *pass, const struct holding *holding, const struct holding *latest, bool due)
 {
@@ -463,7 +462,7 @@ may_have(struct pass *pass, const struct holding *holding, const struct holding 
     const bool is_more = latest->ports != 0 && (holding == NULL || !is_ban(holding));
     const bool begins = due && (holding == NULL || holding->state != HOLDING_APPLIED);
 
-    return !(is_more && pass->origin->bans >= pass->limits->most_bans) &&
+    return !(is_more && merge->ban_count >= pass->limits->most_bans) &&
            (!begins ||
             budget_take(&merge->bans, pass->limits->bans_a_minute, MINUTE_MS, pass->now_ms));
 }

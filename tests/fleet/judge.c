@@ -178,16 +178,6 @@ judge_message(struct world *world, struct server *server, const struct telegram 
 
 /* ---- what may be done ---- */
 
-static unsigned
-count_applied(const struct server *server, const char *origin)
-{
-    unsigned count = 0;
-
-    for (unsigned i = 0; i < server->applied_count; i++)
-        count += strcmp(server->applied[i].ban.origin, origin) == 0;
-    return count;
-}
-
 void
 judge_order(struct world *world, struct server *server, const struct order *order, bool is_new)
 {
@@ -205,8 +195,8 @@ judge_order(struct world *world, struct server *server, const struct order *orde
     if (order->end_ms > now_ms + server->limits.longest_ms + TOLERATED_MS + world->traits.delay_ms)
         judge_object(world, "%s is to ban %s for longer than it may", server->name,
                      name_of(&order->source));
-    if (count_applied(server, order->origin) > server->limits.most_bans)
-        judge_object(world, "%s has more bans of %s than it may", server->name, order->origin);
+    if (server->applied_count + is_new > server->limits.most_bans)
+        judge_object(world, "%s has more bans of others than it may", server->name);
     if (is_new && !budget_take(&server->bans, 2 * world->traits.bans_a_minute, 60000, now_ms))
         judge_object(world, "%s is to make too many bans a minute", server->name);
 }
@@ -287,14 +277,19 @@ has(const struct server *server, const struct server *centre, const struct teleg
     return NULL;
 }
 
-/* Whether there are more bans than the server takes of one origin: then any of them are right. */
+/* Whether others have more bans than the server takes of all of them: then any of them are right.
+ */
 static bool
-is_limited(const struct server *server, const struct server *centre)
+is_limited(const struct world *world, const struct server *server)
 {
     unsigned count = 0;
 
-    for (unsigned i = 0; i < centre->own_count; i++)
-        count += centre->own[i].until_ms != 0;
+    for (unsigned c = 0; c < world->traits.centres; c++) {
+        const struct server *const centre = &world->servers[c];
+
+        for (unsigned i = 0; centre != server && i < centre->own_count; i++)
+            count += centre->own[i].until_ms != 0;
+    }
     return count >= server->limits.most_bans;
 }
 
@@ -306,7 +301,7 @@ judge_ban(struct world *world, struct server *server, struct server *centre,
     const struct order *const order = has(server, centre, ban);
     int64_t differs_ms;
 
-    if (ought == OUGHT && order == NULL && !is_limited(server, centre))
+    if (ought == OUGHT && order == NULL && !is_limited(world, server))
         judge_object(world, "%s does not have %s's ban of %s, change %lu", server->name,
                      centre->name, name_of(&ban->source), (unsigned long)ban->change);
     if (ought != OUGHT || order == NULL)
@@ -345,7 +340,7 @@ judge_report(struct world *world, struct server *server, struct server *centre)
     for (unsigned i = 0; i < count; i++)
         if (strcmp(holds[i].origin, centre->name) == 0)
             agrees = pager_agrees(&centre->pager, &holds[i]);
-    if (!agrees && !is_limited(server, centre))
+    if (!agrees && !is_limited(world, server))
         judge_object(world, "%s reports other bans of %s than there are", server->name,
                      centre->name);
 }

@@ -35,7 +35,7 @@ describe(uint64_t seed)
     const struct traits *const traits = &world->traits;
 
     printf("# seed %" PRIu64 ": %u centres, %u %% lost, %u %% repeated, up to %d s late, "
-           "%u restarts and %u clocks set in 10,000 steps%s%s, at most %u bans of a centre\n",
+           "%u restarts and %u clocks set in 10,000 steps%s%s, at most %u bans of others\n",
            seed, traits->centres, traits->loss, traits->repeat, (int)(traits->delay_ms / 1000),
            traits->restarts, traits->clock_sets, traits->wrong_clocks ? ", wrong clocks" : "",
            traits->mad ? ", a centre goes mad" : "", traits->most_bans);

@@ -272,6 +272,27 @@ limits_are_kept(void **state)
     assert_int_equal(page(1, 1000, NULL), 124 - TELEGRAM_BANS_MAX);
 }
 
+/* Whoever sends writes his own name: another one gives him no more room. */
+static void
+all_origins_share_the_room(void **state)
+{
+    struct telegram telegram;
+    char text[32];
+
+    (void)state;
+    for (unsigned i = 0; i < 200; i++) {
+        snprintf(text, sizeof text, "198.51.100.%u", i + 1);
+        event(TELEGRAM_BAN, text, 10 + i);
+    }
+    telegram = telegram_of(TELEGRAM_BAN, "another", 2);
+    telegram.ban = ban_of("203.0.113.9", 1);
+    take(&telegram);
+    assert_int_equal(orders.count, 0);
+    event(TELEGRAM_UNBAN, "198.51.100.1", 300);
+    take(&telegram);
+    assert_int_equal(orders.count, 1);
+}
+
 static void
 a_restart_keeps_what_was_in_force(void **state)
 {
@@ -306,6 +327,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_pardon_ends_what_began_before, setup, teardown),
         cmocka_unit_test_setup_teardown(ends_follow_the_sender_s_clock, setup, teardown),
         cmocka_unit_test_setup_teardown(limits_are_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(all_origins_share_the_room, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restart_keeps_what_was_in_force, setup, teardown),
     };
 
