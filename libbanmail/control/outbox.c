@@ -88,7 +88,7 @@ outbox_free(struct outbox *outbox)
 void
 outbox_wake(struct outbox *outbox)
 {
-    if (outbox != NULL && table_untold(outbox->table) > 0)
+    if (outbox != NULL && (table_untold(outbox->table) > 0 || table_unsent(outbox->table) > 0))
         worker_wake(&outbox->bell);
 }
 
@@ -346,12 +346,6 @@ outbox_told(struct outbox *outbox)
         settle_read(outbox);
     pthread_mutex_unlock(&outbox->lock);
     outbox->taken = TAKEN_NOTHING;
-}
-
-const struct ban *
-outbox_ban(const struct outbox *outbox)
-{
-    return outbox->taken == TAKEN_BAN ? &outbox->ban : NULL;
 }
 
 void

@@ -26,7 +26,7 @@
 struct outbox;
 
 struct outbox_options {
-    struct table *table; /* opened with are_bans_told */
+    struct table *table; /* opened with are_bans_told, are_bans_sent or both */
     const char *origin;  /* the name of this host; copied */
     unsigned most;       /* notices that may wait in the ledger */
     const struct report *report;
@@ -44,8 +44,8 @@ int outbox_new(struct outbox **outbox, const struct outbox_options *options);
 /* No thread uses it any more. NULL is fine. */
 void outbox_free(struct outbox *outbox);
 
-/* Wakes the teller, where there is something to tell: one write to an eventfd, and none where it is
- * awake. Any thread; never blocks. NULL is fine. */
+/* Wakes the teller, where there is something to tell or to send: one write to an eventfd, and none
+ * where it is awake. Any thread; never blocks. NULL is fine. */
 void outbox_wake(struct outbox *outbox);
 
 /* Notes a start, a stop, a trouble or a recovery, and wakes the teller. Any thread; a short lock.
@@ -73,10 +73,6 @@ bool outbox_listen(struct outbox *outbox);
  * was taken and is not settled by outbox_told is taken again. */
 bool outbox_take(struct outbox *outbox, struct notice *notice);
 void outbox_told(struct outbox *outbox);
-
-/* The ban that the notice tells of which was taken; NULL: it tells of none, or of one that has
- * waited in the ledger. */
-const struct ban *outbox_ban(const struct outbox *outbox);
 
 /* What waits cannot be handed over now, until outbox_take is called again. */
 void outbox_hold(struct outbox *outbox);

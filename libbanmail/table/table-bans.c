@@ -1,10 +1,11 @@
 /* table-bans: the bans as they are wanted, and the queues of those who carry them out.
  *
  * The cells say in which state each ban is; everything else is private and made anew at attach:
- * chains by source, a heap by end, and four lists. LIST_PENDING holds one ban of each source
+ * chains by source, a heap by end, and five lists. LIST_PENDING holds one ban of each source
  * whose element in the kernel has to change, LIST_UNRECORDED what the ledger does not have yet,
- * LIST_UNTOLD what nobody has been told of, LIST_OVER what waits for these two only: where no
- * ledger works, the oldest of those is given up before a new ban would be refused.
+ * LIST_UNTOLD what nobody has been told of, LIST_UNSENT what other servers have not been told of,
+ * LIST_OVER what waits for these three only: where no ledger works, the oldest of those is given up
+ * before a new ban would be refused.
  *
  * A taken source leaves LIST_PENDING until it is settled. Whatever changes meanwhile gets a newer
  * version and queues the source again, so that settling an old version changes nothing.
@@ -19,6 +20,7 @@
 #define NONE        UINT32_MAX
 #define EXPIRE_MOST 64 /* ends in one go under the lock */
 #define LOST_IDS    (UINT64_C(1) << 32)
+#define BANS_UNTOLD (BAN_BEGINNING_UNTOLD | BAN_CHANGE_UNTOLD)
 
 /* ---- lists: circular, closed by the slot behind the last ---- */
 
@@ -51,6 +53,8 @@ list_append(struct table *table, enum ban_list list, uint32_t slot)
         atomic_fetch_add_explicit(&table->bans.pending, 1, memory_order_relaxed);
     if (list == LIST_UNTOLD)
         atomic_fetch_add_explicit(&table->bans.untold, 1, memory_order_relaxed);
+    if (list == LIST_UNSENT)
+        atomic_fetch_add_explicit(&table->bans.unsent, 1, memory_order_relaxed);
 }
 
 static void
@@ -68,6 +72,8 @@ list_remove(struct table *table, enum ban_list list, uint32_t slot)
         atomic_fetch_sub_explicit(&table->bans.pending, 1, memory_order_relaxed);
     if (list == LIST_UNTOLD)
         atomic_fetch_sub_explicit(&table->bans.untold, 1, memory_order_relaxed);
+    if (list == LIST_UNSENT)
+        atomic_fetch_sub_explicit(&table->bans.unsent, 1, memory_order_relaxed);
 }
 
 /* ---- heap: which ban ends next ---- */
@@ -281,17 +287,36 @@ release(struct table *table, uint32_t slot)
 static bool
 is_untold(const struct table *table, const struct ban_cell *cell)
 {
-    return table->bans.are_told && cell->untold != 0;
+    return table->bans.are_told && (cell->untold & BANS_UNTOLD) != 0;
+}
+
+static bool
+is_unsent(const struct table *table, const struct ban_cell *cell)
+{
+    return table->bans.are_sent && (cell->untold & BAN_CHANGE_UNSENT) != 0;
+}
+
+/* The ledger has it, and whoever is told of bans was told. */
+static bool
+is_settled(const struct table *table, const struct ban_cell *cell)
+{
+    return cell->head.own && !is_untold(table, cell) && !is_unsent(table, cell);
 }
 
 /* Before the cell is stored. What came from another table was told of there. */
 static void
 note_untold(struct table *table, uint32_t slot, struct ban_cell *cell, unsigned what)
 {
-    if (!table->bans.are_told || cell->origin != 0)
+    if (cell->origin != 0)
         return;
-    cell->untold |= (uint8_t)what;
-    list_append(table, LIST_UNTOLD, slot);
+    if (table->bans.are_told) {
+        cell->untold |= (uint8_t)what;
+        list_append(table, LIST_UNTOLD, slot);
+    }
+    if (table->bans.are_sent) {
+        cell->untold |= BAN_CHANGE_UNSENT;
+        list_append(table, LIST_UNSENT, slot);
+    }
 }
 
 /* The cell is in the table: enters it into everything private. */
@@ -306,6 +331,8 @@ enter(struct table *table, uint32_t slot, const struct ban_cell *cell)
         list_append(table, LIST_UNRECORDED, slot);
     if (is_untold(table, cell))
         list_append(table, LIST_UNTOLD, slot);
+    if (is_unsent(table, cell))
+        list_append(table, LIST_UNSENT, slot);
     if (cell->head.used == BAN_OVER) {
         list_append(table, LIST_OVER, slot);
         return;
@@ -372,7 +399,7 @@ become_over(struct table *table, uint32_t slot, struct ban_cell *cell)
             }
         }
     }
-    if (cell->head.own && !is_untold(table, cell))
+    if (is_settled(table, cell))
         release(table, slot);
     else
         list_append(table, LIST_OVER, slot);
@@ -1054,7 +1081,7 @@ record(struct table *table, const struct ban *ban, bool done)
             return;
         cell.head.own = 1;
         store(table, slot, &cell);
-        if (cell.head.used == BAN_OVER && !is_untold(table, &cell))
+        if (cell.head.used == BAN_OVER && is_settled(table, &cell))
             release(table, slot);
         return;
     }
@@ -1096,7 +1123,8 @@ settle_told(struct table *table, const struct ban *ban, bool done)
 
     FOR_EACH_OF_SOURCE(table, slot, ban->source.address, ban->source.prefix, &cell)
     {
-        if (cell.id != ban->id || cell.table_id != ban->table_id || cell.untold == 0)
+        if (cell.id != ban->id || cell.table_id != ban->table_id ||
+            (cell.untold & BANS_UNTOLD) == 0)
             continue;
         if (!done) {
             list_append(table, LIST_UNTOLD, slot);
@@ -1104,9 +1132,9 @@ settle_told(struct table *table, const struct ban *ban, bool done)
         }
         cell.untold &= (uint8_t)~BAN_BEGINNING_UNTOLD;
         if (!list_has(table, LIST_UNTOLD, slot))
-            cell.untold = 0;
+            cell.untold &= (uint8_t)~BANS_UNTOLD;
         store(table, slot, &cell);
-        if (cell.head.used == BAN_OVER && cell.head.own && !is_untold(table, &cell))
+        if (cell.head.used == BAN_OVER && is_settled(table, &cell))
             release(table, slot);
         return;
     }
@@ -1133,6 +1161,33 @@ table_never_told(const struct table *table)
     return atomic_load_explicit(&table->bans.never_told, memory_order_relaxed);
 }
 
+size_t
+table_dequeue_unsent(struct table *table, struct ban *bans, size_t most)
+{
+    struct ban_cell cell;
+    size_t taken = 0;
+    uint32_t slot;
+
+    pthread_mutex_lock(&table->bans.lock);
+    while (taken < most && (slot = list_first(table, LIST_UNSENT)) != NONE) {
+        list_remove(table, LIST_UNSENT, slot);
+        load(table, slot, &cell);
+        bans[taken++] = ban_from(&cell);
+        cell.untold &= (uint8_t)~BAN_CHANGE_UNSENT;
+        store(table, slot, &cell);
+        if (cell.head.used == BAN_OVER && is_settled(table, &cell))
+            release(table, slot);
+    }
+    pthread_mutex_unlock(&table->bans.lock);
+    return taken;
+}
+
+size_t
+table_unsent(const struct table *table)
+{
+    return atomic_load_explicit(&table->bans.unsent, memory_order_relaxed);
+}
+
 /* ---- reading and attaching ---- */
 
 static bool
@@ -1144,7 +1199,7 @@ is_valid(const struct table *table, const struct ban_cell *cell)
     return cell_is_whole(cell) && state >= BAN_WANTED && state <= BAN_OVER && cell->head.own <= 1 &&
            table_is_masked(cell->address, cell->prefix) && table_has_jail(table, cell->jail) &&
            cell->class < OFFENCE_CLASSES && origin <= BAN_BY_HAND && end <= BAN_WITHDRAWN &&
-           cell->untold <= (BAN_BEGINNING_UNTOLD | BAN_CHANGE_UNTOLD) &&
+           cell->untold <= (BANS_UNTOLD | BAN_CHANGE_UNSENT) &&
            is_live_state(state) == (end == BAN_RUNNING) && cell->id != 0 && cell->until_ms > 0 &&
            cell->enforced_ms >= 0 && cell->after_first_ms >= 0 && cell->after_last_ms >= 0;
 }
@@ -1219,7 +1274,7 @@ attach_ban(struct table *table, uint32_t slot, const struct ban_cell *cell)
     enter(table, slot, cell);
     if (cell->head.used == BAN_WANTED || cell->head.used == BAN_LIFTED)
         queue_source(table, slot, cell);
-    if (cell->head.used == BAN_OVER && cell->head.own && !is_untold(table, cell))
+    if (cell->head.used == BAN_OVER && is_settled(table, cell))
         release(table, slot);
 }
 

@@ -220,7 +220,7 @@ struct ban_cell {
     int64_t after_last_ms;
     uint16_t after_seconds;
     uint8_t after_services;
-    uint8_t untold;  /* BAN_…_UNTOLD: what nobody has been told of */
+    uint8_t untold;  /* BAN_…_UNTOLD, BAN_CHANGE_UNSENT: what nobody has been told of */
     uint32_t origin; /* 0: this table; part of what makes it another ban than a like one */
     uint64_t change; /* the number of its latest change in the table of its origin */
 };

@@ -67,7 +67,7 @@ struct stripe {
 
 #define INEFFECTIVE 16 /* bans that have no effect, found since somebody asked */
 
-enum ban_list { LIST_PENDING, LIST_UNRECORDED, LIST_UNTOLD, LIST_OVER, BAN_LISTS };
+enum ban_list { LIST_PENDING, LIST_UNRECORDED, LIST_UNTOLD, LIST_UNSENT, LIST_OVER, BAN_LISTS };
 
 struct ban_link {
     uint32_t before;
@@ -97,8 +97,9 @@ struct bans {
     int64_t latest_ms; /* the newest time that table_expire was told; stored as well */
     uint64_t seen_id;  /* last_id at that time */
     _Atomic size_t pending;
-    bool are_told; /* LIST_UNTOLD is kept */
-    _Atomic size_t untold;
+    bool are_told; /* LIST_UNTOLD is kept, */
+    bool are_sent; /* and LIST_UNSENT */
+    _Atomic size_t untold, unsent;
     _Atomic uint64_t never_told; /* bans that had to make room before somebody was told of them */
     unsigned most_a_minute;      /* bans that jails may make; 0: no limit */
     unsigned in_minute;

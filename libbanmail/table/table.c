@@ -124,6 +124,7 @@ attach(struct table *table, const struct table_options *options)
     if (error)
         return error;
     table->bans.are_told = options->are_bans_told;
+    table->bans.are_sent = options->are_bans_sent;
     table_attach_jails(table);
     error = table_attach_bans(table, &jails_used, &dropped_bans);
     if (!error && table->layout == 4)

@@ -54,7 +54,8 @@ struct table_options {
     uid_t owner;             /* the file is chowned to these; (uid_t)-1 and (gid_t)-1: as it is */
     gid_t group;
     int64_t now_ms;
-    bool are_bans_told; /* somebody calls table_dequeue_untold */
+    bool are_bans_told; /* somebody calls table_dequeue_untold, */
+    bool are_bans_sent; /* and table_dequeue_unsent */
     const struct report *report;
 };
 
@@ -183,7 +184,8 @@ const char *table_end_name(enum ban_end end);
 enum ban_end table_end_parse(const char *name);
 
 #define BAN_BEGINNING_UNTOLD 1
-#define BAN_CHANGE_UNTOLD    2 /* its beginning, its prolongation or its end */
+#define BAN_CHANGE_UNTOLD    2 /* its beginning, its prolongation or its end, */
+#define BAN_CHANGE_UNSENT    4 /* and that other servers have not been told of it */
 
 struct ban {
     uint64_t table_id; /* which table gave the id: random, one for each new table */
@@ -206,7 +208,7 @@ struct ban {
     int64_t enforced_ms; /* the kernel has it without a break since then; 0: it has not */
     uint32_t table;      /* whose ban it is: 0: this table's; only a like one is the same ban */
     uint64_t change;     /* number of its latest change there, ascending */
-    uint8_t untold;      /* BAN_…_UNTOLD, as bits */
+    uint8_t untold;      /* BAN_…_UNTOLD and BAN_CHANGE_UNSENT, as bits */
     /* failures for which packets passed all the same, see effect.h */
     uint32_t after;         /* how many */
     uint16_t after_seconds; /* in how many different seconds */
@@ -302,6 +304,11 @@ void table_told(struct table *table, const struct ban *bans, size_t count, bool 
  * was opened. Any thread; costs nothing. */
 size_t table_untold(const struct table *table);
 uint64_t table_never_told(const struct table *table);
+
+/* The same for other servers, where options->are_bans_sent, and apart from that: neither waits for
+ * the other. What is taken counts as sent, as who misses it finds out by other means. */
+size_t table_dequeue_unsent(struct table *table, struct ban *bans, size_t most);
+size_t table_unsent(const struct table *table);
 
 /* ---- reading, also from another process ---- */
 

@@ -73,13 +73,21 @@ dispatch_end(void)
     dispatch.herald = NULL;
 }
 
+bool
+dispatch_has_bans(void)
+{
+    return table_unsent(engine.table) > 0;
+}
+
 void
-dispatch_ban(const struct ban *ban)
+dispatch_bans(void)
 {
     static char text[TELEGRAM_TEXT_SIZE];
+    struct ban ban;
 
-    if (dispatch.herald != NULL && ban != NULL)
-        submit(text, herald_tell(dispatch.herald, ban, engine_now_ms(), text));
+    while (dispatch_has_bans() && table_dequeue_unsent(engine.table, &ban, 1) > 0)
+        if (dispatch.herald != NULL)
+            submit(text, herald_tell(dispatch.herald, &ban, engine_now_ms(), text));
 }
 
 int

@@ -10,7 +10,6 @@
 
 /* rsyslog's headers are included by the .c files: they must come first there. */
 struct modConfData_s;
-struct ban;
 
 /* Looks whether the ruleset is there and has a queue of its own; what is wrong is said as an error,
  * and nothing is sent then. Main thread, when all of the configuration is read. */
@@ -20,9 +19,12 @@ void dispatch_check(struct modConfData_s *configuration);
 void dispatch_begin(void);
 void dispatch_end(void);
 
-/* A ban has begun, goes on longer, or has ended; NULL: none has. Where the ruleset's queue has no
- * room it is not sent: pages bring it. */
-void dispatch_ban(const struct ban *ban);
+/* Sends the bans that have begun, go on longer, or were lifted. Where the ruleset's queue has no
+ * room they are not sent: pages bring them. */
+void dispatch_bans(void);
+
+/* Whether there are such; costs nothing. */
+bool dispatch_has_bans(void);
 
 /* Sends the next page if it is time to. Returns in how many milliseconds the one after it is due,
  * at most `most`. */

@@ -135,8 +135,9 @@ open_when_free(const struct table_options *options)
 }
 
 static rsRetVal
-open_table(const struct parameters *parameters, uid_t owner, gid_t group)
+open_table(const modConfData_t *configuration, uid_t owner, gid_t group)
 {
+    const struct parameters *const parameters = &configuration->parameters;
     char path[FILE_PATH_SIZE], ledger_path[FILE_PATH_SIZE];
     struct table_options options = {.path = path,
                                     .ledger_path = ledger_path,
@@ -145,8 +146,8 @@ open_table(const struct parameters *parameters, uid_t owner, gid_t group)
                                     .owner = owner,
                                     .group = group,
                                     .now_ms = engine_now_ms(),
-                                    .are_bans_told = parameters->event_ruleset != NULL ||
-                                                     parameters->fleet_ruleset != NULL,
+                                    .are_bans_told = parameters->event_ruleset != NULL,
+                                    .are_bans_sent = configuration->fleet_ruleset != NULL,
                                     .report = &engine_report};
     struct table_status status;
     int error;
@@ -771,7 +772,7 @@ engine_prepare(modConfData_t *configuration)
     CHKiRet(make_directory(parameters->state_directory, 0750,
                            parameters->group == (gid_t)-1 ? 0 : 02750, owner, readers));
     give_files(parameters, owner, readers);
-    CHKiRet(open_table(parameters, owner, readers));
+    CHKiRet(open_table(configuration, owner, readers));
     configuration->active = true;
     CHKiRet(make_counter(parameters));
     table_set_ban_rate(engine.table, parameters->max_ban_rate);

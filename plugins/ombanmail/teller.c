@@ -121,8 +121,8 @@ finalize_it:
 
 /* ---- the thread ---- */
 
-/* Where only a fleet is told, pages bring what its ruleset has no room for; events that were asked
- * for, of a ruleset that cannot be used, wait. */
+/* Where only a fleet is told, events are nobody's; those that were asked for, of a ruleset that
+ * cannot be used, wait. */
 static bool
 has_room(void)
 {
@@ -131,13 +131,14 @@ has_room(void)
     return delivery_has_room(engine.configuration->event_ruleset);
 }
 
-/* Returns false where there is no room for more now. */
+/* Returns false where there is no room for more events now. The fleet waits for none of them. */
 static bool
 tell_what_is_there(void)
 {
     static struct notice notice; /* large, and one thread's */
 
     for (;;) {
+        dispatch_bans();
         if (!has_room()) {
             if (outbox_listen(engine.outbox))
                 outbox_hold(engine.outbox);
@@ -149,7 +150,6 @@ tell_what_is_there(void)
             outbox_hold(engine.outbox);
             return false;
         }
-        dispatch_ban(outbox_ban(engine.outbox));
         outbox_told(engine.outbox);
     }
 }
@@ -185,14 +185,16 @@ tell_until_the_end(void)
     sigdelset(&asleep, SIGTTIN);
     while (!glbl.GetGlobalInputTermState()) {
         const bool is_done = tell_what_is_there();
-        const int wait_ms = dispatch_page(!is_done                       ? LOOK_AGAIN_MS
-                                          : outbox_listen(engine.outbox) ? 0
-                                                                         : SLEEP_MS);
+        const bool is_behind = outbox_listen(engine.outbox);
+        const int wait_ms = dispatch_page(dispatch_has_bans() ? 0
+                                          : !is_done          ? LOOK_AGAIN_MS
+                                          : is_behind         ? 0
+                                                              : SLEEP_MS);
         const struct timespec wait = {.tv_sec = wait_ms / 1000,
                                       .tv_nsec = wait_ms % 1000 * 1000000L};
 
         if (!glbl.GetGlobalInputTermState())
-            ppoll(&event, is_done, &wait, &asleep);
+            ppoll(&event, 1, &wait, &asleep);
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }

@@ -4,8 +4,8 @@
  * Proves, with the real table and ledger: a ban, its prolongation and its end are events, both in
  * their order where it began and ended before anybody looked; bans of the ledger or of another
  * table are none; what is not told stays, also when the table is opened anew; a slot is not freed
- * before that; more than fits in the ledger is dropped, the oldest first, and said. Fails when one
- * is lost, comes twice or in the wrong order.
+ * before that; more than fits in the ledger is dropped, the oldest first, and said; the fleet has
+ * each as well, whoever takes his first. Fails when one is lost, comes twice or in the wrong order.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table_fixture.h"
@@ -33,7 +33,7 @@ begin(void **state)
 {
     (void)state;
     fixture_prepare(fixture, 1024, 1024);
-    fixture->options.are_bans_told = true;
+    fixture->options.are_bans_told = fixture->options.are_bans_sent = true;
     fixture_open(fixture);
     snprintf(ledger_path, sizeof(ledger_path), "%s/ledger.db", fixture->directory);
     assert_int_equal(ledger_open(ledger_path, false, &fixture->report, &ledger, NULL), 0);
@@ -101,6 +101,15 @@ assert_nothing_left(void)
 {
     assert_false(outbox_take(outbox, &notice));
     assert_int_equal(table_untold(fixture->table), 0);
+}
+
+/* All that the fleet has not had yet. */
+static size_t
+send(void)
+{
+    struct ban bans[64];
+
+    return table_dequeue_unsent(fixture->table, bans, 64);
 }
 
 static unsigned
@@ -226,6 +235,37 @@ a_slot_is_kept_until_somebody_was_told(void **state)
     assert_told("ban", "203.0.113.9");
     assert_told("unban", "203.0.113.9");
     assert_nothing_left();
+    assert_int_equal(slots_in_use(), 1);
+    assert_int_equal(send(), 1);
+    assert_int_equal(slots_in_use(), 0);
+}
+
+static void
+the_fleet_and_the_events_do_not_wait_for_each_other(void **state)
+{
+    (void)state;
+    outbox_begin(outbox);
+    ban("203.0.113.9", NOON_MS + HOUR_MS);
+    assert_int_equal(send(), 1);
+    assert_int_equal(send(), 0);
+    unban("203.0.113.9");
+    assert_int_equal(table_unsent(fixture->table), 1);
+    assert_int_equal(send(), 1);
+    settle_the_rest();
+    assert_told("ban", "203.0.113.9");
+    assert_told("unban", "203.0.113.9");
+    assert_nothing_left();
+    assert_int_equal(slots_in_use(), 0);
+    ban("203.0.113.10", NOON_MS + HOUR_MS);
+    assert_told("ban", "203.0.113.10");
+    assert_nothing_left();
+    assert_int_equal(send(), 1);
+    unban("203.0.113.10");
+    settle_the_rest();
+    assert_told("unban", "203.0.113.10");
+    assert_nothing_left();
+    assert_int_equal(slots_in_use(), 1);
+    assert_int_equal(send(), 1);
     assert_int_equal(slots_in_use(), 0);
 }
 
@@ -328,6 +368,7 @@ main(void)
         BEGUN(what_changes_while_it_is_told_is_told_too),
         BEGUN(what_was_told_elsewhere_is_not_told),
         BEGUN(a_slot_is_kept_until_somebody_was_told),
+        BEGUN(the_fleet_and_the_events_do_not_wait_for_each_other),
         BEGUN(what_nobody_takes_waits_in_the_ledger),
         BEGUN(a_disk_that_fails_loses_none),
         BEGUN(a_teller_that_ends_gives_back_what_it_has),
