@@ -406,6 +406,17 @@ is_old(const struct holding *holding, const struct holding *latest)
     return holding->table == latest->table && latest->change < holding->change;
 }
 
+/* The ban that was lifted may have been a shorter one than that which a late message brings. */
+static void
+keep_tombstone(struct pass *pass, struct holding *holding)
+{
+    const int64_t least_ms =
+        pass->now_ms - drift_correction(&pass->origin->drift) + MERGE_TOMBSTONE_MS;
+
+    if (holding->until_ms < least_ms)
+        holding->until_ms = least_ms;
+}
+
 static void
 lift(struct pass *pass, struct holding *holding, uint64_t change)
 {
@@ -413,6 +424,7 @@ lift(struct pass *pass, struct holding *holding, uint64_t change)
         return;
     holding->table = pass->table;
     holding->change = change;
+    keep_tombstone(pass, holding);
     stop(pass, holding, HOLDING_LIFTED);
 }
 
@@ -480,7 +492,8 @@ settle(struct pass *pass, const struct telegram_ban *ban, bool is_lift)
     holding = holdings_find(merge->holdings, &latest);
     if (holding != NULL)
         holding->seen = latest.seen;
-    if (holding != NULL ? is_old(holding, &latest) : is_over(merge, &latest, pass->now_ms))
+    if (holding != NULL ? is_old(holding, &latest)
+                        : !is_lift && is_over(merge, &latest, pass->now_ms))
         return;
     due = !is_lift && is_due(pass, &latest);
     if ((!is_lift && !may_have(pass, holding, &latest, due)) ||

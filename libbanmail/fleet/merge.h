@@ -6,8 +6,8 @@
  * same:
  *
  *   - A ban is known by (origin, source, ports, scope). Of its changes the highest wins; one that
- *     was lifted stays as a tombstone until its old end. Origins do not touch each other's bans,
- * and nobody's own ban comes back to him.
+ *     was lifted stays as a tombstone until its old end, and for ten minutes at least. Origins do
+ * not touch each other's bans, and nobody's own ban comes back to him.
  *   - A page lifts what lies in its slice, is not on it, and is no newer than it.
  *   - The first message of a table that is not known retires the origin's former one, whatever the
  *     clocks say; messages of a retired one are dropped, and what it left the pages of the new one
@@ -34,10 +34,11 @@
 #include "fleet/limits.h"
 #include "fleet/telegram.h"
 
-#define MERGE_ORIGINS_MAX TELEGRAM_HOLDS_MAX
-#define MERGE_PARDONS_MAX 1024 /* at once, of all origins */
-#define MERGE_INSISTS     10   /* messages after which a retired table is taken back */
-#define MERGE_SLACK_MS    5000 /* ends that differ by no more are the same */
+#define MERGE_ORIGINS_MAX  TELEGRAM_HOLDS_MAX
+#define MERGE_PARDONS_MAX  1024   /* at once, of all origins */
+#define MERGE_INSISTS      10     /* messages after which a retired table is taken back */
+#define MERGE_SLACK_MS     5000   /* ends that differ by no more are the same */
+#define MERGE_TOMBSTONE_MS 600000 /* messages are not later than that */
 #define MERGE_ORDERS_MAX                                                                           \
     (2 * TELEGRAM_BANS_MAX) /* by a page: one of each ban on it, and its lifts                     \
                              */

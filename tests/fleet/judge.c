@@ -178,6 +178,17 @@ judge_message(struct world *world, struct server *server, const struct telegram 
 
 /* ---- what may be done ---- */
 
+/* But for those that end in this moment. */
+static unsigned
+count_applied(const struct server *server, int64_t now_ms)
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < server->applied_count; i++)
+        count += server->applied[i].ban.end_ms > now_ms + MERGE_SLACK_MS;
+    return count;
+}
+
 void
 judge_order(struct world *world, struct server *server, const struct order *order, bool is_new)
 {
@@ -195,7 +206,7 @@ judge_order(struct world *world, struct server *server, const struct order *orde
     if (order->end_ms > now_ms + server->limits.longest_ms + TOLERATED_MS + world->traits.delay_ms)
         judge_object(world, "%s is to ban %s for longer than it may", server->name,
                      name_of(&order->source));
-    if (server->applied_count + is_new > server->limits.most_bans)
+    if (count_applied(server, now_ms) + is_new > server->limits.most_bans)
         judge_object(world, "%s has more bans of others than it may", server->name);
     if (is_new && !budget_take(&server->bans, 2 * world->traits.bans_a_minute, 60000, now_ms))
         judge_object(world, "%s is to make too many bans a minute", server->name);

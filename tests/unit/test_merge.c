@@ -122,6 +122,30 @@ the_highest_change_wins_in_any_order(void **state)
     assert_int_equal(event(TELEGRAM_BAN, "203.0.113.10", 8), 0);
 }
 
+/* Banned for an hour, lifted, banned for a minute, lifted: the first of it comes last. */
+static void
+a_late_ban_is_not_brought_back_by_the_short_one_that_followed(void **state)
+{
+    struct telegram telegram = telegram_of(TELEGRAM_UNBAN, "centre", 1);
+    struct telegram late = telegram_of(TELEGRAM_BAN, "centre", 1);
+
+    (void)state;
+    late.ban = ban_of("203.0.113.9", 5);
+    telegram.ban = ban_of("203.0.113.9", 8);
+    telegram.ban.until_ms = now_ms + 60000;
+    take(&telegram);
+    now_ms += 5 * 60000;
+    take(&late);
+    assert_int_equal(orders.count, 0);
+    telegram.ban = ban_of("203.0.113.10", 18);
+    telegram.ban.until_ms = now_ms - 60000;
+    telegram.ban.since_ms = now_ms - 90000;
+    take(&telegram);
+    late.ban = ban_of("203.0.113.10", 15);
+    take(&late);
+    assert_int_equal(orders.count, 0);
+}
+
 static void
 a_page_lifts_what_it_does_not_hold_and_is_older(void **state)
 {
@@ -320,6 +344,8 @@ main(void)
         cmocka_unit_test_setup_teardown(the_highest_change_wins_in_any_order, setup, teardown),
         cmocka_unit_test_setup_teardown(a_page_lifts_what_it_does_not_hold_and_is_older, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(
+            a_late_ban_is_not_brought_back_by_the_short_one_that_followed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_table_retires_the_former_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_table_is_reported_with_its_first_page, setup,
                                         teardown),
