@@ -24,6 +24,7 @@
 #include "base/clock.h"
 #include "count/counter.h"
 #include "base/object.h"
+#include "fleet/telegram.h"
 #include "ledger/event.h"
 #include "rules/allow-added.h"
 #include "rules/allow-names.h"
@@ -38,7 +39,7 @@
 #define SECONDS_MAX   (INT64_C(100) * 366 * 24 * 3600) /* a hundred years */
 
 #define COMMANDS                                                                                   \
-    "ban, unban, pause, resume, allowed, allow, disallow, repair, forget, "                        \
+    "ban, unban, pause, resume, allowed, allow, disallow, repair, resync, forget, "                \
     "learn and learned"
 
 /* ---- answers ---- */
@@ -108,6 +109,7 @@ struct request {
     char source_text[SOURCE_TEXT_SIZE]; /* as we print it */
     char jail[JAIL_NAME_SIZE];          /* "": all */
     char user[EVIDENCE_USER_SIZE];
+    char host[TELEGRAM_NAME_SIZE]; /* "": all */
     bool has_source;
     bool forever;
     int64_t seconds;
@@ -115,13 +117,21 @@ struct request {
 };
 
 /* What a command may and must be given. */
-enum { TAKES_SOURCE = 1, TAKES_SECONDS = 2, TAKES_JAIL = 4, TAKES_USER = 8, NEEDS_SOURCE = 16 };
+enum {
+    TAKES_SOURCE = 1,
+    TAKES_SECONDS = 2,
+    TAKES_JAIL = 4,
+    TAKES_USER = 8,
+    NEEDS_SOURCE = 16,
+    TAKES_HOST = 32
+};
 
 /* Returns the first member that is none of ours, or NULL. */
 static const char *
 unknown_member(struct fjson_object *object)
 {
-    static const char *const known[] = {"command", "source", "seconds", "jail", "user", "caller"};
+    static const char *const known[] = {"command", "source", "seconds", "jail",
+                                        "user",    "caller", "host"};
     struct fjson_object_iterator at = fjson_object_iter_begin(object);
     struct fjson_object_iterator end = fjson_object_iter_end(object);
 
@@ -179,6 +189,8 @@ read_request(struct fjson_object *object, struct request *request, char *answer)
         return answer_error(answer, -EINVAL, "jail is no name of a jail");
     if (object_text(object, "user", request->user, sizeof(request->user)) == -EINVAL)
         return answer_error(answer, -EINVAL, "user is no name as it is kept");
+    if (object_text(object, "host", request->host, sizeof(request->host)) == -EINVAL)
+        return answer_error(answer, -EINVAL, "host is no name of a host");
     int result = read_source(object, request, answer);
     if (result < 0)
         return result;
@@ -205,6 +217,7 @@ check_members(const struct request *request, unsigned takes, char *answer)
         {TAKES_SECONDS, !request->forever, "seconds"},
         {TAKES_JAIL, request->jail[0] != '\0', "jail"},
         {TAKES_USER, request->user[0] != '\0', "user"},
+        {TAKES_HOST, request->host[0] != '\0', "host"},
     };
     for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
         if (members[i].is_given && !(takes & members[i].flag))
@@ -531,6 +544,22 @@ run_learned(const struct command_context *context, const struct request *request
     return answer_done(answer, 0);
 }
 
+/* Changes no ban here. */
+static int
+run_resync(const struct command_context *context, const struct request *request, char *answer)
+{
+    const int hosts = context->resync == NULL
+                          ? -ENOTSUP
+                          : context->resync(request->host[0] == '\0' ? NULL : request->host);
+
+    if (hosts < 0)
+        return answer_error(answer, -EINVAL, "this is no centre: fleetRuleset names no ruleset");
+    if (hosts == 0 && request->host[0] != '\0')
+        return answer_error(answer, -EINVAL, "no host of the name %s has reported", request->host);
+    snprintf(answer, COMMAND_SIZE, "{\"done\":true,\"bans\":0,\"hosts\":%d}\n", hosts);
+    return 0;
+}
+
 static const struct {
     const char *name;
     unsigned takes;
@@ -544,6 +573,7 @@ static const struct {
     {"allow", TAKES_SOURCE | NEEDS_SOURCE, run_allow},
     {"disallow", TAKES_SOURCE | NEEDS_SOURCE, run_disallow},
     {"repair", 0, run_repair},
+    {"resync", TAKES_HOST, run_resync},
     {"forget", TAKES_SOURCE | TAKES_USER, run_forget},
     {"learn", TAKES_SOURCE | TAKES_SECONDS | TAKES_USER | NEEDS_SOURCE, run_learn},
     {"learned", 0, run_learned},

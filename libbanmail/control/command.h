@@ -12,6 +12,8 @@
  *   {"command":"forget","source":"203.0.113.9"}   → {"done":true,"bans":0,"erased":17}
  *   {"command":"forget","user":"anna@example.org"}
  *   {"command":"repair"}    the kernel's sets are made anew
+ *   {"command":"resync"}    hosts of a fleet get all bans again; {"host":"mx1"}: that one
+ *   → {"done":true,"bans":0,"hosts":3}
  *   → {"done":true,"bans":1}    → {"done":false,"code":"invalid","error":"…"}
  *   → {"done":true,"bans":1,"users":7}    it is banned, but is a gateway (users 0: a network's)
  *
@@ -55,6 +57,9 @@ struct command_context {
     /* Puts it on the allow list for good with a note, or takes it off (NULL), at once: returns as
      * allow_added_change; may be NULL. */
     int (*change_allow)(void *closure, const struct source *source, const char *note);
+    /* Has all bans told again to the hosts of a fleet of that name, NULL: to all. Returns how many
+     * these are, or a negative errno; may be NULL. */
+    int (*resync)(const char *host);
     void *closure;
 };
 

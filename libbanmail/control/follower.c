@@ -21,6 +21,8 @@ _Static_assert(TELEGRAM_FOREVER_MS == TABLE_FOREVER_MS, "both mean for ever");
 struct follower {
     pthread_mutex_t lock;
     struct table *table;
+    char own[TELEGRAM_NAME_SIZE];
+    uint64_t table_id;
     uint32_t max_bans;
     struct merge *merge;
     struct limits limits;
@@ -35,6 +37,7 @@ struct follower *
 follower_new(struct table *table, const char *own, uint32_t max_bans, uint64_t seed)
 {
     struct follower *const follower = calloc(1, sizeof *follower);
+    struct table_status status;
 
     if (follower == NULL)
         return NULL;
@@ -45,7 +48,10 @@ follower_new(struct table *table, const char *own, uint32_t max_bans, uint64_t s
         return NULL;
     }
     pthread_mutex_init(&follower->lock, NULL);
+    table_read_status(table, &status);
     follower->table = table;
+    follower->table_id = status.table_id;
+    memcpy(follower->own, own, strnlen(own, sizeof follower->own - 1));
     follower->max_bans = max_bans;
     limits_set_default(&follower->limits, max_bans);
     return follower;
@@ -204,7 +210,9 @@ take(struct follower *follower, const char *text, size_t length, int64_t now_ms)
     }
     if (follower->telegram.kind != TELEGRAM_REPORT)
         find_again(follower, follower->telegram.origin);
-    merge_take(follower->merge, &follower->telegram, &follower->limits, now_ms, &follower->orders);
+    if (merge_take(follower->merge, &follower->telegram, &follower->limits, now_ms,
+                   &follower->orders) == MERGE_OWN)
+        follower->statistics.namesake += follower->telegram.table != follower->table_id;
     for (unsigned i = 0; i < follower->orders.count; i++)
         has_changed |= carry_out(follower, &follower->orders.at[i], now_ms);
     return has_changed;
@@ -212,16 +220,39 @@ take(struct follower *follower, const char *text, size_t length, int64_t now_ms)
 
 bool
 follower_take(struct follower *follower, const char *text, size_t length,
-              const struct allow *allowed, int64_t now_ms)
+              const struct allow *allowed, int64_t (*clock)(void))
 {
     bool has_changed;
 
     pthread_mutex_lock(&follower->lock);
     follower->limits.allowed = allowed;
-    has_changed = take(follower, text, length, now_ms);
+    has_changed = take(follower, text, length, clock());
     follower->limits.allowed = NULL;
     pthread_mutex_unlock(&follower->lock);
     return has_changed;
+}
+
+int
+follower_report(struct follower *follower, const struct source *addresses, unsigned count,
+                int64_t now_ms, char text[TELEGRAM_TEXT_SIZE])
+{
+    struct telegram *const telegram = &follower->telegram;
+    struct merge_counts counts;
+    int length;
+
+    pthread_mutex_lock(&follower->lock);
+    merge_read_counts(follower->merge, &counts);
+    *telegram = (struct telegram){.kind = TELEGRAM_REPORT, .sent_ms = now_ms};
+    telegram->table = follower->table_id;
+    memcpy(telegram->origin, follower->own, sizeof telegram->origin);
+    snprintf(telegram->report.version, TELEGRAM_WORD_SIZE, "%s", PACKAGE_VERSION);
+    telegram->report.refused = counts.withheld + counts.limited;
+    for (unsigned i = 0; i < count && i < TELEGRAM_ADDRESSES_MAX; i++)
+        telegram->report.addresses[telegram->report.address_count++] = addresses[i];
+    telegram->report.hold_count = merge_report(follower->merge, telegram->report.holds);
+    length = telegram_print(telegram, text, TELEGRAM_TEXT_SIZE);
+    pthread_mutex_unlock(&follower->lock);
+    return length > 0 ? length : 0;
 }
 
 void

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "fleet/limits.h"
+#include "fleet/telegram.h"
 #include "table/table.h"
 
 #define FOLLOWER_JAIL "fleet"
@@ -31,6 +32,7 @@ struct follower_statistics {
     uint64_t lifted;   /* the server's own, by a pardon, among them */
     uint64_t withheld; /* refused one by one: a private address, a member's, too wide */
     uint64_t limited;  /* too many or too fast: treated as lost */
+    uint64_t namesake; /* of another server that has this one's name */
 };
 
 /* For the server of this name, as the fleet knows it, whose table has room for max_bans. `seed` is
@@ -39,10 +41,15 @@ struct follower *follower_new(struct table *table, const char *own, uint32_t max
                               uint64_t seed);
 void follower_free(struct follower *follower);
 
-/* Takes a message; `allowed` is who is never banned. Returns whether the table has changed: then
- * wake the enforcer. */
+/* Takes a message; `allowed` is who is never banned. The clock is asked when it is this message's
+ * turn. Returns whether the table has changed: then wake the enforcer. */
 bool follower_take(struct follower *follower, const char *text, size_t length,
-                   const struct allow *allowed, int64_t now_ms);
+                   const struct allow *allowed, int64_t (*clock)(void));
+
+/* What this server holds, as a report for a centre: it has these addresses, single ones. Returns
+ * the length of the message, or 0. */
+int follower_report(struct follower *follower, const struct source *addresses, unsigned count,
+                    int64_t now_ms, char text[TELEGRAM_TEXT_SIZE]);
 
 void follower_read_statistics(struct follower *follower, struct follower_statistics *statistics);
 

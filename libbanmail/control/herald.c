@@ -3,21 +3,31 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "control/herald.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/roster.h"
+#include "fleet/members.h"
 #include "fleet/pager.h"
 
 #define HAND_REASON "manual"
+#define IDLE_PAGES  (2U << PAGER_BITS_LEAST)
 
 struct herald {
+    pthread_mutex_t lock;
     const struct table *table;
     uint64_t table_id;
     uint32_t max_bans;
     int64_t now_ms; /* of the page that is being made */
     struct pager pager;
     struct pager_cursor cursor;
+    unsigned empty_pages; /* in a row, while there is no ban */
+    struct members *members;
+    bool hurries;                   /* a cycle of pages that was asked for goes on: */
+    struct pager_cursor hurried;    /* where that is, */
+    char asked[TELEGRAM_NAME_SIZE]; /* and for whom; "": for all */
     unsigned next_pardon;
     struct telegram_ban pardons[HERALD_PARDONS]; /* until 0: none */
     struct telegram telegram;
@@ -31,6 +41,12 @@ herald_new(const struct table *table, const char *origin)
 
     if (herald == NULL)
         return NULL;
+    herald->members = members_new(HERALD_MEMBERS);
+    if (herald->members == NULL) {
+        free(herald);
+        return NULL;
+    }
+    pthread_mutex_init(&herald->lock, NULL);
     table_read_status(table, &status);
     herald->table = table;
     herald->table_id = status.table_id;
@@ -43,6 +59,10 @@ herald_new(const struct table *table, const char *origin)
 void
 herald_free(struct herald *herald)
 {
+    if (herald == NULL)
+        return;
+    pthread_mutex_destroy(&herald->lock);
+    members_free(herald->members);
     free(herald);
 }
 
@@ -100,14 +120,19 @@ herald_tell(struct herald *herald, const struct ban *ban, int64_t now_ms,
             char text[TELEGRAM_TEXT_SIZE])
 {
     struct jail jail;
+    int length;
 
     if (!is_for_others(ban) || ban->end == BAN_EXPIRED ||
         !table_read_jail(herald->table, ban->jail, &jail))
         return 0;
+    pthread_mutex_lock(&herald->lock);
+    herald->empty_pages = 0;
     herald->telegram.kind = is_live(ban) ? TELEGRAM_BAN : TELEGRAM_UNBAN;
     herald->telegram.ban = telegram_ban_of(ban, &jail, now_ms);
     tell_story(&herald->telegram.story, ban, jail.name);
-    return print(herald, now_ms, text);
+    length = print(herald, now_ms, text);
+    pthread_mutex_unlock(&herald->lock);
+    return length;
 }
 
 /* ---- pardons and pages ---- */
@@ -122,9 +147,9 @@ change_of_table(const struct herald *herald)
     return status.generation;
 }
 
-int
-herald_pardon(struct herald *herald, const struct source *source, int64_t until_ms, int64_t now_ms,
-              char text[TELEGRAM_TEXT_SIZE])
+static int
+pardon(struct herald *herald, const struct source *source, int64_t until_ms, int64_t now_ms,
+       char text[TELEGRAM_TEXT_SIZE])
 {
     struct telegram_ban *const pardon = &herald->pardons[herald->next_pardon++ % HERALD_PARDONS];
 
@@ -139,6 +164,19 @@ herald_pardon(struct herald *herald, const struct source *source, int64_t until_
     herald->telegram.ban = *pardon;
     herald->telegram.story = (struct telegram_story){.jail = "-", .reason = HAND_REASON};
     return print(herald, now_ms, text);
+}
+
+int
+herald_pardon(struct herald *herald, const struct source *source, int64_t until_ms, int64_t now_ms,
+              char text[TELEGRAM_TEXT_SIZE])
+{
+    int length;
+
+    pthread_mutex_lock(&herald->lock);
+    herald->empty_pages = 0;
+    length = pardon(herald, source, until_ms, now_ms, text);
+    pthread_mutex_unlock(&herald->lock);
+    return length;
 }
 
 static bool
@@ -160,13 +198,137 @@ read_ban(const void *context, size_t index, struct telegram_ban *told)
     return true;
 }
 
-int
-herald_page(struct herald *herald, int64_t now_ms, char text[TELEGRAM_TEXT_SIZE])
+/* The lock is held. */
+static int
+make_page(struct herald *herald, struct pager_cursor *cursor, int64_t now_ms,
+          char text[TELEGRAM_TEXT_SIZE])
 {
     const struct pager_bans bans = {(size_t)herald->max_bans + HERALD_PARDONS, read_ban, herald};
     const uint64_t change = change_of_table(herald);
 
     herald->now_ms = now_ms;
-    return pager_next(&herald->pager, &herald->cursor, &bans, change, now_ms, &herald->telegram,
-                      text);
+    return pager_next(&herald->pager, cursor, &bans, change, now_ms, &herald->telegram, text);
+}
+
+int
+herald_page(struct herald *herald, int64_t now_ms, char text[TELEGRAM_TEXT_SIZE])
+{
+    int length;
+
+    pthread_mutex_lock(&herald->lock);
+    length = make_page(herald, &herald->cursor, now_ms, text);
+    herald->empty_pages = herald->pager.live == 0 ? herald->empty_pages + 1 : 0;
+    pthread_mutex_unlock(&herald->lock);
+    return length;
+}
+
+bool
+herald_is_idle(struct herald *herald)
+{
+    bool is_idle;
+
+    pthread_mutex_lock(&herald->lock);
+    is_idle = herald->empty_pages >= IDLE_PAGES;
+    pthread_mutex_unlock(&herald->lock);
+    return is_idle;
+}
+
+/* ---- hosts, and what they ask for ---- */
+
+/* One cycle at a time: who asks meanwhile gets the next one. */
+static int
+hurry(struct herald *herald, int64_t now_ms, char text[TELEGRAM_TEXT_SIZE])
+{
+    int length;
+
+    if (!herald->hurries) {
+        herald->hurries = members_answer(herald->members, herald->asked) > 0;
+        herald->hurried = (struct pager_cursor){0};
+    }
+    if (!herald->hurries)
+        return 0;
+    length = make_page(herald, &herald->hurried, now_ms, text);
+    herald->hurries = !pager_is_done(&herald->hurried);
+    return length;
+}
+
+int
+herald_page_at_once(struct herald *herald, int64_t now_ms, char text[TELEGRAM_TEXT_SIZE],
+                    char name[TELEGRAM_NAME_SIZE])
+{
+    int length;
+
+    pthread_mutex_lock(&herald->lock);
+    length = hurry(herald, now_ms, text);
+    memcpy(name, herald->asked, sizeof herald->asked);
+    pthread_mutex_unlock(&herald->lock);
+    return length;
+}
+
+bool
+herald_is_asked(struct herald *herald)
+{
+    bool is_asked;
+
+    pthread_mutex_lock(&herald->lock);
+    is_asked = herald->hurries || members_want(herald->members);
+    pthread_mutex_unlock(&herald->lock);
+    return is_asked;
+}
+
+bool
+herald_take_report(struct herald *herald, const struct source *peer, const struct telegram *report,
+                   int64_t now_ms)
+{
+    bool asks;
+
+    pthread_mutex_lock(&herald->lock);
+    asks = members_take(herald->members, peer, report, herald->telegram.origin, &herald->pager,
+                        now_ms);
+    pthread_mutex_unlock(&herald->lock);
+    return asks;
+}
+
+unsigned
+herald_ask(struct herald *herald, const char *name)
+{
+    unsigned count;
+
+    pthread_mutex_lock(&herald->lock);
+    count = members_ask(herald->members, name);
+    pthread_mutex_unlock(&herald->lock);
+    return count;
+}
+
+char *
+herald_roster(struct herald *herald, int64_t now_ms)
+{
+    char *text;
+
+    pthread_mutex_lock(&herald->lock);
+    text = roster_print(herald->members, herald->telegram.origin, herald->pager.live, now_ms);
+    pthread_mutex_unlock(&herald->lock);
+    return text;
+}
+
+unsigned
+herald_addresses(struct herald *herald, int64_t now_ms, struct source *addresses, unsigned most)
+{
+    unsigned count;
+
+    pthread_mutex_lock(&herald->lock);
+    count = members_addresses(herald->members, now_ms, addresses, most);
+    pthread_mutex_unlock(&herald->lock);
+    return count;
+}
+
+bool
+herald_clash(struct herald *herald, int64_t now_ms, char name[TELEGRAM_NAME_SIZE])
+{
+    bool clashes;
+
+    pthread_mutex_lock(&herald->lock);
+    clashes = members_clash(herald->members, herald->telegram.origin, now_ms, name);
+    pthread_mutex_unlock(&herald->lock);
+    return clashes;
 }

@@ -4,18 +4,23 @@
  * with each ban that has changed, and once a second for the next page. Bans of other servers are
  * not passed on, nor those that concern one host's jail alone.
  *
- * One thread; no function reads a clock or makes a system call.
+ * It hears the hosts' reports as well: one that holds something else gets a cycle of pages at once.
+ *
+ * Any thread; a lock of its own, which is held while a page is made; no function reads a clock or
+ * makes a system call.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BANMAIL_HERALD_H
 #define BANMAIL_HERALD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "fleet/telegram.h"
 #include "table/table.h"
 
-#define HERALD_PARDONS 256 /* that are remembered at once: the latest */
+#define HERALD_PARDONS 256  /* that are remembered at once: the latest */
+#define HERALD_MEMBERS 1024 /* hosts whose reports are remembered */
 
 struct herald;
 
@@ -36,5 +41,30 @@ int herald_pardon(struct herald *herald, const struct source *source, int64_t un
 
 /* The next page. Returns its length; 0: none this time. Reads all bans: milliseconds for 50,000. */
 int herald_page(struct herald *herald, int64_t now_ms, char text[TELEGRAM_TEXT_SIZE]);
+
+/* The next page of a cycle that a host needs at once, *name that host's, "" for all; likewise. */
+int herald_page_at_once(struct herald *herald, int64_t now_ms, char text[TELEGRAM_TEXT_SIZE],
+                        char name[TELEGRAM_NAME_SIZE]);
+
+/* Whether such a cycle goes on, or somebody waits for one. */
+bool herald_is_asked(struct herald *herald);
+
+/* Whether there has been no ban for two cycles: then pages have nothing to tell that is new. */
+bool herald_is_idle(struct herald *herald);
+
+/* Takes a report that `peer` has delivered. Returns whether it asks for pages. */
+bool herald_take_report(struct herald *herald, const struct source *peer,
+                        const struct telegram *report, int64_t now_ms);
+
+/* Asks for pages for the hosts of that name, NULL: for all. Returns how many hosts these are. */
+unsigned herald_ask(struct herald *herald, const char *name);
+
+/* The hosts as roster_print has them; to be freed; NULL: out of memory. */
+char *herald_roster(struct herald *herald, int64_t now_ms);
+
+/* As members_addresses, and members_clash with this server's name. */
+unsigned herald_addresses(struct herald *herald, int64_t now_ms, struct source *addresses,
+                          unsigned most);
+bool herald_clash(struct herald *herald, int64_t now_ms, char name[TELEGRAM_NAME_SIZE]);
 
 #endif

@@ -92,6 +92,13 @@ outbox_wake(struct outbox *outbox)
         worker_wake(&outbox->bell);
 }
 
+void
+outbox_ring(struct outbox *outbox)
+{
+    if (outbox != NULL)
+        worker_wake(&outbox->bell);
+}
+
 static void
 drop(struct outbox *outbox, uint64_t count)
 {

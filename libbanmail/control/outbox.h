@@ -48,6 +48,9 @@ void outbox_free(struct outbox *outbox);
  * where it is awake. Any thread; never blocks. NULL is fine. */
 void outbox_wake(struct outbox *outbox);
 
+/* Wakes the teller whatever there is: it has something else to do. Likewise. */
+void outbox_ring(struct outbox *outbox);
+
 /* Notes a start, a stop, a trouble or a recovery, and wakes the teller. Any thread; a short lock.
  */
 void outbox_note(struct outbox *outbox, enum event_kind kind, const char *condition,

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHARE_OF 4 /* one address may fill a quarter of the places */
+
 struct members {
     uint32_t capacity;
     struct member at[];
@@ -27,11 +29,22 @@ members_free(struct members *members)
     free(members);
 }
 
+uint32_t
+members_capacity(const struct members *members)
+{
+    return members->capacity;
+}
+
+static bool
+is_free(const struct member *member)
+{
+    return member->name[0] == '\0';
+}
+
 const struct member *
 members_at(const struct members *members, uint32_t index)
 {
-    return index < members->capacity && members->at[index].name[0] != '\0' ? &members->at[index]
-                                                                           : NULL;
+    return index < members->capacity && !is_free(&members->at[index]) ? &members->at[index] : NULL;
 }
 
 const struct member *
@@ -43,21 +56,51 @@ members_find(const struct members *members, const char *name)
     return NULL;
 }
 
-/* A place for the host: its own, a free one, or that of the one that was silent longest. */
-static struct member *
-place_for(struct members *members, const char *name)
-{
-    struct member *const known = (struct member *)members_find(members, name);
-    struct member *oldest = &members->at[0];
+/* ---- a report ---- */
 
-    if (known != NULL)
-        return known;
-    for (uint32_t i = 0; i < members->capacity && oldest->name[0] != '\0'; i++)
-        if (members->at[i].name[0] == '\0' || members->at[i].heard_ms < oldest->heard_ms)
-            oldest = &members->at[i];
-    memset(oldest, 0, sizeof *oldest);
-    memcpy(oldest->name, name, strnlen(name, sizeof oldest->name - 1));
-    return oldest;
+static bool
+is_of(const struct member *member, const struct source *peer)
+{
+    return !is_free(member) && source_compare(&member->peer, peer) == 0;
+}
+
+/* The one that was silent longest: a free one, or of those of this address alone. */
+static struct member *
+oldest(struct members *members, const struct source *peer)
+{
+    struct member *found = NULL;
+
+    for (uint32_t i = 0; i < members->capacity; i++) {
+        struct member *const member = &members->at[i];
+
+        if (peer != NULL && !is_of(member, peer))
+            continue;
+        if (found == NULL ||
+            (!is_free(found) && (is_free(member) || member->heard_ms < found->heard_ms)))
+            found = member;
+    }
+    return found;
+}
+
+/* A place for the host: its own, or that of another one. */
+static struct member *
+place_for(struct members *members, const struct source *peer, const char *name)
+{
+    struct member *place;
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < members->capacity; i++) {
+        if (!is_of(&members->at[i], peer))
+            continue;
+        if (strcmp(members->at[i].name, name) == 0)
+            return &members->at[i];
+        count++;
+    }
+    place = oldest(members, count > 0 && count >= members->capacity / SHARE_OF ? peer : NULL);
+    memset(place, 0, sizeof *place);
+    memcpy(place->name, name, strnlen(name, sizeof place->name - 1));
+    place->peer = *peer;
+    return place;
 }
 
 const struct telegram_holding *
@@ -70,19 +113,134 @@ member_holding(const struct member *member, const char *origin)
 }
 
 bool
-members_take(struct members *members, const char *name, const struct telegram *telegram,
+members_take(struct members *members, const struct source *peer, const struct telegram *telegram,
              const char *own, const struct pager *pager, int64_t now_ms)
 {
-    struct member *const member = place_for(members, name);
+    struct member *const member = place_for(members, peer, telegram->origin);
     const struct telegram_holding *hold;
 
     member->heard_ms = now_ms;
     member->behind_ms = now_ms - telegram->sent_ms;
     member->report = telegram->report;
     hold = member_holding(member, own);
+    member->lag_ms = hold == NULL ? -1 : pager_lag(pager, hold, now_ms);
     if (hold != NULL && pager_agrees(pager, hold))
         member->differs = 0;
     else
         member->differs++;
-    return member->differs > 0;
+    member->wants_pages = member->differs > 0;
+    return member->wants_pages;
+}
+
+/* ---- who wants pages ---- */
+
+unsigned
+members_ask(struct members *members, const char *name)
+{
+    unsigned count = 0;
+
+    for (uint32_t i = 0; i < members->capacity; i++) {
+        if (is_free(&members->at[i]) || (name != NULL && strcmp(members->at[i].name, name) != 0))
+            continue;
+        members->at[i].wants_pages = true;
+        count++;
+    }
+    return count;
+}
+
+bool
+members_want(const struct members *members)
+{
+    for (uint32_t i = 0; i < members->capacity; i++)
+        if (!is_free(&members->at[i]) && members->at[i].wants_pages)
+            return true;
+    return false;
+}
+
+unsigned
+members_answer(struct members *members, char name[TELEGRAM_NAME_SIZE])
+{
+    unsigned count = 0;
+
+    name[0] = '\0';
+    for (uint32_t i = 0; i < members->capacity; i++) {
+        struct member *const member = &members->at[i];
+
+        if (is_free(member) || !member->wants_pages)
+            continue;
+        member->wants_pages = false;
+        if (count++ == 0)
+            memcpy(name, member->name, sizeof member->name);
+        else if (strcmp(name, member->name) != 0)
+            name[0] = '\0';
+    }
+    return count;
+}
+
+/* ---- who they are ---- */
+
+static bool
+is_member(const struct member *member, int64_t now_ms, int64_t age_ms)
+{
+    return !is_free(member) && now_ms - member->heard_ms < age_ms;
+}
+
+/* A link-local one is somebody else's on each link. */
+static bool
+is_address(const struct source *source)
+{
+    static const struct source local[] = {
+        {{[10] = 0xff, [11] = 0xff, [12] = 169, [13] = 254}, 112},
+        {{0xfe, 0x80}, 10},
+    };
+
+    return source->prefix == SOURCE_HOST_PREFIX && source_is_client(source) &&
+           !source_contains(&local[0], source) && !source_contains(&local[1], source);
+}
+
+static unsigned
+addresses_of(const struct member *member, struct source *addresses, unsigned most)
+{
+    unsigned count = 0;
+
+    if (count < most && is_address(&member->peer))
+        addresses[count++] = member->peer;
+    for (unsigned i = 0; i < member->report.address_count && i < MEMBERS_ADDRESSES; i++)
+        if (count < most && is_address(&member->report.addresses[i]))
+            addresses[count++] = member->report.addresses[i];
+    return count;
+}
+
+unsigned
+members_addresses(const struct members *members, int64_t now_ms, struct source *addresses,
+                  unsigned most)
+{
+    unsigned count = 0;
+
+    for (uint32_t i = 0; i < members->capacity; i++)
+        if (is_member(&members->at[i], now_ms, MEMBERS_GONE_MS))
+            count += addresses_of(&members->at[i], addresses + count, most - count);
+    return count;
+}
+
+bool
+members_clash(const struct members *members, const char *own, int64_t now_ms,
+              char name[TELEGRAM_NAME_SIZE])
+{
+    for (uint32_t i = 0; i < members->capacity; i++) {
+        const struct member *const member = &members->at[i];
+        bool clashes;
+
+        if (!is_member(member, now_ms, MEMBERS_SILENT_MS))
+            continue;
+        clashes = strcmp(member->name, own) == 0;
+        for (uint32_t j = 0; j < i && !clashes; j++)
+            clashes = is_member(&members->at[j], now_ms, MEMBERS_SILENT_MS) &&
+                      strcmp(members->at[j].name, member->name) == 0;
+        if (clashes) {
+            memcpy(name, member->name, sizeof member->name);
+            return true;
+        }
+    }
+    return false;
 }

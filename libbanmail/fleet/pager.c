@@ -134,7 +134,7 @@ pager_next(struct pager *pager, struct pager_cursor *cursor, const struct pager_
            char text[TELEGRAM_TEXT_SIZE])
 {
     struct draft draft = {.page = &telegram->page, .position = cursor->position};
-    struct pager_check check = {.change = change};
+    struct pager_check check = {.change = change, .made_ms = now_ms};
     int length = 0;
 
     draft.bits = first_bits(pager, cursor->position);
@@ -169,4 +169,18 @@ pager_agrees(const struct pager *pager, const struct telegram_holding *hold)
             pager->checks[i].count == hold->count)
             return true;
     return false;
+}
+
+int64_t
+pager_lag(const struct pager *pager, const struct telegram_holding *hold, int64_t now_ms)
+{
+    int64_t first_ms = now_ms;
+
+    if (hold->table != pager->table)
+        return -1;
+    for (unsigned i = 0; i < PAGER_CHECKS; i++)
+        if (pager->checks[i].change != UINT64_MAX && pager->checks[i].change > hold->change &&
+            pager->checks[i].made_ms < first_ms)
+            first_ms = pager->checks[i].made_ms;
+    return now_ms - first_ms;
 }

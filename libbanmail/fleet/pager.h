@@ -31,6 +31,7 @@ struct pager_cursor {
 
 struct pager_check {
     uint64_t change, digest;
+    int64_t made_ms;
     uint32_t count;
 };
 
@@ -64,5 +65,9 @@ bool pager_is_done(const struct pager_cursor *cursor);
 
 /* Whether a host that has merged one of the pages that are remembered would hold this. */
 bool pager_agrees(const struct pager *pager, const struct telegram_holding *hold);
+
+/* For how many milliseconds there has been a page with changes that a host which reports this has
+ * not merged, as far back as pages are remembered; 0: there is none; -1: it holds another table. */
+int64_t pager_lag(const struct pager *pager, const struct telegram_holding *hold, int64_t now_ms);
 
 #endif

@@ -39,6 +39,7 @@ struct allow_list {
     struct allow *own;                    /* not sealed; likewise */
     struct allow *added;                  /* likewise; NULL: nobody is */
     struct allow *mynetworks;             /* likewise; NULL: never */
+    struct allow *members;                /* servers of a fleet; sealed; NULL: there are none */
     struct allow_names *names;            /* the configuration's and the file's; NULL: none */
     char *path;                           /* NULL: there is no file */
     char *added_path;                     /* NULL: likewise */
@@ -100,6 +101,29 @@ void
 allow_list_set_own(struct allow_list *list)
 {
     list->has_own = true;
+}
+
+int
+allow_list_set_members(struct allow_list *list, const struct source *members, size_t count)
+{
+    struct allow *const made = allow_new();
+    char text[SOURCE_TEXT_SIZE];
+    int error = made == NULL ? -ENOMEM : 0;
+
+    for (size_t i = 0; i < count && error == 0; i++) {
+        source_print(&members[i], text);
+        error = allow_add(made, text, strlen(text));
+    }
+    if (error == 0)
+        allow_seal(made);
+    if (error != 0 || (list->members != NULL && allow_is_same(list->members, made)) ||
+        (list->members == NULL && count == 0)) {
+        allow_free(made);
+        return error;
+    }
+    allow_free(list->members);
+    list->members = made;
+    return 1;
 }
 
 /* ---- the file ---- */
@@ -425,8 +449,8 @@ join_names(struct allow_list *list, char reason[ALLOW_LIST_REASON_SIZE])
 static struct allow *
 put_together(const struct allow_list *list)
 {
-    const struct allow *const parts[] = {list->configured, list->file.allow, list->own, list->added,
-                                         list->mynetworks};
+    const struct allow *const parts[] = {list->configured, list->file.allow, list->own,
+                                         list->added,      list->mynetworks, list->members};
     struct allow *made = allow_new();
     int error = made == NULL ? -ENOMEM : 0;
 
@@ -515,6 +539,7 @@ allow_list_free(struct allow_list *list)
     allow_free(list->own);
     allow_free(list->added);
     allow_free(list->mynetworks);
+    allow_free(list->members);
     allow_names_release(list->configured_names);
     allow_names_release(list->names);
     allow_free(atomic_load(&list->now));

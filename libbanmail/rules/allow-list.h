@@ -60,6 +60,11 @@ int allow_list_set_added(struct allow_list *list, const char *path);
 /* The addresses of this network namespace's interfaces are on it, as they are at each reading. */
 void allow_list_set_own(struct allow_list *list);
 
+/* Takes these addresses of other servers of a fleet in the place of those that it was given before.
+ * Returns 1 when they are others, 0 when they are the same, or -ENOMEM, and then nothing is
+ * changed. The thread that reads the list anew. */
+int allow_list_set_members(struct allow_list *list, const struct source *members, size_t count);
+
 /* Reads file and own addresses again and puts the result in force; returns when no worker of
  * `readers` (NULL: there are none) looks into the former one, which is freed. What cannot be read,
  * or has a wrong line, stays as it was read last; what is new is written into the copy, whose

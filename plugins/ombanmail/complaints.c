@@ -19,6 +19,7 @@
 #include "complaints.h"
 #include "base/replace.h"
 #include "control/origins.h"
+#include "control/roster.h"
 #include "control/setup.h"
 #include "engine.h"
 
@@ -32,6 +33,7 @@ static char users[SETUP_SIZE];  /* and with that of known users */
 static char jails[SETUP_SIZE];  /* what is wrong with the file of jails */
 static const char *growing;     /* a log file of which no line comes */
 static bool events_wait;        /* nobody takes them */
+static char fleet[SETUP_SIZE];  /* and with the fleet */
 static char latest[SETUP_SIZE]; /* what was written */
 static uid_t file_owner;
 static gid_t file_group;
@@ -119,7 +121,7 @@ complaints_begin(const struct modConfData_s *configuration, const char *table_pa
     file_group = group;
     growing = NULL;
     events_wait = false;
-    begun[0] = lists[0] = users[0] = jails[0] = '\0';
+    begun[0] = lists[0] = users[0] = jails[0] = fleet[0] = '\0';
     atomic_store(&is_unread, false);
     look(configuration);
     if (configuration->is_refused)
@@ -169,6 +171,23 @@ void
 complaints_set_events(bool wait)
 {
     events_wait = wait;
+}
+
+void
+complaints_set_fleet(const char *reason)
+{
+    fleet[0] = '\0';
+    if (reason[0] != '\0')
+        add(fleet, "%s", reason);
+}
+
+void
+complaints_write_roster(const char *text)
+{
+    const int error = roster_write(path, text, file_owner, file_group);
+
+    if (error != 0)
+        LogError(-error, RS_RET_ERR, "ombanmail: cannot write %s" ROSTER_SUFFIX, path);
 }
 
 void
@@ -241,7 +260,7 @@ complaints_say(void)
     used = strlen(text);
     used += (size_t)snprintf(text + used, sizeof(text) - used, "%s", lists);
     if (used < sizeof(text))
-        snprintf(text + used, sizeof(text) - used, "%s%s", users, jails);
+        snprintf(text + used, sizeof(text) - used, "%s%s%s", users, jails, fleet);
     if (strcmp(text, latest) == 0)
         return latest;
     snprintf(latest, sizeof(latest), "%s", text);

@@ -39,6 +39,12 @@ void complaints_set_growing(const char *path);
 /* Whether events have waited for long. Likewise. */
 void complaints_set_events(bool wait);
 
+/* What is wrong with the fleet; "": nothing. Likewise. */
+void complaints_set_fleet(const char *reason);
+
+/* Writes the hosts of the fleet, as roster_print has them, beside the table as well. Likewise. */
+void complaints_write_roster(const char *text);
+
 /* The same of the file of jails. */
 void complaints_forget_jails(void);
 void complaints_add_jails(const char *reason);

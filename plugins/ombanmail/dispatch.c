@@ -5,63 +5,116 @@
 #include "rsyslog.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <json.h>
 
 #include "dirty.h"
 #include "errmsg.h"
 #include "msg.h"
 #include "rsconf.h"
 #include "ruleset.h"
+#include "unicode-helper.h"
 
+#include "complaints.h"
+#include "control/follower.h"
 #include "control/herald.h"
 #include "delivery.h"
 #include "dispatch.h"
 #include "engine.h"
 
-#define TAG      "ombanmail-fleet:"
-#define SEVERITY 6 /* informational */
-#define PAGE_MS  1000
+#define TAG            "ombanmail-fleet:"
+#define SEVERITY       6 /* informational */
+#define PAGE_MS        1000
+#define AT_ONCE_MS     50    /* of pages that a host needs: 64 in three seconds */
+#define IDLE_PAGE_MS   60000 /* where there has been no ban for two cycles */
+#define REPORT_MS      60000
+#define ROSTER_MS      2000  /* the file is written so often at most, */
+#define ROSTER_LAST_MS 30000 /* and as often when no host reports any more */
+#define ADDRESSES_MOST (HERALD_MEMBERS * 4)
+#define NAMESAKE_LEAST 3 /* one or two may be late messages of a table that is lost */
 
 static struct {
+    pthread_mutex_t lock;  /* of those who do not run on the teller's thread */
     struct herald *herald; /* NULL: nothing is sent */
-    int64_t next_page_ms;
-} dispatch;
+    int64_t next_page_ms, next_at_once_ms, next_report_ms;
+    atomic_bool is_heard; /* a report has come since the file was written */
+    int64_t written_ms;
+} dispatch = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static ruleset_t *
+find(const struct modConfData_s *configuration, const char *parameter, const char *name,
+     const char *consequence)
+{
+    const char *reason;
+    ruleset_t *found;
+
+    if (configuration->is_refused || name == NULL)
+        return NULL;
+    found = delivery_find(configuration->pConf, name, &reason);
+    if (found == NULL)
+        LogError(0, RS_RET_PARAM_ERROR, "ombanmail: %s=\"%s\": %s; %s", parameter, name, reason,
+                 consequence);
+    return found;
+}
 
 void
 dispatch_check(struct modConfData_s *configuration)
 {
-    const char *const name = configuration->parameters.fleet_ruleset, *reason;
+    const struct parameters *const parameters = &configuration->parameters;
 
-    if (configuration->is_refused || name == NULL)
-        return;
-    configuration->fleet_ruleset = delivery_find(configuration->pConf, name, &reason);
-    if (configuration->fleet_ruleset == NULL)
-        LogError(0, RS_RET_PARAM_ERROR,
-                 "ombanmail: fleetRuleset=\"%s\": %s; no other server is told of bans", name,
-                 reason);
+    configuration->fleet_ruleset = find(configuration, "fleetRuleset", parameters->fleet_ruleset,
+                                        "no other server is told of bans");
+    configuration->report_ruleset = find(configuration, "reportRuleset", parameters->report_ruleset,
+                                         "no centre hears what this host holds");
 }
 
+/* `host`: the only one that it is for; "": it is for all. */
 static void
-submit(const char *text, int length)
+submit(ruleset_t *target, const char *text, int length, const char *host)
 {
-    ruleset_t *const target = engine.configuration->fleet_ruleset;
     smsg_t *message;
 
     if (length <= 0 || !delivery_has_room(target) || msgConstruct(&message) != RS_RET_OK)
         return;
     delivery_fill(message, target, TAG, SEVERITY, text, (size_t)length);
+    if (host[0] != '\0')
+        msgAddJSON(message, UCHAR_CONSTANT("!ombanmail_host"), fjson_object_new_string(host), 0, 0);
     submitMsg2(message); /* it is rsyslog's from here on */
+}
+
+static void
+submit_to_hosts(const char *text, int length, const char *host)
+{
+    submit(engine.configuration->fleet_ruleset, text, length, host);
 }
 
 /* ---- on the teller's thread ---- */
 
+static void
+set_herald(struct herald *herald)
+{
+    struct herald *former;
+
+    pthread_mutex_lock(&dispatch.lock);
+    former = dispatch.herald;
+    dispatch.herald = herald;
+    pthread_mutex_unlock(&dispatch.lock);
+    herald_free(former);
+}
+
 void
 dispatch_begin(void)
 {
+    dispatch.next_report_ms = 0;
     if (engine.configuration->fleet_ruleset == NULL)
         return;
-    dispatch.herald = herald_new(engine.table, delivery_host());
+    set_herald(herald_new(engine.table, delivery_host()));
+    atomic_store(&dispatch.is_heard, true);
     if (dispatch.herald == NULL)
         LogError(ENOMEM, RS_RET_OUT_OF_MEMORY, "ombanmail: no other server is told of bans");
 }
@@ -69,8 +122,7 @@ dispatch_begin(void)
 void
 dispatch_end(void)
 {
-    herald_free(dispatch.herald);
-    dispatch.herald = NULL;
+    set_herald(NULL);
 }
 
 bool
@@ -85,22 +137,189 @@ dispatch_bans(void)
     static char text[TELEGRAM_TEXT_SIZE];
     struct ban ban;
 
-    while (dispatch_has_bans() && table_dequeue_unsent(engine.table, &ban, 1) > 0)
-        if (dispatch.herald != NULL)
-            submit(text, herald_tell(dispatch.herald, &ban, engine_now_ms(), text));
+    while (dispatch_has_bans() && table_dequeue_unsent(engine.table, &ban, 1) > 0) {
+        if (dispatch.herald == NULL)
+            continue;
+        submit_to_hosts(text, herald_tell(dispatch.herald, &ban, engine_now_ms(), text), "");
+        if (dispatch.next_page_ms > engine_now_ms() + PAGE_MS)
+            dispatch.next_page_ms = 0; /* there was none to tell of for long */
+    }
+}
+
+/* Whether it is time to; a clock that was set back must not make anybody wait. */
+static bool
+is_due(int64_t *next_ms, int64_t span_ms, int64_t now_ms)
+{
+    if (now_ms < *next_ms && now_ms >= *next_ms - span_ms)
+        return false;
+    *next_ms = now_ms + span_ms;
+    return true;
+}
+
+static int64_t
+send_page(int64_t now_ms)
+{
+    static char text[TELEGRAM_TEXT_SIZE];
+    const int64_t span_ms = herald_is_idle(dispatch.herald) ? IDLE_PAGE_MS : PAGE_MS;
+
+    if (is_due(&dispatch.next_page_ms, span_ms, now_ms))
+        submit_to_hosts(text, herald_page(dispatch.herald, now_ms, text), "");
+    return dispatch.next_page_ms;
+}
+
+static int64_t
+send_page_at_once(int64_t now_ms)
+{
+    static char text[TELEGRAM_TEXT_SIZE];
+    char host[TELEGRAM_NAME_SIZE];
+    int length;
+
+    if (!herald_is_asked(dispatch.herald))
+        return INT64_MAX;
+    if (is_due(&dispatch.next_at_once_ms, AT_ONCE_MS, now_ms)) {
+        length = herald_page_at_once(dispatch.herald, now_ms, text, host);
+        submit_to_hosts(text, length, host);
+    }
+    return dispatch.next_at_once_ms;
+}
+
+/* Single addresses alone, as they are at this time. */
+static unsigned
+own_addresses(struct source addresses[TELEGRAM_ADDRESSES_MAX])
+{
+    struct allow *const own = allow_new();
+    unsigned count = 0;
+
+    if (own != NULL && allow_add_own(own) == 0) {
+        allow_seal(own);
+        for (size_t i = 0; i < allow_count(own) && count < TELEGRAM_ADDRESSES_MAX; i++) {
+            const struct source *const address = allow_entry(own, i);
+
+            if (address->prefix == SOURCE_HOST_PREFIX && source_is_client(address))
+                addresses[count++] = *address;
+        }
+    }
+    allow_free(own);
+    return count;
+}
+
+static int64_t
+send_report(int64_t now_ms)
+{
+    struct source addresses[TELEGRAM_ADDRESSES_MAX];
+    static char text[TELEGRAM_TEXT_SIZE];
+    int length;
+
+    if (is_due(&dispatch.next_report_ms, REPORT_MS, now_ms)) {
+        length =
+            follower_report(engine.follower, addresses, own_addresses(addresses), now_ms, text);
+        submit(engine.configuration->report_ruleset, text, length, "");
+    }
+    return dispatch.next_report_ms;
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
 }
 
 int
-dispatch_page(int most)
+dispatch_what_is_due(int most)
 {
-    static char text[TELEGRAM_TEXT_SIZE];
     const int64_t now_ms = engine_now_ms();
+    int64_t next_ms = now_ms + most;
+
+    if (dispatch.herald != NULL) {
+        next_ms = earlier(next_ms, send_page(now_ms));
+        next_ms = earlier(next_ms, send_page_at_once(now_ms));
+    }
+    if (engine.configuration->report_ruleset != NULL && engine.follower != NULL)
+        next_ms = earlier(next_ms, send_report(now_ms));
+    return next_ms > now_ms ? (int)(next_ms - now_ms) : 0;
+}
+
+/* ---- others ---- */
+
+void
+dispatch_take_report(const struct source *peer, const char *text, size_t length)
+{
+    static struct telegram telegram; /* large; the lock's */
+    bool asks = false;
+
+    pthread_mutex_lock(&dispatch.lock);
+    if (dispatch.herald != NULL && telegram_read(text, length, &telegram) == 0 &&
+        telegram.kind == TELEGRAM_REPORT) {
+        asks = herald_take_report(dispatch.herald, peer, &telegram, engine_now_ms());
+        atomic_store(&dispatch.is_heard, true);
+    }
+    pthread_mutex_unlock(&dispatch.lock);
+    if (asks)
+        outbox_ring(engine.outbox);
+}
+
+int
+dispatch_ask(const char *name)
+{
+    int count = -ENOTSUP;
+
+    pthread_mutex_lock(&dispatch.lock);
+    if (dispatch.herald != NULL)
+        count = (int)herald_ask(dispatch.herald, name);
+    pthread_mutex_unlock(&dispatch.lock);
+    if (count > 0)
+        outbox_ring(engine.outbox);
+    return count;
+}
+
+/* Servers of one name on either side: nobody would be told of the other's bans. */
+static void
+look_for_namesakes(int64_t now_ms)
+{
+    struct follower_statistics followed = {0};
+    char reason[256] = "", name[TELEGRAM_NAME_SIZE];
+
+    if (engine.follower != NULL)
+        follower_read_statistics(engine.follower, &followed);
+    if (followed.namesake >= NAMESAKE_LEAST)
+        snprintf(reason, sizeof(reason),
+                 "another server of the fleet has this one's name, so nothing that it decides is "
+                 "banned here: give each a name of its own by global(localHostname=\"…\")");
+    else if (dispatch.herald != NULL && herald_clash(dispatch.herald, now_ms, name))
+        snprintf(reason, sizeof(reason),
+                 "two servers of the fleet have the name %s: give each a name of its own by "
+                 "global(localHostname=\"…\")",
+                 name);
+    complaints_set_fleet(reason);
+}
+
+static char *
+look_at_hosts(int64_t now_ms)
+{
+    static struct source addresses[ADDRESSES_MOST];
 
     if (dispatch.herald == NULL)
-        return most;
-    if (now_ms >= dispatch.next_page_ms || now_ms < dispatch.next_page_ms - PAGE_MS) {
-        submit(text, herald_page(dispatch.herald, now_ms, text));
-        dispatch.next_page_ms = now_ms + PAGE_MS;
-    }
-    return most < PAGE_MS ? most : (int)(dispatch.next_page_ms - now_ms);
+        return NULL;
+    engine_allow_members(addresses,
+                         herald_addresses(dispatch.herald, now_ms, addresses, ADDRESSES_MOST));
+    return herald_roster(dispatch.herald, now_ms);
+}
+
+void
+dispatch_look(void)
+{
+    const int64_t now_ms = engine_now_ms(), age_ms = now_ms - dispatch.written_ms;
+    char *text;
+
+    if (age_ms >= 0 && age_ms < (atomic_load(&dispatch.is_heard) ? ROSTER_MS : ROSTER_LAST_MS))
+        return;
+    dispatch.written_ms = now_ms;
+    atomic_store(&dispatch.is_heard, false);
+    pthread_mutex_lock(&dispatch.lock);
+    look_for_namesakes(now_ms);
+    text = look_at_hosts(now_ms);
+    pthread_mutex_unlock(&dispatch.lock);
+    if (text != NULL)
+        complaints_write_roster(text);
+    free(text);
 }

@@ -1,21 +1,26 @@
 /* dispatch: what other servers of a fleet are to ban, as messages into the ruleset that
- * fleetRuleset names: each ban that has changed, and a page a second. On the teller's thread.
+ * fleetRuleset names: each ban that has changed, a page a second, and more where a host's report
+ * asks for them; and this host's own report each minute into the one that reportRuleset names.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #ifndef OMBANMAIL_DISPATCH_H
 #define OMBANMAIL_DISPATCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* rsyslog's headers are included by the .c files: they must come first there. */
 struct modConfData_s;
+struct source;
 
-/* Looks whether the ruleset is there and has a queue of its own; what is wrong is said as an error,
- * and nothing is sent then. Main thread, when all of the configuration is read. */
+/* Looks whether the rulesets are there and have queues of their own; what is wrong is said as an
+ * error, and nothing is sent then. Main thread, when all of the configuration is read. */
 void dispatch_check(struct modConfData_s *configuration);
 
-/* Around all that follows; where there is no fleetRuleset nothing comes of it. */
+/* ---- on the teller's thread ---- */
+
+/* Around all that follows; where neither ruleset is named nothing comes of it. */
 void dispatch_begin(void);
 void dispatch_end(void);
 
@@ -26,8 +31,21 @@ void dispatch_bans(void);
 /* Whether there are such; costs nothing. */
 bool dispatch_has_bans(void);
 
-/* Sends the next page if it is time to. Returns in how many milliseconds the one after it is due,
- * at most `most`. */
-int dispatch_page(int most);
+/* Sends the pages and the report that are due. Returns in how many milliseconds the next one is, at
+ * most `most`. */
+int dispatch_what_is_due(int most);
+
+/* ---- others ---- */
+
+/* Takes a report that `peer` has delivered. A worker; waits for a page that is being made. */
+void dispatch_take_report(const struct source *peer, const char *text, size_t length);
+
+/* About once a second: writes for banmailctl what hosts have reported, never bans their addresses,
+ * and tells complaints of servers of one name. The recorder's thread. */
+void dispatch_look(void);
+
+/* Asks for pages for the hosts of that name, NULL: for all. Returns how many hosts these are, or
+ * -ENOTSUP where no ruleset sends to any. The recorder's thread. */
+int dispatch_ask(const char *name);
 
 #endif

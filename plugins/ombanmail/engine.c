@@ -26,6 +26,7 @@
 
 #include "base/ownership.h"
 #include "complaints.h"
+#include "dispatch.h"
 #include "control/command.h"
 #include "base/clock.h"
 #include "declared.h"
@@ -558,6 +559,18 @@ engine_follow_hangup(void)
     pthread_mutex_unlock(&engine.instances_lock);
 }
 
+/* The lists are put together anew as after a HUP. */
+void
+engine_allow_members(const struct source *members, size_t count)
+{
+    const int changed = allow_list_set_members(engine.allow, members, count);
+
+    if (changed < 0)
+        LogError(ENOMEM, RS_RET_OUT_OF_MEMORY, "ombanmail: members of the fleet can be banned");
+    else if (changed > 0)
+        atomic_store(&engine.hangup, true);
+}
+
 /* By banmailctl, on the recorder's thread, and in force when it returns. */
 static int
 change_allow(void *closure, const struct source *source, const char *note)
@@ -590,6 +603,7 @@ start_recorder(const struct parameters *parameters, void (*look)(void))
         .find_allowed_name = find_allowed_name,
         .change_allow = change_allow,
         .outbox = engine.outbox,
+        .resync = dispatch_ask,
         .gateways = engine.counter == NULL ? NULL : counter_gateways(engine.counter),
         .look = look,
         .retention_s = parameters->retention_s,
@@ -633,7 +647,8 @@ make_outbox(const struct parameters *parameters)
                                            .report = &engine_report};
     int error;
 
-    if (parameters->event_ruleset == NULL && parameters->fleet_ruleset == NULL)
+    if (parameters->event_ruleset == NULL && parameters->fleet_ruleset == NULL &&
+        parameters->report_ruleset == NULL)
         return;
     learn_host(host);
     if (host[0] == '\0')
@@ -649,6 +664,7 @@ describe_properties(void)
     DEFiRet;
 
     CHKiRet(msgPropDescrFill(&engine.received_field, UCHAR_CONSTANT("timegenerated"), 13));
+    CHKiRet(msgPropDescrFill(&engine.peer_field, UCHAR_CONSTANT("fromhost-ip"), 11));
     CHKiRet(msgPropDescrFill(&engine.journal_user, UCHAR_CONSTANT("!_UID"), 5));
     CHKiRet(msgPropDescrFill(&engine.socket_user, UCHAR_CONSTANT("!uid"), 4));
 finalize_it:
@@ -688,7 +704,7 @@ static bool
 is_in_fleet(const instanceData *instances)
 {
     for (; instances != NULL; instances = instances->next)
-        if (instances->parameters.is_fleet)
+        if (instances->parameters.is_fleet && !instances->parameters.is_of_members)
             return true;
     return false;
 }
@@ -831,6 +847,7 @@ engine_end(void)
     users_free(engine.users);
     table_close(engine.table);
     msgPropDescrDestruct(&engine.received_field);
+    msgPropDescrDestruct(&engine.peer_field);
     msgPropDescrDestruct(&engine.journal_user);
     msgPropDescrDestruct(&engine.socket_user);
     engine.counter = NULL;

@@ -45,6 +45,7 @@ struct modConfData_s {
     char refusal[PARAMETERS_REFUSAL_SIZE]; /* the first that was said of either */
     bool complains;                        /* complaints_end is owed */
     ruleset_t *fleet_ruleset;              /* NULL: no other server is told */
+    ruleset_t *report_ruleset;             /* NULL: no centre hears what this host holds */
     ruleset_t *event_ruleset;              /* NULL: none is named, or it cannot be used: … */
     char event_refusal[PARAMETERS_REFUSAL_SIZE]; /* … why */
 };
@@ -62,6 +63,7 @@ struct engine {
     struct resolver *resolver;     /* of the names on allow lists; NULL: there are none */
     struct users *users;           /* who there is; NULL: no file of them is configured */
     int64_t users_looked_ms;       /* when that file was last looked at */
+    msgPropDescr_t peer_field;     /* who has delivered it, by the kernel's word */
     msgPropDescr_t received_field; /* when rsyslogd took the message in */
     msgPropDescr_t journal_user, socket_user; /* who wrote it, by imjournal and by imuxsock */
     bool table_is_new;
@@ -79,6 +81,10 @@ extern struct engine engine;
 
 /* Says what the engine has to say as rsyslogd's own message. Any thread. */
 extern const struct report engine_report;
+
+/* Never bans these addresses of other servers of the fleet, in place of those that it was given
+ * before. The recorder's thread. */
+void engine_allow_members(const struct source *members, size_t count);
 
 /* Milliseconds since 1970. Any thread. */
 int64_t engine_now_ms(void);

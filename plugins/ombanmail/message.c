@@ -19,6 +19,7 @@
 
 #include "complaints.h"
 #include "delivery.h"
+#include "dispatch.h"
 #include "engine.h"
 #include "jail-statistics.h"
 #include "message.h"
@@ -312,18 +313,44 @@ take_unmatched(struct incoming *incoming, struct reader *worker)
 }
 
 /* What comes before the first brace, such as a blank, is the transport's. */
+static const char *
+telegram_of(smsg_t *message, size_t *length)
+{
+    const char *text = (const char *)getMSG(message);
+
+    for (*length = (size_t)getMSGLen(message); *length > 0 && *text == ' '; --*length)
+        text++;
+    return text;
+}
+
+/* Who delivered it is the kernel's word, and not the message's. */
+static void
+take_report(smsg_t *message)
+{
+    unsigned short must_free = 0;
+    struct source source;
+    rs_size_t peer_length;
+    size_t length;
+    const char *const text = telegram_of(message, &length);
+    uchar *const peer =
+        MsgGetProp(message, NULL, &engine.peer_field, &peer_length, &must_free, NULL);
+
+    if (source_parse((const char *)peer, (size_t)peer_length, &source) == 0)
+        dispatch_take_report(&source, text, length);
+    if (must_free)
+        free(peer);
+}
+
 static void
 take_telegram(smsg_t *message, struct reader *worker)
 {
-    const char *text = (const char *)getMSG(message);
-    size_t length = (size_t)getMSGLen(message);
+    size_t length;
+    const char *const text = telegram_of(message, &length);
     bool has_changed;
 
-    for (; length > 0 && *text == ' '; length--)
-        text++;
     readers_begin(worker);
     has_changed =
-        follower_take(engine.follower, text, length, allow_list_now(engine.allow), engine_now_ms());
+        follower_take(engine.follower, text, length, allow_list_now(engine.allow), engine_now_ms);
     readers_end(worker);
     if (has_changed)
         engine_wake();
@@ -337,6 +364,10 @@ message_take(smsg_t *message, instanceData *instance, struct reader *worker)
                                 .instance = instance};
     bool matched;
 
+    if (instance->parameters.is_of_members) {
+        take_report(message);
+        return;
+    }
     if (instance->parameters.is_fleet) {
         if (engine.follower != NULL)
             take_telegram(message, worker);

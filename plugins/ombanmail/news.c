@@ -15,6 +15,7 @@
 #include "control/condition.h"
 #include "control/growth.h"
 #include "complaints.h"
+#include "dispatch.h"
 #include "engine.h"
 #include "news.h"
 #include "statistics.h"
@@ -217,6 +218,7 @@ news_say(void)
     char text[BACKEND_TEXT_SIZE];
 
     outbox_wake(engine.outbox);
+    dispatch_look();
     engine_follow_hangup();
     look_at_conditions();
     if (engine.counter == NULL)

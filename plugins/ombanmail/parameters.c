@@ -367,9 +367,10 @@ read_jail(const char *name, const char *word, struct parameters *parameters)
 static bool
 read_fleet(const char *name, const char *word, struct parameters *parameters)
 {
-    if (strcmp(word, "on") != 0 && strcmp(word, "off") != 0)
-        return parameters_refuse(name, word, "on or off is allowed");
-    parameters->is_fleet = word[1] == 'n';
+    if (strcmp(word, "on") != 0 && strcmp(word, "off") != 0 && strcmp(word, "members") != 0)
+        return parameters_refuse(name, word, "on, members or off is allowed");
+    parameters->is_of_members = word[0] == 'm';
+    parameters->is_fleet = strcmp(word, "off") != 0;
     return true;
 }
 
@@ -582,6 +583,14 @@ read_fleet_ruleset(const char *name, const char *word, struct parameters *parame
 }
 
 static bool
+read_report_ruleset(const char *name, const char *word, struct parameters *parameters)
+{
+    if (word[0] == '\0')
+        return parameters_refuse(name, word, "the name of a ruleset is allowed");
+    return replace(&parameters->report_ruleset, word);
+}
+
+static bool
 read_users_realm(const char *name, const char *word, struct parameters *parameters)
 {
     if (strlen(word) >= USERS_REALM_SIZE || strchr(word, '@') != NULL)
@@ -782,6 +791,7 @@ static const struct parameter module_table[] = {
     {"jails", "jails", eCmdHdlrString, read_jails},
     {"eventRuleset", "eventruleset", eCmdHdlrString, read_event_ruleset},
     {"fleetRuleset", "fleetruleset", eCmdHdlrString, read_fleet_ruleset},
+    {"reportRuleset", "reportruleset", eCmdHdlrString, read_report_ruleset},
     {"learningTime", "learningtime", eCmdHdlrString, read_learning_time},
     JAIL_PARAMETERS,
 };
@@ -1049,7 +1059,7 @@ parameters_read_action(struct nvlst *list, const struct parameters *module,
         return RS_RET_OUT_OF_MEMORY;
     CHKiRet(read_jail_values(list, action_table, ROWS(action_table), module, action));
     if (action->is_fleet && (action->is_own || action->has_jail)) {
-        parameters_refuse("fleet", "on",
+        parameters_refuse("fleet", action->is_of_members ? "members" : "on",
                           "no parameter of a jail is allowed beside it; whom it never bans, the "
                           "module's ignoreip says");
         iRet = RS_RET_PARAM_ERROR;
@@ -1069,6 +1079,7 @@ parameters_free(struct parameters *parameters)
     free(parameters->users_realm);
     free(parameters->event_ruleset);
     free(parameters->fleet_ruleset);
+    free(parameters->report_ruleset);
     free(parameters->event_file);
     free(parameters->set4);
     free(parameters->set6);

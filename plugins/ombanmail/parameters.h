@@ -49,11 +49,12 @@ struct parameters {
     uint64_t ledger_size;   /* bytes */
     uid_t trusted[PARAMETERS_TRUSTED_MAX]; /* whose lines count, beside root's … */
     unsigned trusted_count;
-    bool trusts_all;     /* … or everybody's */
-    char *fleet_ruleset; /* which takes what other servers are to ban; NULL: none does */
-    char *event_ruleset; /* which takes the events; NULL: none does */
-    char *event_file;    /* where the configuration says so … */
-    int event_line;      /* … and the line that its statement ends in */
+    bool trusts_all;      /* … or everybody's */
+    char *fleet_ruleset;  /* which takes what other servers are to ban; NULL: none does */
+    char *report_ruleset; /* which takes this host's reports to a centre; likewise */
+    char *event_ruleset;  /* which takes the events; NULL: none does */
+    char *event_file;     /* where the configuration says so … */
+    int event_line;       /* … and the line that its statement ends in */
     /* of an action; in the module they are what its actions begin with */
     struct jail jail;
     /* ignoreip and loopback; not read yet. The module's holds for every action, an action's for
@@ -61,7 +62,8 @@ struct parameters {
     struct allow_list *allow;
     char *path;    /* where mmnormalize put the fields: PARAMETERS_PATH; not of the module */
     bool is_own;   /* jail= is given; not of the module */
-    bool is_fleet; /* it takes other servers' messages in place of lines; not of the module */
+    bool is_fleet; /* it takes other servers' messages in place of lines; not of the module … */
+    bool is_of_members; /* … and these are the reports of a centre's hosts */
     /* of an action: it has a jail; else those that the module declares count what comes to it. Of
      * the module: it says what a jail counts, and so declares none but that of its actions. */
     bool has_jail;

@@ -186,10 +186,10 @@ tell_until_the_end(void)
     while (!glbl.GetGlobalInputTermState()) {
         const bool is_done = tell_what_is_there();
         const bool is_behind = outbox_listen(engine.outbox);
-        const int wait_ms = dispatch_page(dispatch_has_bans() ? 0
-                                          : !is_done          ? LOOK_AGAIN_MS
-                                          : is_behind         ? 0
-                                                              : SLEEP_MS);
+        const int wait_ms = dispatch_what_is_due(dispatch_has_bans() ? 0
+                                                 : !is_done          ? LOOK_AGAIN_MS
+                                                 : is_behind         ? 0
+                                                                     : SLEEP_MS);
         const struct timespec wait = {.tv_sec = wait_ms / 1000,
                                       .tv_nsec = wait_ms % 1000 * 1000000L};
 
@@ -219,7 +219,8 @@ teller_run(void)
 
     if (engine.outbox == NULL || engine.configuration == NULL ||
         (engine.configuration->event_ruleset == NULL &&
-         engine.configuration->fleet_ruleset == NULL))
+         engine.configuration->fleet_ruleset == NULL &&
+         engine.configuration->report_ruleset == NULL))
         return RS_RET_OK;
     CHKiRet(objGetObjInterface(&obj));
     CHKiRet(objUse(datetime, CORE_COMPONENT));

@@ -1,5 +1,6 @@
 /* test_herald: what one table decides another one has, by the messages between herald and follower
- * alone: bans, their end, lifted ones, and a pardon; and by pages alone where all else was lost.
+ * alone: bans, their end, lifted ones, and a pardon; and by pages alone where all else was lost,
+ * which come at once where a report differs, and hardly ever where there is no ban.
  * What the other one has decided itself, or has from a third, stays, and is not passed on.
  *
  * Fails when the two differ in the end, or when a message is lost on what it says.
@@ -63,6 +64,22 @@ ban(struct fixture *where, const char *source, uint32_t table, int64_t until_ms)
     assert_int_equal(table_ban(where->table, &wanted, NOON_MS), 0);
 }
 
+static int64_t heard_ms;
+
+static int64_t
+clock_of_host(void)
+{
+    return heard_ms;
+}
+
+/* The host takes the message of this length. */
+static void
+hear(int length, int64_t now_ms)
+{
+    heard_ms = now_ms;
+    follower_take(follower, text, (size_t)length, allow, clock_of_host);
+}
+
 /* What has changed at the centre since the last call, as the ledger would hear of it. */
 static unsigned
 tell_all(bool is_lost)
@@ -76,7 +93,7 @@ tell_all(bool is_lost)
 
         told += length > 0;
         if (length > 0 && !is_lost)
-            follower_take(follower, text, (size_t)length, allow, NOON_MS);
+            hear(length, NOON_MS);
     }
     return told;
 }
@@ -88,7 +105,7 @@ page_all(int64_t now_ms)
         const int length = herald_page(herald, now_ms, text);
 
         assert_true(length > 0);
-        follower_take(follower, text, (size_t)length, allow, now_ms);
+        hear(length, now_ms);
     }
 }
 
@@ -168,6 +185,83 @@ a_pardon_goes_everywhere(void **state)
     assert_true(end_of("203.0.113.9") == 0);
 }
 
+/* Returns whether it asks for pages. */
+static bool
+report(int64_t now_ms)
+{
+    const struct source address = source_from("192.0.2.7"), peer = source_from("192.0.2.8");
+    const int length = follower_report(follower, &address, 1, now_ms, text);
+    struct telegram telegram;
+
+    assert_true(length > 0);
+    assert_int_equal(telegram_read(text, (size_t)length, &telegram), 0);
+    assert_string_equal(telegram.origin, "mx1");
+    return herald_take_report(herald, &peer, &telegram, now_ms);
+}
+
+static unsigned
+page_at_once(int64_t now_ms)
+{
+    char name[TELEGRAM_NAME_SIZE];
+    unsigned pages = 0;
+    int length;
+
+    while ((length = herald_page_at_once(herald, now_ms, text, name)) > 0) {
+        assert_string_equal(name, "mx1");
+        hear(length, now_ms);
+        pages++;
+    }
+    return pages;
+}
+
+static void
+who_reports_otherwise_gets_pages_at_once(void **state)
+{
+    struct source addresses[4];
+    char *roster;
+
+    (void)state;
+    ban(&centre, "203.0.113.9", 0, NOON_MS + HOUR_MS);
+    tell_all(true);
+    assert_true(report(NOON_MS)); /* it has just begun */
+    assert_true(herald_is_asked(herald));
+    assert_int_equal(page_at_once(NOON_MS), 64);
+    assert_false(herald_is_asked(herald));
+    assert_true(end_of("203.0.113.9") == NOON_MS + HOUR_MS);
+    assert_false(report(NOON_MS + 60000));
+    assert_int_equal(page_at_once(NOON_MS + 60000), 0);
+    assert_int_equal(herald_addresses(herald, NOON_MS + 60000, addresses, 4), 2);
+    roster = herald_roster(herald, NOON_MS + 60000);
+    assert_non_null(strstr(roster, "\"name\":\"mx1\",\"peer\":\"192.0.2.8\""));
+    assert_non_null(strstr(roster, "\"differs\":0,\"bans\":1"));
+    free(roster);
+    assert_int_equal(herald_ask(herald, "mx1"), 1);
+    assert_int_equal(page_at_once(NOON_MS + 61000), 64);
+}
+
+static void
+no_pages_are_due_where_there_is_no_ban(void **state)
+{
+    const struct source source = source_from("203.0.113.9");
+
+    (void)state;
+    page_all(NOON_MS);
+    assert_false(herald_is_idle(herald));
+    page_all(NOON_MS);
+    assert_true(herald_is_idle(herald));
+    ban(&centre, "203.0.113.9", 0, NOON_MS + HOUR_MS);
+    tell_all(true);
+    assert_false(herald_is_idle(herald));
+    page_all(NOON_MS);
+    page_all(NOON_MS);
+    assert_false(herald_is_idle(herald));
+    table_unban(centre.table, &source, 0, NOON_MS);
+    tell_all(true);
+    page_all(NOON_MS);
+    assert_true(end_of("203.0.113.9") == 0);
+    assert_false(herald_is_idle(herald));
+}
+
 int
 main(void)
 {
@@ -175,6 +269,8 @@ main(void)
         cmocka_unit_test_setup_teardown(events_bring_it_over, setup, teardown),
         cmocka_unit_test_setup_teardown(pages_bring_what_was_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pardon_goes_everywhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_reports_otherwise_gets_pages_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_pages_are_due_where_there_is_no_ban, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -134,21 +134,33 @@ who_has_merged_the_pages_agrees(void **state)
     assert_false(pager_agrees(&pager, &hold[0]));
 }
 
+static struct source
+address_of(unsigned number)
+{
+    struct source source;
+    char text[32];
+
+    snprintf(text, sizeof text, "192.0.2.%u", number);
+    assert_int_equal(source_parse(text, strlen(text), &source), 0);
+    return source;
+}
+
 static void
 who_misses_a_ban_is_found_out(void **state)
 {
+    const struct source peer = address_of(1);
     struct members *const members = members_new(2);
-    struct telegram report = {
-        .kind = TELEGRAM_REPORT, .origin = "somebody", .sent_ms = NOW_MS - 40};
+    struct telegram report = {.kind = TELEGRAM_REPORT, .origin = "mx1", .sent_ms = NOW_MS - 40};
     struct order gone = {.kind = ORDER_BAN, .origin = "centre", .ports = ports_mail()};
     unsigned on_pages;
 
     (void)state;
-    assert_true(members_take(members, "mx1", &report, "centre", &pager, NOW_MS));
+    assert_true(members_take(members, &peer, &report, "centre", &pager, NOW_MS));
     cycle(BANS, &on_pages);
     report.report.hold_count = merge_report(merge, report.report.holds);
-    assert_false(members_take(members, "mx1", &report, "centre", &pager, NOW_MS));
+    assert_false(members_take(members, &peer, &report, "centre", &pager, NOW_MS));
     assert_int_equal(members_find(members, "mx1")->behind_ms, 40);
+    assert_int_equal(members_find(members, "mx1")->lag_ms, 0);
     assert_null(members_find(members, "somebody"));
 
     gone.source = bans[0].source;
@@ -164,32 +176,110 @@ who_misses_a_ban_is_found_out(void **state)
     pager_next(&pager, &cursor, &source, BANS, NOW_MS, &telegram, text);
     merge_take(merge, &telegram, &limits, NOW_MS + 5, &orders);
     report.report.hold_count = merge_report(merge, report.report.holds);
-    assert_true(members_take(members, "mx1", &report, "centre", &pager, NOW_MS));
+    assert_true(members_take(members, &peer, &report, "centre", &pager, NOW_MS));
     assert_true(members_find(members, "mx1")->differs < MEMBERS_DIVERGED);
-    assert_true(members_take(members, "mx1", &report, "centre", &pager, NOW_MS));
+    assert_true(members_take(members, &peer, &report, "centre", &pager, NOW_MS));
     assert_int_equal(members_find(members, "mx1")->differs, MEMBERS_DIVERGED);
     cycle(BANS, &on_pages);
     report.report.hold_count = merge_report(merge, report.report.holds);
-    assert_false(members_take(members, "mx1", &report, "centre", &pager, NOW_MS));
+    assert_false(members_take(members, &peer, &report, "centre", &pager, NOW_MS));
     members_free(members);
+}
+
+/* A report of that name, by 192.0.2.<peer>. */
+static void
+report_as(struct members *members, unsigned peer, const char *name, int64_t now_ms)
+{
+    struct telegram report = {.kind = TELEGRAM_REPORT, .sent_ms = now_ms};
+    const struct source from = address_of(peer);
+
+    strcpy(report.origin, name);
+    report.report.address_count = 2;
+    report.report.addresses[0] = address_of(100 + peer);
+    source_parse_prefix("203.0.113.0/24", 14, &report.report.addresses[1]);
+    members_take(members, &from, &report, "centre", &pager, now_ms);
 }
 
 static void
 the_host_that_was_silent_longest_makes_room(void **state)
 {
-    struct members *const members = members_new(2);
-    const struct telegram report = {.kind = TELEGRAM_REPORT, .sent_ms = NOW_MS};
+    struct members *const members = members_new(4);
 
     (void)state;
-    members_take(members, "mx1", &report, "centre", &pager, NOW_MS);
-    members_take(members, "mx2", &report, "centre", &pager, NOW_MS + 1);
-    members_take(members, "mx1", &report, "centre", &pager, NOW_MS + 2);
-    members_take(members, "mx3", &report, "centre", &pager, NOW_MS + 3);
+    report_as(members, 1, "mx1", NOW_MS);
+    report_as(members, 2, "mx2", NOW_MS + 1);
+    report_as(members, 3, "mx3", NOW_MS + 2);
+    report_as(members, 4, "mx4", NOW_MS + 3);
+    report_as(members, 1, "mx1", NOW_MS + 4);
+    report_as(members, 5, "mx5", NOW_MS + 5);
     assert_non_null(members_find(members, "mx1"));
     assert_null(members_find(members, "mx2"));
+    assert_non_null(members_find(members, "mx5"));
+    /* whoever takes another name leaves the places of others alone */
+    report_as(members, 5, "one", NOW_MS + 6);
+    report_as(members, 5, "two", NOW_MS + 7);
     assert_non_null(members_find(members, "mx3"));
+    assert_null(members_find(members, "mx5"));
+    assert_null(members_find(members, "one"));
+    assert_non_null(members_find(members, "two"));
+    assert_null(members_at(members, 4));
+    members_free(members);
+}
+
+static void
+two_of_one_name_are_noticed(void **state)
+{
+    struct members *const members = members_new(16);
+    char name[TELEGRAM_NAME_SIZE];
+
+    (void)state;
+    report_as(members, 1, "mail", NOW_MS);
+    assert_false(members_clash(members, "centre", NOW_MS, name));
+    assert_true(members_clash(members, "mail", NOW_MS, name));
+    report_as(members, 2, "mail", NOW_MS);
+    assert_true(members_clash(members, "centre", NOW_MS, name));
+    assert_string_equal(name, "mail");
     assert_non_null(members_at(members, 1));
-    assert_null(members_at(members, 2));
+    assert_false(members_clash(members, "centre", NOW_MS + MEMBERS_SILENT_MS, name));
+    members_free(members);
+}
+
+static void
+pages_are_for_who_asks(void **state)
+{
+    struct members *const members = members_new(16);
+    char name[TELEGRAM_NAME_SIZE];
+
+    (void)state;
+    report_as(members, 1, "mx1", NOW_MS);
+    assert_true(members_want(members));
+    assert_int_equal(members_answer(members, name), 1);
+    assert_string_equal(name, "mx1");
+    assert_false(members_want(members));
+    report_as(members, 2, "mx2", NOW_MS);
+    assert_int_equal(members_ask(members, "mx1"), 1);
+    assert_int_equal(members_answer(members, name), 2);
+    assert_string_equal(name, "");
+    assert_int_equal(members_ask(members, NULL), 2);
+    assert_int_equal(members_ask(members, "mx3"), 0);
+    members_free(members);
+}
+
+/* Never a prefix, and not for ever. */
+static void
+addresses_of_members_are_single_ones(void **state)
+{
+    struct members *const members = members_new(16);
+    struct source addresses[8];
+
+    (void)state;
+    report_as(members, 1, "mx1", NOW_MS);
+    report_as(members, 2, "mx2", NOW_MS + 1);
+    assert_int_equal(members_addresses(members, NOW_MS + 1, addresses, 8), 4);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(addresses[i].prefix, SOURCE_HOST_PREFIX);
+    assert_int_equal(members_addresses(members, NOW_MS + 1, addresses, 3), 3);
+    assert_int_equal(members_addresses(members, NOW_MS + MEMBERS_GONE_MS, addresses, 8), 2);
     members_free(members);
 }
 
@@ -202,6 +292,9 @@ main(void)
         cmocka_unit_test_setup_teardown(who_misses_a_ban_is_found_out, setup, teardown),
         cmocka_unit_test_setup_teardown(the_host_that_was_silent_longest_makes_room, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(two_of_one_name_are_noticed, setup, teardown),
+        cmocka_unit_test_setup_teardown(pages_are_for_who_asks, setup, teardown),
+        cmocka_unit_test_setup_teardown(addresses_of_members_are_single_ones, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
