@@ -396,7 +396,8 @@ check_version(void)
         return RS_RET_OK;
     LogError(0, RS_RET_MODULE_LOAD_ERR_INIT_FAILED,
              "ombanmail: built for rsyslogd %s, but this is rsyslogd %s: not loaded; build it "
-             "again with the headers of the running version (./quickstart install)",
+             "again with the headers of the running version (./quickstart install, or "
+             "dpkg-reconfigure ombanmail-rebuild)",
              RSYSLOG_BUILD_VERSION, version_running(running) == 0 ? running : "of unknown version");
     return RS_RET_MODULE_LOAD_ERR_INIT_FAILED;
 }
