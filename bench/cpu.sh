@@ -1,21 +1,20 @@
 #!/bin/bash
 # cpu.sh [LINES [ROUNDS]]: what a line of a mail server's log (mail-log.py) costs in CPU, user and
-# system, of the whole process: rsyslogd alone, with mmnormalize and our rulebases, with the module
-# by each way in and with eight jails, and fail2ban, which is fed a fifth of the lines and whose
-# commands count as well. A row is the cheapest of ROUNDS (3), as whatever else runs on the machine
-# only adds; fail2ban's is of one. Each begins with an empty table and kernel, and ends when all
-# lines are read and each ban is in the kernel's sets and in the ledger or database.
+# system, of the whole process: rsyslogd alone, with mmnormalize and ten rules, and our rulebases,
+# with the module by each way in and with eight jails; and fail2ban and sshguard, which are fed a
+# fifth of the lines and whose commands count as well. A row is the cheapest of ROUNDS (3), as
+# whatever else runs on the machine only adds; a peer's is of one. Each begins with an empty table
+# and kernel, and ends when all lines are read and each ban is in the kernel's sets and in the ledger
+# or database. ROWS="tcp file fail2ban" takes some.
 #
 # SPDX-License-Identifier: BSD-2-Clause
-MUST_RUN=1
 TEST_LIMIT=3600
-# shellcheck source=tests/lib.sh
-. "$(dirname "$0")/../tests/lib.sh"
+# shellcheck source=bench/peers.sh
+. "$(dirname "$0")/peers.sh"
 LINES_FED=${1:-100000}
 ROUNDS=${2:-3}
 CLIENTS_IN=20 # so many lines for each client
 needs module "$BANMAILCTL" jq python3 fail2ban-server fail2ban-client
-F=$WORK/fail2ban
 
 # ---- what is measured ----
 
@@ -33,9 +32,10 @@ has_rested() {
     [ $(($(cpu_ns "$1") - before)) -lt 20000000 ]
 }
 
-# write_log LINES: the stamps begin now; what is older than the table would not count.
+# write_log LINES [STAMPS]: they begin now; what is older than the table would not count.
 write_log() {
-    "$top_srcdir/bench/mail-log.py" "$1" --clients $(($1 / CLIENTS_IN)) >$WORK/bench.log
+    "$top_srcdir/bench/mail-log.py" "$1" --clients $(($1 / CLIENTS_IN)) \
+        --stamps "${2:-traditional}" >$WORK/bench.log
 }
 
 # ---- ways in ----
@@ -53,7 +53,7 @@ feed_file() {
 }
 
 begin() {
-    rested=$(wait_for 30 has_rested "$rsyslogd_pid") || bail_out "rsyslogd does not come to rest: $rested"
+    rested=$(wait_for 120 has_rested "$rsyslogd_pid") || bail_out "rsyslogd does not come to rest: $rested"
     before=$(cpu_ns "$rsyslogd_pid")
 }
 
@@ -86,6 +86,12 @@ set_up_mmnormalize() {
     sed -i '/action(type="ombanmail"/d' $WORK/share/mail.conf
 }
 
+# Ten rules that know some of the log's lines, in place of ours.
+set_up_ten() {
+    set_up_mmnormalize
+    sed -i "s,rulebase=\"[^\"]*\",rulebase=\"$top_srcdir/bench/ten.rb\"," $WORK/share/mail.conf
+}
+
 set_up_tcp() {
     tcp_input "$mail_only"
     rsyslog_configure 'maxBanRate="0"'
@@ -109,74 +115,38 @@ set_up_eight() {
     sed -i "s/^ *action(type=\"ombanmail\" .*/&\\n$jails/" $WORK/share/mail.conf
 }
 
-# ---- fail2ban: its own filters and nftables, its own socket and nothing else ----
+# ---- the peers ----
 
-set_up_fail2ban() {
-    mkdir -p $F
-    cp -r /etc/fail2ban/action.d /etc/fail2ban/filter.d $F/
-    cat >$F/fail2ban.conf <<CONFIGURATION
-[Definition]
-loglevel = INFO
-logtarget = $F/log
-syslogsocket = auto
-socket = $F/socket
-pidfile = $F/pid
-dbfile = $F/fail2ban.sqlite3
-dbpurgeage = 1d
-CONFIGURATION
-    cat >$F/jail.conf <<CONFIGURATION
-[DEFAULT]
-backend = polling
-usedns = no
-maxretry = 5
-findtime = 10m
-bantime = 1h
-logpath = $F/mail.log
-logencoding = utf-8
-[postfix]
-enabled = true
-filter = postfix[mode=aggressive]
-action = nftables[type=allports, name=postfix]
-[dovecot]
-enabled = true
-filter = dovecot
-action = nftables[type=allports, name=dovecot]
-CONFIGURATION
-    echo "$(date '+%b %e %T') mx1 postfix/master[1]: daemon started" >$F/mail.log
-    fail2ban-server -c $F -s $F/socket -p $F/pid -b start >$F/output 2>&1 &&
-        wait_for 20 fail2ban-client -s $F/socket status dovecot
-}
-
-# fail2ban_cpu_ns: of the server and of the commands that it has started, in whole ticks.
-fail2ban_cpu_ns() {
-    awk -v hz="$(getconf CLK_TCK)" '{
-        sub(/.*\) /, "")
-        printf "%.0f\n", ($12 + $13 + $14 + $15) * 1000000000 / hz
-    }' "/proc/$(cat $F/pid)/stat"
-}
-
-# Two clients that come last. What a jail has been told before is banned before.
+# Clients that come last, of one kind each. What a peer has been told before is banned before.
 last_clients() {
-    attack 192.0.2.1
-    attack_imap 192.0.2.2
+    attack 192.0.2.1 6
+    attack_imap 192.0.2.2 6
 }
 
-fail2ban_is_done() {
-    nft list ruleset | grep -q '192\.0\.2\.1[^0-9]' && nft list ruleset | grep -q '192\.0\.2\.2[^0-9]'
+# It has the last clients, or those of them that it knows anything of, and is at rest.
+peer_is_done() {
+    local before
+
+    peer_has 192.0.2.1 || return
+    [ "$peer" = sshguard ] || peer_has 192.0.2.2 || return
+    before=$(peer_cpu_ns)
+    sleep 1
+    [ $(($(peer_cpu_ns) - before)) -lt 50000000 ]
 }
 
-fail2ban_row() {
-    local lines=$((LINES_FED / 5)) before
+# peer_row NAME
+peer_row() {
+    local lines=$((LINES_FED / 5)) before memory_before waited
 
-    nft flush ruleset
-    set_up_fail2ban || bail_out "fail2ban does not start: $(cat $F/output)"
+    peer_start "$1"
     write_log $lines
-    before=$(fail2ban_cpu_ns)
-    { cat $WORK/bench.log; last_clients; } >>$F/mail.log
-    wait_for 900 fail2ban_is_done || bail_out "fail2ban has not banned all"
-    costs[fail2ban]=$((($(fail2ban_cpu_ns) - before) / lines))
-    bans[fail2ban]=$(grep -c ' Ban ' $F/log)
-    fail2ban-client -s $F/socket stop >/dev/null
+    before=$(peer_cpu_ns) memory_before=$(peer_memory)
+    { cat $WORK/bench.log; last_clients; } >>$WORK/peer.log
+    waited=$(wait_for 900 peer_is_done) || bail_out "$1 has not banned all: $waited"
+    costs[$1]=$((($(peer_cpu_ns) - before) / lines))
+    bans[$1]=$(peer_bans)
+    figure "memory.$1" $((($(peer_memory) - memory_before) * 1024 / (lines / CLIENTS_IN)))
+    peer_stop
 }
 
 # ---- rsyslogd ----
@@ -194,16 +164,16 @@ all_is_done() {
         [ "$(banned_clients)" = "$clients" ]
 }
 
-# measure NAME FEEDER: once; leaves ns for a line in $cost, and how many bans in ${bans[NAME]}.
+# measure NAME FEEDER [STAMPS]: once; leaves ns for a line in $cost, and how many bans in ${bans[NAME]}.
 measure() {
     rm -rf /run/ombanmail $WORK/state $WORK/spool/* $WORK/end
     nft flush ruleset
     "set_up_$1"
     rsyslog_start
-    write_log "$LINES_FED"
+    write_log "$LINES_FED" "${3:-traditional}"
     "feed_$2"
     bans[$1]=0
-    if [[ $1 = alone || $1 = mmnormalize ]]; then
+    if [[ $1 = alone || $1 = mmnormalize || $1 = ten ]]; then
         wait_for 120 test -s $WORK/end || bail_out "$1: not all is read"
     else
         wait_for 120 all_is_done || bail_out "$1: not all is enforced"
@@ -213,7 +183,7 @@ measure() {
     rsyslog_stop
 }
 
-# row NAME FEEDER: the cheapest of all rounds in ${costs[NAME]}.
+# row NAME FEEDER [STAMPS]: the cheapest of all rounds in ${costs[NAME]}.
 row() {
     local i
 
@@ -227,8 +197,9 @@ row() {
 
 # print_row NAME DESCRIPTION
 print_row() {
+    [ -n "${costs[$1]:-}" ] || return 0
     awk -v description="$2" -v cost="${costs[$1]}" -v bans="${bans[$1]}" \
-        -v tcp="${costs[tcp]}" -v fail2ban="${costs[fail2ban]}" 'BEGIN {
+        -v tcp="${costs[tcp]:-1}" -v fail2ban="${costs[fail2ban]:-1}" 'BEGIN {
             printf "%-42s %8.2f %10.2f %10.4f %7d\n", description, cost / 1000, cost / tcp,
                 cost / fail2ban, bans
         }'
@@ -236,15 +207,17 @@ print_row() {
 
 print_table() {
     echo "$LINES_FED lines, 30 % of them failures of $((LINES_FED / CLIENTS_IN)) clients;" \
-        "fail2ban: a fifth of both"
+        "the peers: a fifth of both"
     printf '%-42s %8s %10s %10s %7s\n' '' 'µs/line' ' of imptcp' 'of fail2ban' bans
     print_row alone "rsyslogd, imptcp"
-    print_row mmnormalize "rsyslogd, imptcp, mmnormalize"
+    print_row ten "rsyslogd, imptcp, mmnormalize, ten rules"
+    print_row mmnormalize "rsyslogd, imptcp, mmnormalize, our rules"
     print_row tcp "with the module, imptcp"
     print_row file "with the module, imfile (input-file.conf)"
     print_row eight "with eight jails, imptcp"
     print_row fail2ban "fail2ban $(fail2ban-server --version 2>&1 | sed -n '1s/^Fail2Ban v//p')"
-    awk -v all="${costs[tcp]}" -v without="${costs[mmnormalize]}" 'BEGIN {
+    print_row sshguard "sshguard $(sshguard -v 2>&1 | tr -dc 0-9.)"
+    awk -v all="${costs[tcp]:-0}" -v without="${costs[mmnormalize]:-0}" 'BEGIN {
         printf "beyond rsyslogd with mmnormalize: %.2f µs/line\n", (all - without) / 1000
     }'
 }
@@ -252,12 +225,19 @@ print_table() {
 # With more workers the last line could be through before others are.
 echo 'main_queue(queue.workerThreads="1")' >$WORK/before.conf
 declare -A costs bans
-row alone tcp
-row mmnormalize tcp
-row tcp tcp
-row file file
-row eight tcp
-fail2ban_row
+for name in ${ROWS:-alone ten mmnormalize tcp file eight fail2ban sshguard}; do
+    case $name in
+        file) row file file ;;
+        sshguard) ! command -v sshguard >/dev/null || peer_row sshguard ;;
+        fail2ban) peer_row fail2ban ;;
+        *) row "$name" tcp ;;
+    esac
+done
 print_table
+for name in "${!costs[@]}"; do
+    figure "cpu.$name" "${costs[$name]}"
+    figure "bans.$name" "${bans[$name]}"
+done
+figure cpu.lines "$LINES_FED"
 finished=1
 exit 0

@@ -2,7 +2,8 @@
 # instructions.sh: what the parts of the hot path cost in instructions, as callgrind counts them, on
 # average: table_count in a table of 1,000,000 clients, IPv4 and IPv6; and counter_take, the whole
 # deciding path, for a line without a class, for a failure, and for one that eight jails count. The
-# status is 1 when one takes more than stands behind it. The build decides as well as the code: it
+# status is 1 when one takes more than stands behind it. Then what liblognorm needs for a line, with our
+# rulebases and with ten rules. The build decides as well as the code: it
 # is meant for what ./configure without options makes.
 #
 # SPDX-License-Identifier: BSD-2-Clause
@@ -28,8 +29,9 @@ instructions() {
         END { printf "%d", sum / calls }' "$out"
 }
 
-# at_most MOST DESCRIPTION NUMBER
+# at_most MOST DESCRIPTION NUMBER: also a figure for report.py.
 at_most() {
+    [ -z "${RESULTS:-}" ] || printf 'instructions.%s\t%s\n' "$2" "${3:-0}" >>"$RESULTS/figures"
     echo "$2: ${3:-0} instructions, at most $1"
     [ "${3:-0}" -gt 0 ] && [ "$3" -le "$1" ] || status=1
 }
@@ -41,4 +43,23 @@ at_most 600 "a line without a class" \
 at_most 11000 "a failure" "$(instructions counted_lines counter_take "$bench/counter" failure "$calls" 1)"
 at_most 18500 "a failure, eight jails" \
     "$(instructions counted_lines counter_take "$bench/counter" failure "$calls" 8)"
+
+# normalized NAME ARGUMENT…: of ln_normalize, a line of mail-log.py's, by banmailctl test.
+normalized() {
+    local name=$1 all
+
+    shift
+    all=$(valgrind --tool=callgrind --toggle-collect=ln_normalize --callgrind-out-file="$out" \
+        "${top_builddir:-.}/tools/banmailctl" test --preset balanced "$@" "$log" 2>&1 |
+        sed -n 's/.*Collected : //p')
+    echo "liblognorm, a line, $name: $((all / 2000)) instructions"
+    [ -z "${RESULTS:-}" ] || printf 'normalize.%s\t%s\n' "$name" $((all / 2000)) >>"$RESULTS/figures"
+}
+
+here=$(cd "$(dirname "$0")" && pwd)
+log=$(mktemp)
+"$here/mail-log.py" 2000 >"$log"
+normalized ours
+normalized ten --rulebase "$here/ten.rb"
+rm "$log"
 exit $status

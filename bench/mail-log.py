@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# mail-log.py LINES [--seed N] [--clients N] [--start SECOND] [--span SECONDS] [--rfc3339]: a mail
+# mail-log.py LINES [--seed N] [--clients N] [--start SECOND] [--span SECONDS] [--stamps KIND]: a mail
 # server's log, the same for the same seed. 70 % is ordinary: connects, mail that is taken, queued
 # and delivered, logins, sessions that end. 30 % are failures of so many clients (5,000), each of
 # which does one kind of thing again and again: every other one to Postfix, the rest to Dovecot,
@@ -88,11 +88,20 @@ def ordinary(dice):
     return fill(program, ip, dice), fill(shape, ip, dice)
 
 
-def stamp(second, rfc3339):
-    if rfc3339:
-        return time.strftime("%Y-%m-%dT%H:%M:%S.000000+00:00", time.gmtime(second))
+def stamp(second, kind):
+    """What stands in front of the program: traditional, iso, or rfc5424 without its priority."""
+    if kind != "traditional":
+        iso = time.strftime("%Y-%m-%dT%H:%M:%S.000000+00:00", time.gmtime(second))
+        return f"1 {iso}" if kind == "rfc5424" else iso
     now = time.localtime(second)
     return time.strftime("%b ", now) + f"{now.tm_mday:2d}" + time.strftime(" %H:%M:%S", now)
+
+
+def write(second, kind, program, text):
+    if kind == "rfc5424":
+        name, _, number = program.partition("[")
+        return f"{stamp(second, kind)} mx1 {name} {number.rstrip(']') or '-'} - - {text}"
+    return f"{stamp(second, kind)} mx1 {program}: {text}"
 
 
 def arguments():
@@ -102,7 +111,8 @@ def arguments():
     parser.add_argument("--clients", type=int, default=5000)
     parser.add_argument("--start", type=int, default=int(time.time()))
     parser.add_argument("--span", type=int, default=30)
-    parser.add_argument("--rfc3339", action="store_true")
+    parser.add_argument("--stamps", choices=["traditional", "iso", "rfc5424", "mixed"],
+                        default="traditional")
     return parser.parse_args()
 
 
@@ -115,7 +125,10 @@ def main():
         else:
             program, text = ordinary(dice)
         second = asked.start + line * asked.span // asked.lines
-        print(stamp(second, asked.rfc3339), f"mx1 {program}: {text}")
+        kind = asked.stamps
+        if kind == "mixed":  # a log host's
+            kind = ["traditional", "iso", "rfc5424"][line % 3]
+        print(write(second, kind, program, text))
 
 
 main()
