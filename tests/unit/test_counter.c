@@ -797,6 +797,8 @@ what_the_server_does_as_a_client_is_no_unknown_login(void **state)
         {"mx1", " postfix-out/smtp[1]: 4bX: SASL authentication failed; server mx.example", false},
         {"dovecot:", " imap(bob)<1><x>: Error: imapc(192.0.2.9): authentication failed", false},
         {"postfix/smtpd[1]:", " SASL authentication failed in words that nobody knows", true},
+        {"postfix/postscreen[1]:", " SASL authentication failed in words that nobody knows", true},
+        {"postfix/post[1]:", " SASL authentication failed in words that nobody knows", false},
         {"mx1", " postfix/submission/smtpd[1]: SASL authentication failed in words", true},
         {"dovecot:", " imap-login: in words that nobody knows: rip=203.0.113.9", true},
         {"dovecot:", " imap-login: Debug: in words that nobody knows: rip=203.0.113.9", false},

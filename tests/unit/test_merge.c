@@ -329,6 +329,7 @@ a_restart_keeps_what_was_in_force(void **state)
     merge_free(merge);
     merge = merge_new("mx1", 256, 8);
     assert_true(merge_restore(merge, &order));
+    assert_false(merge_restore(merge, &order)); /* there it is already */
     held = ban_of("203.0.113.9", 5);
     assert_int_equal(page(1, 9, &held), 0);
     merge_forget(merge, &order);

@@ -730,10 +730,14 @@ static void
 assert_adds(const struct line *lines, size_t count)
 {
     struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
+    struct table_status status;
+    uint64_t counted = 0, duplicates = 0;
     struct fixture f;
 
     fixture_begin(&f, 1024, 64);
     for (size_t i = 0; i < count; i++) {
+        counted += lines[i].expected;
+        duplicates += lines[i].attempts - lines[i].expected;
         failure.kind = (uint16_t)lines[i].kind;
         failure.user_hash = lines[i].user;
         failure.attempts = lines[i].attempts;
@@ -741,6 +745,9 @@ assert_adds(const struct line *lines, size_t count)
         if (table_attempts(f.table, &failure) != lines[i].expected)
             fail_msg("line %zu does not add %u", i, lines[i].expected);
     }
+    table_read_status(f.table, &status);
+    assert_int_equal(status.counted, counted);
+    assert_int_equal(status.duplicates, duplicates);
     fixture_end(&f);
 }
 
@@ -761,6 +768,7 @@ one_attempt_counts_once(void **state)
     ASSERT_ADDS({AUTH, 7, 1, 1, 0}, {AUTH, 7, 1, 1, 4}, {AUTH, 7, 1, 1, 8}, {LOGIN, 7, 3, 0, 12});
     ASSERT_ADDS({LOGIN, 7, 3, 3, 0}, {AUTH, 7, 1, 0, 0}, {AUTH, 7, 1, 0, 0}, {AUTH, 7, 1, 0, 0},
                 {AUTH, 7, 1, 1, 0});
+    ASSERT_ADDS({AUTH, 7, 1, 1, 0}, {LOGIN, 7, 3, 2, 1});
     /* one kind alone counts in full, and so does the next attempt after some seconds */
     ASSERT_ADDS({SMTPD, 7, 1, 1, 0}, {SMTPD, 7, 1, 1, 0}, {SMTPD, 7, 1, 1, 0});
     ASSERT_ADDS({SMTPD, 7, 1, 1, 0}, {AUTH, 7, 1, 1, 11}, {AUTH, 7, 1, 1, -20});
