@@ -3,8 +3,9 @@
 # and constants, chosen by SEED (1) over the table, the counter and the merge, one at a time, in
 # copies below OUT: == and !=, < and <=, && and ||, + and -, a negation, a number. Each time the one
 # file is compiled, and those programs run that reach the line, the quickest first, until one fails
-# or does not end. Prints each survivor: `file:line: what became of what`, and the line; then the
-# sums. A mutant that the compiler makes the same code of is none, and another is taken.
+# or does not end. Prints each survivor: `file:line: what became of what`, and the line; after each
+# 25, and at the end, the sums. A mutant that the compiler makes the same code of is none, and another
+# is taken.
 #
 # ONLY=table/table.c takes one file. The status is 1 when less than 95 % are noticed.
 #
@@ -40,6 +41,9 @@ class Mutant:
     def __init__(self, file, number, line, start, end, text):
         self.file, self.number, self.line = file, number, line
         self.start, self.end, self.text = start, end, text
+
+    def is_of_a_number(self):
+        return self.line[self.start:self.end].isdigit()
 
     def mutated(self, source):
         lines = source.splitlines(keepends=True)
@@ -173,30 +177,57 @@ def candidates(bench):
             yield from mutants_of(path, bench.executable.get(name, set()))
 
 
+class Score:
+    """What became of the mutants so far: of conditions and signs, and of numbers."""
+
+    def __init__(self):
+        self.counts = {group: {"noticed": 0, "survives": 0, "same": 0, "broken": 0}
+                       for group in (False, True)}
+
+    def add(self, mutant, verdict):
+        self.counts[mutant.is_of_a_number()][verdict] += 1
+
+    def sum_of(self, *verdicts):
+        return sum(counts[verdict] for counts in self.counts.values() for verdict in verdicts)
+
+    def share(self):
+        return 100 * self.sum_of("noticed") / max(self.sum_of("noticed", "survives"), 1)
+
+    def show(self):
+        print(f"{self.sum_of('noticed', 'survives')} mutants: {self.sum_of('noticed')} noticed "
+              f"({self.share():.1f} %), {self.sum_of('survives')} survive; beside them "
+              f"{self.sum_of('same')} of the same code and {self.sum_of('broken')} that do not compile")
+        for group, name in ((False, "conditions and signs"), (True, "numbers")):
+            counts = self.counts[group]
+            print(f"{name}: {counts['noticed']} noticed, {counts['survives']} survive", flush=True)
+
+
+def judge_all(bench, drawn, number, score):
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        at = 0
+        while at < len(drawn) and score.sum_of("noticed", "survives") < number:
+            batch = drawn[at:at + number - score.sum_of("noticed", "survives")]
+            at += len(batch)
+            for mutant, verdict in zip(batch, pool.map(bench.judge, batch)):
+                score.add(mutant, verdict)
+                if verdict == "survives":
+                    reached = bench.programs_for(mutant)
+                    print(mutant, "" if reached else "(no test reaches it)", flush=True)
+                if score.sum_of("noticed", "survives", "same", "broken") % 25 == 0:
+                    score.show()
+
+
 def main():
     out = pathlib.Path(sys.argv[1]).resolve()
     number = int(sys.argv[2]) if len(sys.argv) > 2 else 500
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
-    bench = Bench(out)
+    bench, score = Bench(out), Score()
     drawn = list(candidates(bench))
     random.Random(seed).shuffle(drawn)
     print(f"{len(drawn)} mutants are possible; seed {seed}", flush=True)
-    counts = {"noticed": 0, "survives": 0, "same": 0, "broken": 0}
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        at = 0
-        while at < len(drawn) and counts["noticed"] + counts["survives"] < number:
-            batch = drawn[at:at + number - counts["noticed"] - counts["survives"]]
-            at += len(batch)
-            for mutant, verdict in zip(batch, pool.map(bench.judge, batch)):
-                counts[verdict] += 1
-                if verdict == "survives":
-                    reached = bench.programs_for(mutant)
-                    print(mutant, "" if reached else "(no test reaches it)", flush=True)
-    tried = counts["noticed"] + counts["survives"]
-    share = 100 * counts["noticed"] / max(tried, 1)
-    print(f"{tried} mutants: {counts['noticed']} noticed ({share:.1f} %), {counts['survives']} survive; "
-          f"beside them {counts['same']} of the same code and {counts['broken']} that do not compile")
-    sys.exit(share < ENOUGH)
+    judge_all(bench, drawn, number, score)
+    score.show()
+    sys.exit(score.share() < ENOUGH)
 
 
 main()
