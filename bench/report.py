@@ -79,7 +79,7 @@ def rows(f):
     yield f"{many} clients at once", f"{number(f.of('burst.ombanmail.many'))} s", "", "≤ 0.5 s for 100,000"
     yield f"start with {banned} bans, kernel empty", f"{number(f.of('burst.ombanmail.restart'))} s", "", "≤ 0.1 s for 10,000"
     yield "… fail2ban, a fifth of them", f"{number(f.of('burst.fail2ban.restart'), 1)} s", "", ""
-    yield "memory a tracked client", "192 bytes, fixed", share(f.ratio("memory.ombanmail", "memory.fail2ban")), "≤ 192"
+    yield "memory a tracked client", "192 bytes, fixed", share(192 / f.of("memory.fail2ban") if f.of("memory.fail2ban") else None), "≤ 192"
     for peer in "fail2ban", "sshguard":
         yield f"… {peer}, grown", f"{number(f.of(f'memory.{peer}'), 0)} bytes", "", ""
     yield "a count: 1,000,000 clients against 10,000", share(f.ratio("scale.1.1000000", "scale.1.10000")), "", "≤ 1.5 times"
