@@ -105,7 +105,8 @@ def table(figures):
     found = ", ".join(f"{name} {figures[f'bans.{key}']}" for name, key in
                       (("ombanmail", "tcp"), ("fail2ban", "fail2ban"), ("sshguard", "sshguard"))
                       if f"bans.{key}" in figures)
-    lines += ["", f"Addresses banned at the end of the CPU rows (the peers read a fifth): {found}.",
+    lines += ["", f"The CPU rows are of {number(figures.of('cpu.lines'), 0)} lines, of which the peers read a fifth. "
+              f"Addresses banned in the end: {found}.",
               f"Measured on {figures.get('machine', 'an unknown machine')}."]
     return "\n".join(lines)
 
