@@ -110,7 +110,10 @@ trial_jail(const struct trial *trial, unsigned jail_index, struct jail *jail)
 bool
 trial_next_ban(struct trial *trial, struct ban *ban)
 {
-    for (uint32_t i = 0; i < TABLE_BANS_DEFAULT; i++) {
+    struct table_status status;
+
+    table_read_status(trial->table, &status);
+    for (uint32_t i = 0; trial->ban_id < status.bans && i < TABLE_BANS_DEFAULT; i++) {
         const uint32_t slot = (trial->ban_slot + i) % TABLE_BANS_DEFAULT;
 
         if (!table_read_ban(trial->table, slot, ban) || ban->id != trial->ban_id + 1)
