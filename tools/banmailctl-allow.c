@@ -257,7 +257,7 @@ finish(struct changing *changing, const struct source *sources, int count)
 
     channel_close(&changing->channel, reason);
     if (changing->add && bans_settle(changing->table, sources, count) < 0 && reason[0] == '\0')
-        snprintf(reason, sizeof(reason), "the kernel holds a ban still; see banmailctl status");
+        snprintf(reason, sizeof(reason), "the kernel still holds a ban; see banmailctl status");
     if (reason[0] != '\0')
         note_status(changing, EXIT_REFUSED);
     if (changing->array != NULL) {

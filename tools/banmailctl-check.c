@@ -217,7 +217,8 @@ agrees(const struct check *check)
 static void
 print_text(const struct check *check)
 {
-    printf("table   %zu bans, %zu elements\n", check->bans.count, check->count);
+    printf("table   %zu ban%s, %zu element%s\n", check->bans.count,
+           report_plural(check->bans.count), check->count, report_plural(check->count));
     printf("kernel  %zu waiting, %zu missing, %zu with another end, %zu unknown to the table\n",
            check->waiting, check->missing, check->other_time, check->unknown);
     if (check->ledger_error != 0)

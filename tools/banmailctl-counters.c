@@ -25,9 +25,9 @@ print_one(const struct jail *jail, const struct table_counter *counter, int64_t 
 {
     char name[JAIL_NAME_SIZE * 4], setting[FORMAT_SETTING_SIZE], span[FORMAT_SPAN_SIZE];
 
-    printf("  counted by jail %s: %u of %u failures within %s",
+    printf("  counted by jail %s: %u of %u failure%s within %s",
            format_clean(jail->name, name, sizeof(name)), counter->within, jail->maxretry,
-           format_setting(jail->findtime_s, setting));
+           report_plural(jail->maxretry), format_setting(jail->findtime_s, setting));
     if (counter->newest_s != 0)
         printf(", the last %s ago", format_span(now_ms - counter->newest_s * 1000, span));
     if (counter->users > 0)

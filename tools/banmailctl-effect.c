@@ -39,11 +39,11 @@ ineffective_print(const struct location *place, const struct table *table, const
 
     if (!effect_is_missing(ban, now_ms))
         return;
-    printf("%s%sHAS NO EFFECT%s: %" PRIu32 " failures since it is in force, from %s to %s;\n"
+    printf("%s%sHAS NO EFFECT%s: %" PRIu32 " failure%s since it has been in force, from %s to %s;\n"
            "%s  %s\n",
            indent, format_colour(FORMAT_BAD), format_colour(FORMAT_PLAIN), ban->after,
-           format_stamp(ban->after_first_ms, first), format_stamp(ban->after_last_ms, last), indent,
-           explain(place, table, ban, why));
+           report_plural(ban->after), format_stamp(ban->after_first_ms, first),
+           format_stamp(ban->after_last_ms, last), indent, explain(place, table, ban, why));
 }
 
 struct fjson_object *

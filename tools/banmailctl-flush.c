@@ -94,6 +94,9 @@ flush_main(const struct invocation *invocation)
         return EXIT_FINE;
     }
     printf("flushed: the kernel has no table inet " FIREWALL_TABLE " any more");
-    printf(removed ? ", and %zu elements are out of sets of others\n" : "\n", removed);
+    if (removed > 0)
+        printf(", and %zu element%s of others' sets %s removed", removed, report_plural(removed),
+               removed == 1 ? "is" : "are");
+    putchar('\n');
     return EXIT_FINE;
 }

@@ -141,7 +141,8 @@ print_jail(const struct jails_entry *entry)
     if (jail->classes == 0)
         printf("%s: for bans by hand; ", jail->name);
     else
-        printf("%s: %u failures in %s; ", jail->name, jail->maxretry, findtime);
+        printf("%s: %u failure%s in %s; ", jail->name, jail->maxretry,
+               report_plural(jail->maxretry), findtime);
     if (jail->bantime_s == JAIL_FOREVER)
         strcpy(bantime, "for ever");
     else

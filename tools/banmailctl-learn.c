@@ -254,7 +254,7 @@ send_all(struct learning *learning)
 static void
 print_text(const struct learning *learning, uint64_t lines)
 {
-    printf("%" PRIu64 " lines read\n", lines);
+    printf("%" PRIu64 " line%s read\n", lines, report_plural(lines));
     printf("%" PRIu64 " client%s logged in, as %" PRIu64
            " user%s in all; mail was taken from %" PRIu64 " client%s\n",
            learning->clients, learning->clients == 1 ? " has" : "s have", learning->users,

@@ -42,10 +42,10 @@ print_row(const struct ledger_row *row)
     char ended[FORMAT_STAMP_SIZE], end[64], maker[BANS_USER_SIZE + 16];
     const struct ban *ban = &row->ban;
 
-    printf("%s  %-18s  %-12s  %-18s  %2u failures  ", format_stamp(ban->since_ms, since),
+    printf("%s  %-18s  %-12s  %-18s  %2u failure%s  ", format_stamp(ban->since_ms, since),
            source_print(&ban->source, source), format_clean(row->jail, jail, sizeof(jail)),
            ban->origin == BAN_BY_HAND ? bans_by_hand(ban, maker) : offence_class_name(ban->class),
-           (unsigned)ban->failures);
+           (unsigned)ban->failures, report_plural(ban->failures));
     if (ban->end == BAN_RUNNING)
         puts("running");
     else
@@ -129,7 +129,7 @@ history_main(const struct invocation *invocation)
         print_row(&history.rows[i]);
     if (error >= 0 && history.count == 0) {
         if (!invocation->json)
-            puts("no such ban is known");
+            puts("no ban matches that");
         status = EXIT_NO;
     }
     free(history.rows);
@@ -152,11 +152,11 @@ print_news(const struct invocation *invocation, const struct ban *ban, const cha
         printf("%s  unban  %-18s  %-12s  %s\n", format_stamp(ban->ended_ms, stamp),
                source_print(&ban->source, source), jail, history_end(ban, end));
     else
-        printf("%s  ban    %-18s  %-12s  %s, %u failures\n", format_stamp(ban->since_ms, stamp),
+        printf("%s  ban    %-18s  %-12s  %s, %u failure%s\n", format_stamp(ban->since_ms, stamp),
                source_print(&ban->source, source), jail,
                ban->origin == BAN_BY_HAND ? bans_by_hand(ban, maker)
                                           : offence_class_name(ban->class),
-               (unsigned)ban->failures);
+               (unsigned)ban->failures, report_plural(ban->failures));
     fflush(stdout);
 }
 

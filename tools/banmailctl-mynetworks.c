@@ -129,7 +129,7 @@ print_text(const struct networks *networks)
 
     printf("%zu network%s\n", networks->count, networks->count == 1 ? "" : "s");
     for (size_t i = 0; i < networks->passed_count; i++)
-        printf("NOTE: %s is passed over: an allow list can have networks alone\n",
+        printf("NOTE: %s is passed over: an allow list holds networks only\n",
                format_clean(networks->passed[i], clean, sizeof(clean)));
 }
 

@@ -71,8 +71,8 @@ print_jail(const struct summary *summary, const struct jail *jail, uint64_t line
     char name[JAIL_NAME_SIZE * 4], span[FORMAT_SETTING_SIZE], threshold[64];
     char origin[ORIGINS_ORIGIN_SIZE * 4];
 
-    snprintf(threshold, sizeof(threshold), "%u failures in %s", jail->maxretry,
-             format_setting(jail->findtime_s, span));
+    snprintf(threshold, sizeof(threshold), "%u failure%s in %s", jail->maxretry,
+             report_plural(jail->maxretry), format_setting(jail->findtime_s, span));
     printf("%-16s  %-28s  %-12s  %8" PRIu64 "  %6zu  %s%s\n",
            format_clean(jail->name, name, sizeof(name)), threshold,
            jail->bantime_s == JAIL_FOREVER ? "for ever" : format_setting(jail->bantime_s, span),
@@ -129,7 +129,8 @@ print_numbers(const struct summary *summary)
                ? format_span(summary->facts.now_ms - health->last_message_ms, span)
                : "has not come yet",
            health->last_message_ms ? " ago" : "");
-    printf("tracked   %zu clients, room for %" PRIu32 "\n", summary->tracked, table->capacity);
+    printf("tracked   %zu client%s, room for %" PRIu32 "\n", summary->tracked,
+           report_plural(summary->tracked), table->capacity);
     printf("banned    %zu (%zu IPv4, %zu IPv6), room for %" PRIu32 "; %zu waiting for the kernel\n",
            summary->bans.count, summary->v4, summary->bans.count - summary->v4, table->max_bans,
            summary->facts.pending);
@@ -158,10 +159,12 @@ print_untrusted(const struct summary *summary)
     char stamp[FORMAT_STAMP_SIZE];
 
     if (health->untrusted != 0)
-        printf("NOTE: %" PRIu64 " lines were not counted because of who wrote them, the latest at "
+        printf("NOTE: %" PRIu64 " line%s not counted because of who wrote %s, the latest at "
                "%s by the user with number %" PRIu32 ": somebody here writes lines of Postfix or "
                "Dovecot; if these run as that user, name him in trustedUsers\n",
-               health->untrusted, format_stamp(health->untrusted_ms, stamp), health->untrusted_uid);
+               health->untrusted, health->untrusted == 1 ? " was" : "s were",
+               health->untrusted == 1 ? "it" : "them", format_stamp(health->untrusted_ms, stamp),
+               health->untrusted_uid);
 }
 
 static void

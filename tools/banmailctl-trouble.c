@@ -88,10 +88,11 @@ tell_held_back(const struct condition_facts *facts, char text[TROUBLE_SIZE])
     char stamp[FORMAT_STAMP_SIZE];
 
     snprintf(text, TROUBLE_SIZE,
-             "maxBanRate held bans back %" PRIu64 " times, last at %s: is a rule or a jail wrong "
+             "maxBanRate held bans back %" PRIu64 " time%s, last at %s: is a rule or a jail wrong "
              "(banmailctl list --held-back shows whom it spared), or is it an attack by that many "
              "(raise maxBanRate)?",
-             facts->health.held_back, format_stamp(facts->health.held_back_ms, stamp));
+             facts->health.held_back, report_plural(facts->health.held_back),
+             format_stamp(facts->health.held_back_ms, stamp));
 }
 
 static void

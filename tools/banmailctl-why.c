@@ -90,12 +90,14 @@ print_cause(const struct why *why, const struct ban *ban)
         printf("  by hand: %s ran banmailctl ban\n",
                ban->made_by == 0 ? "somebody" : bans_user(ban->made_by - 1, user));
     else if (table_read_jail(why->table, ban->jail, &jail) && jail.classes != 0)
-        printf("  %u failures, the last of them %s; the threshold is %u in %s\n",
-               (unsigned)ban->failures, offence_class_name(ban->class), jail.maxretry,
+        printf("  %u failure%s, %s%s; the threshold is %u in %s\n", (unsigned)ban->failures,
+               report_plural(ban->failures), ban->failures == 1 ? "" : "the last of them ",
+               offence_class_name(ban->class), jail.maxretry,
                format_setting(jail.findtime_s, span));
     else
-        printf("  %u failures, the last of them %s; its jail is configured no longer\n",
-               (unsigned)ban->failures, offence_class_name(ban->class));
+        printf("  %u failure%s, %s%s; its jail is no longer configured\n", (unsigned)ban->failures,
+               report_plural(ban->failures), ban->failures == 1 ? "" : "the last of them ",
+               offence_class_name(ban->class));
 }
 
 static void
@@ -132,8 +134,9 @@ print_ban(struct why *why, const struct ban *ban)
     for (unsigned i = 0; i < lines.count; i++)
         history_print_line(&lines.line[i], "    ");
     if (lines.attempts < ban->failures)
-        printf("    %u of the %u failures have no line any more: overwritten, erased or not kept\n",
-               ban->failures - lines.attempts, (unsigned)ban->failures);
+        printf("    of %u of the %u failure%s no line is left: overwritten, erased or never kept\n",
+               ban->failures - lines.attempts, (unsigned)ban->failures,
+               report_plural(ban->failures));
 }
 
 static struct fjson_object *
@@ -271,10 +274,10 @@ print_earlier(const struct why *why, const struct earlier *earlier)
     for (unsigned i = 0; i < earlier->count; i++) {
         const struct ledger_row *row = &earlier->row[i];
 
-        printf("    %s  %s  %s to %s, %s, %u failures\n", source_print(&row->ban.source, source),
+        printf("    %s  %s  %s to %s, %s, %u failure%s\n", source_print(&row->ban.source, source),
                format_clean(row->jail, jail, sizeof(jail)), format_stamp(row->ban.since_ms, since),
                format_stamp(row->ban.ended_ms, ended), history_end(&row->ban, end),
-               (unsigned)row->ban.failures);
+               (unsigned)row->ban.failures, report_plural(row->ban.failures));
     }
 }
 
@@ -499,6 +502,9 @@ print_user(const char *name, unsigned count, bool is_short)
            format_clean(name, clean, sizeof(clean)));
     if (is_short)
         printf("  (names that are no mailbox are kept shortened: other users may hide here)\n");
+    if (!count && strchr(name, '@') == NULL)
+        printf("  If users log in with their whole address, that is the name: %s@example.org\n",
+               clean);
     if (!count)
         printf("  Where to look: the address that the user comes from (banmailctl why ADDRESS);"
                "\n  whether his attempts reach this host (the mail log, grep his name)\n");

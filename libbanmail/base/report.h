@@ -9,6 +9,8 @@
 
 #include <syslog.h> /* LOG_ERR, LOG_WARNING, LOG_INFO: the severities of syslog(3) */
 
+#include <stdint.h>
+
 struct report {
     /* Called with one complete sentence without newline. May be called from any thread, never
      * while a lock of the table is held. `text` belongs to the caller and ends with the call. */
@@ -20,5 +22,12 @@ struct report {
  * 1,023 bytes. Any thread. */
 void report_say(const struct report *report, int severity, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* What stands behind a noun of which there are so many: "s", or "" for one. Pure. */
+static inline const char *
+report_plural(uint64_t count)
+{
+    return count == 1 ? "" : "s";
+}
 
 #endif

@@ -461,12 +461,13 @@ say_damaged(struct enforcer *enforcer, const char *process, size_t wanted)
     if (process == NULL)
         report_say(enforcer->report, LOG_WARNING,
                    "so much was changed in the kernel's ruleset that notifications of it were"
-                   " lost; making sure of %zu bans",
-                   wanted);
+                   " lost; checking %zu ban%s",
+                   wanted, report_plural(wanted));
     else
         report_say(enforcer->report, LOG_WARNING,
-                   "%s was deleted or damaged by process %s; restoring %zu bans",
-                   has_sets ? "a set of bans" : "table inet " FIREWALL_TABLE, process, wanted);
+                   "%s was deleted or damaged by process %s; restoring %zu ban%s",
+                   has_sets ? "a set of bans" : "table inet " FIREWALL_TABLE, process, wanted,
+                   report_plural(wanted));
 }
 
 /* Reads all notifications. One deleted element is an administrator's wish. All else is damage, and
@@ -657,7 +658,7 @@ static void
 flush(struct enforcer *enforcer)
 {
     char reason[FIREWALL_REASON_SIZE];
-    size_t removed;
+    size_t removed, bans = 0;
     int error;
 
     if (!open_firewall(enforcer))
@@ -665,12 +666,13 @@ flush(struct enforcer *enforcer)
     enter_command(enforcer);
     error = flush_kernel(enforcer->firewall, &enforcer->policy, &removed, reason);
     leave_command(enforcer);
+    if (error >= 0)
+        bans = table_want_all(enforcer->table);
     if (error < 0)
         report_say(enforcer->report, LOG_ERR, "bans are left in the kernel: %s", reason);
     else
-        report_say(enforcer->report, LOG_NOTICE,
-                   "%zu bans are taken out of the kernel until the next start",
-                   table_want_all(enforcer->table));
+        report_say(enforcer->report, LOG_NOTICE, "%zu ban%s out of the kernel until the next start",
+                   bans, bans == 1 ? " is" : "s are");
 }
 
 static void

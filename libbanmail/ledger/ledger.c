@@ -902,8 +902,9 @@ ledger_live(struct ledger *ledger, int64_t now_ms,
         }
     }
     if (senseless > 0)
-        report_say(ledger->report, LOG_WARNING, "%s: %d bans make no sense and were left out",
-                   ledger->path, senseless);
+        report_say(ledger->report, LOG_WARNING, "%s: %d ban%s no sense and %s left out",
+                   ledger->path, senseless, senseless == 1 ? " makes" : "s make",
+                   senseless == 1 ? "was" : "were");
     return rows_end(&rows, given);
 }
 

@@ -129,15 +129,15 @@ restore_live_bans(struct table *table, const char *ledger_path, int64_t now_ms,
 
     if (restoring.refused > 0)
         report_say(report, LOG_WARNING,
-                   "%d bans of the ledger found no room in the table: raise maxBans",
-                   restoring.refused);
+                   "%d ban%s of the ledger found no room in the table: raise maxBans",
+                   restoring.refused, report_plural((uint64_t)restoring.refused));
     if (restoring.unfit > 0)
         report_say(report, LOG_WARNING,
-                   "%d bans of the ledger are of prefixes that are too wide to be banned, and were "
-                   "left out",
-                   restoring.unfit);
+                   "%d ban%s of the ledger left out: prefixes that are too wide to be banned",
+                   restoring.unfit, restoring.unfit == 1 ? " is" : "s are");
     if (restoring.restored > 0)
-        report_say(report, LOG_INFO, "%d bans came back from the ledger", restoring.restored);
+        report_say(report, LOG_INFO, "%d ban%s came back from the ledger", restoring.restored,
+                   report_plural((uint64_t)restoring.restored));
     if (result < 0)
         report_say(report, LOG_ERR, "earlier bans cannot be read from the ledger %s: %s",
                    ledger_path, ledger_error(result));

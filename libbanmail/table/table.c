@@ -135,8 +135,9 @@ attach(struct table *table, const struct table_options *options)
         dropped_records = damaged_records(table);
     if (dropped_records + dropped_bans > 0)
         report_say(options->report, LOG_WARNING,
-                   "%s: %zu records and %zu bans were damaged and have been dropped", options->path,
-                   dropped_records, dropped_bans);
+                   "%s: %zu record%s and %zu ban%s were damaged and have been dropped",
+                   options->path, dropped_records, report_plural(dropped_records), dropped_bans,
+                   report_plural(dropped_bans));
     return 0;
 }
 

@@ -455,8 +455,8 @@ read_users(bool again)
     if (error != 0)
         report_say(&engine_report, LOG_ERR, "%s", reason);
     else
-        report_say(&engine_report, LOG_NOTICE, "%zu names of knownUsers are known",
-                   users_count(engine.users));
+        report_say(&engine_report, LOG_NOTICE, "knownUsers has %zu name%s",
+                   users_count(engine.users), report_plural(users_count(engine.users)));
 }
 
 /* On the resolver's thread: the lists are put together anew as after a HUP. */

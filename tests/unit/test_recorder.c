@@ -514,7 +514,7 @@ bans_come_back_into_a_new_table(void **state)
     assert_int_equal(restore_live_bans(table, ledger_path, now, &report, &first_run), 3);
     assert_false(first_run);
     assert_int_equal(times_said("3 bans came back"), 1);
-    assert_int_equal(times_said("1 bans of the ledger are of prefixes that are too wide"), 1);
+    assert_int_equal(times_said("1 ban of the ledger is left out: prefixes that are too wide"), 1);
 
     assert_true(find_ban("203.0.113.1", &ban));
     assert_int_equal(ban.jail, TABLE_JAIL_MANUAL);
