@@ -133,8 +133,9 @@ restore_live_bans(struct table *table, const char *ledger_path, int64_t now_ms,
                    restoring.refused, report_plural((uint64_t)restoring.refused));
     if (restoring.unfit > 0)
         report_say(report, LOG_WARNING,
-                   "%d ban%s of the ledger left out: prefixes that are too wide to be banned",
-                   restoring.unfit, restoring.unfit == 1 ? " is" : "s are");
+                   "%d ban%s of the ledger %s left out: prefixes that are too wide to be banned",
+                   restoring.unfit, report_plural((uint64_t)restoring.unfit),
+                   restoring.unfit == 1 ? "is" : "are");
     if (restoring.restored > 0)
         report_say(report, LOG_INFO, "%d ban%s came back from the ledger", restoring.restored,
                    report_plural((uint64_t)restoring.restored));
