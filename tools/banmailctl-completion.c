@@ -27,6 +27,7 @@ static const struct {
 } first_words[] = {
     {"allow", "add del list"},
     {"completion", "bash zsh fish"},
+    {"fleet", "resync"},
     {"jails", "check filters"},
 };
 

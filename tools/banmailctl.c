@@ -219,6 +219,8 @@ const struct command commands[] = {
     {"mynetworks", mynetworks_main, 1, "", "write the file of Postfix's networks, likewise",
      mynetworks_help},
     {"jails", jails_main, 2, "P", "what a file of jails declares (jails check FILE)", jails_help},
+    {"fleet", fleet_main, 2, "", "what the hosts of a centre hold; fleet resync sends it again",
+     fleet_help},
     {"export", export_main, 0, "FJ", "the bans for another host, nft or ipset", export_help},
     {"import", import_main, 1, "b", "fail2ban's configuration as a file of jails, or its bans",
      import_help},

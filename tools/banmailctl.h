@@ -79,6 +79,7 @@ int import_main(const struct invocation *invocation);
 int metrics_main(const struct invocation *invocation);
 int top_main(const struct invocation *invocation);
 int allow_main(const struct invocation *invocation);
+int fleet_main(const struct invocation *invocation);
 int export_main(const struct invocation *invocation);
 int report_main(const struct invocation *invocation);
 int completion_main(const struct invocation *invocation);
@@ -86,7 +87,7 @@ int order_ban(const struct invocation *invocation);
 int order_unban(const struct invocation *invocation);
 
 /* What help prints of those that have it in their own file. */
-extern const char allow_help[], completion_help[], export_help[], import_help[], learn_help[],
-    metrics_help[], mynetworks_help[], report_help[], top_help[], watch_help[];
+extern const char allow_help[], completion_help[], export_help[], fleet_help[], import_help[],
+    learn_help[], metrics_help[], mynetworks_help[], report_help[], top_help[], watch_help[];
 
 #endif

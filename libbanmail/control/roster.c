@@ -43,29 +43,26 @@ print_member(FILE *file, const struct member *member, const char *own)
         fprintf(file, ",\"lag\":%" PRId64, member->lag_ms);
     fputs(",\"addresses\":[", file);
     print_addresses(file, &member->report);
-    fputs("]}", file);
+    fputs("]}\n", file);
 }
 
 char *
 roster_print(const struct members *members, const char *own, uint32_t bans, int64_t now_ms)
 {
     char *text = NULL;
-    size_t length, count = 0;
+    size_t length;
     FILE *const file = open_memstream(&text, &length);
 
     if (file == NULL)
         return NULL;
-    fprintf(file, "{\"origin\":\"%s\",\"written\":%" PRId64 ",\"bans\":%" PRIu32 ",\"hosts\":[",
-            own, now_ms, bans);
+    fprintf(file, "{\"origin\":\"%s\",\"written\":%" PRId64 ",\"bans\":%" PRIu32 "}\n", own, now_ms,
+            bans);
     for (uint32_t i = 0; i < members_capacity(members); i++) {
         const struct member *const member = members_at(members, i);
 
-        if (member == NULL || now_ms - member->heard_ms >= MEMBERS_GONE_MS)
-            continue;
-        fputs(count++ == 0 ? "" : ",", file);
-        print_member(file, member, own);
+        if (member != NULL && now_ms - member->heard_ms < MEMBERS_GONE_MS)
+            print_member(file, member, own);
     }
-    fputs("]}\n", file);
     if (fclose(file) == 0)
         return text;
     free(text);

@@ -1,5 +1,7 @@
 /* roster: the hosts of a fleet as `banmailctl fleet` finds them, in a file beside the table.
  *
+ * The first line is an object of JSON of this server, each other one of a host.
+ *
  * SPDX-License-Identifier: BSD-2-Clause */
 #ifndef BANMAIL_ROSTER_H
 #define BANMAIL_ROSTER_H
@@ -12,7 +14,7 @@
 #define ROSTER_SUFFIX   ".fleet" /* behind the table's name */
 #define ROSTER_SIZE_MAX (8 << 20)
 
-/* The hosts as one object of JSON: of the centre `own`, whose table has `bans` for others. Returns
+/* The text of the file: of the centre `own`, whose table has `bans` for others. Returns
  * it, to be freed, or NULL when out of memory. */
 char *roster_print(const struct members *members, const char *own, uint32_t bans, int64_t now_ms);
 
