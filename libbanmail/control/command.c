@@ -333,14 +333,44 @@ run_ban(const struct command_context *context, const struct request *request, ch
     return 1;
 }
 
+/* When the last ban that an unban of the source lifts would have ended, whoever made it; 0: there
+ * is none. */
+static int64_t
+last_end(const struct table *table, const struct source *source)
+{
+    struct table_status status;
+    int64_t last_ms = 0;
+    struct ban ban;
+
+    table_read_status(table, &status);
+    for (uint32_t i = 0; i < status.max_bans; i++)
+        if (table_read_ban(table, i, &ban) && ban.end == BAN_RUNNING && ban.until_ms > last_ms &&
+            (source_contains(source, &ban.source) || source_contains(&ban.source, source)))
+            last_ms = ban.until_ms;
+    return last_ms;
+}
+
+/* A fleet is told where nobody is banned here as well: it may be so elsewhere. */
+static int
+unban_everywhere(const struct command_context *context, const struct request *request, char *answer)
+{
+    const int64_t until_ms =
+        context->pardon == NULL ? 0 : last_end(context->table, &request->source);
+    const unsigned lifted =
+        table_unban(context->table, &request->source, (uint32_t)request->caller, context->now_ms);
+
+    if (context->pardon != NULL)
+        context->pardon(&request->source, until_ms);
+    return answer_done(answer, lifted);
+}
+
 static int
 run_unban(const struct command_context *context, const struct request *request, char *answer)
 {
     struct jail jail;
     unsigned index;
     if (request->jail[0] == '\0')
-        return answer_done(answer, table_unban(context->table, &request->source,
-                                               (uint32_t)request->caller, context->now_ms));
+        return unban_everywhere(context, request, answer);
     index = find_jail(context, request->jail, &jail);
     if (index == TABLE_JAILS_MAX)
         return answer_error(answer, -EINVAL, "there is no jail '%s'", request->jail);

@@ -2,7 +2,7 @@
  *
  *   {"command":"ban","source":"203.0.113.9","seconds":3600}   (no seconds: for ever)
  *   {"command":"ban","source":"203.0.113.9","jail":"custom"}    (none: as long as its bans last)
- *   {"command":"unban","source":"203.0.113.9"}
+ *   {"command":"unban","source":"203.0.113.9"}    without a jail, a fleet hears of it as a pardon
  *   {"command":"unban","source":"203.0.113.9","jail":"mail"}
  *   {"command":"pause","seconds":600}    {"command":"resume"}
  *   {"command":"allowed","source":"203.0.113.9"}
@@ -57,6 +57,9 @@ struct command_context {
     /* Puts it on the allow list for good with a note, or takes it off (NULL), at once: returns as
      * allow_added_change; may be NULL. */
     int (*change_allow)(void *closure, const struct source *source, const char *note);
+    /* Tells a fleet that the bans of `source` are pardoned, of which the last would end at
+     * until_ms; may be NULL. */
+    void (*pardon)(const struct source *source, int64_t until_ms);
     /* Has all bans told again to the hosts of a fleet of that name, NULL: to all. Returns how many
      * these are, or a negative errno; may be NULL. */
     int (*resync)(const char *host);

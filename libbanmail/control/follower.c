@@ -233,6 +233,34 @@ follower_take(struct follower *follower, const char *text, size_t length,
 }
 
 int
+follower_pardon(struct follower *follower, const struct source *source, int64_t until_ms,
+                int64_t now_ms, char text[TELEGRAM_TEXT_SIZE])
+{
+    struct telegram *const telegram = &follower->telegram;
+    struct table_status status;
+    int length;
+
+    table_read_status(follower->table, &status);
+    pthread_mutex_lock(&follower->lock);
+    *telegram = (struct telegram){.kind = TELEGRAM_PARDON, .sent_ms = now_ms};
+    telegram->table = follower->table_id;
+    memcpy(telegram->origin, follower->own, sizeof telegram->origin);
+    telegram->ban = (struct telegram_ban){.source = *source,
+                                          .since_ms = now_ms,
+                                          .until_ms = until_ms,
+                                          .change = status.generation,
+                                          .scope = TELEGRAM_SCOPE_FLEET};
+    telegram->story = (struct telegram_story){.jail = "-", .reason = "manual"};
+    length = telegram_print(telegram, text, TELEGRAM_TEXT_SIZE);
+    merge_pardon(follower->merge, &telegram->ban, &follower->limits, now_ms, &follower->orders);
+    for (unsigned i = 0; i < follower->orders.count; i++)
+        if (follower->orders.at[i].kind == ORDER_LIFT)
+            carry_out(follower, &follower->orders.at[i], now_ms);
+    pthread_mutex_unlock(&follower->lock);
+    return length > 0 ? length : 0;
+}
+
+int
 follower_report(struct follower *follower, const struct source *addresses, unsigned count,
                 int64_t now_ms, char text[TELEGRAM_TEXT_SIZE])
 {

@@ -147,11 +147,22 @@ change_of_table(const struct herald *herald)
     return status.generation;
 }
 
+/* One for each source: that of an earlier one, or of the oldest. */
+static struct telegram_ban *
+place_for_pardon(struct herald *herald, const struct source *source)
+{
+    for (unsigned i = 0; i < HERALD_PARDONS; i++)
+        if (herald->pardons[i].until_ms != 0 &&
+            source_compare(&herald->pardons[i].source, source) == 0)
+            return &herald->pardons[i];
+    return &herald->pardons[herald->next_pardon++ % HERALD_PARDONS];
+}
+
 static int
 pardon(struct herald *herald, const struct source *source, int64_t until_ms, int64_t now_ms,
        char text[TELEGRAM_TEXT_SIZE])
 {
-    struct telegram_ban *const pardon = &herald->pardons[herald->next_pardon++ % HERALD_PARDONS];
+    struct telegram_ban *const pardon = place_for_pardon(herald, source);
 
     *pardon = (struct telegram_ban){
         .source = *source,

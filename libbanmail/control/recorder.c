@@ -322,6 +322,7 @@ run_command(struct recorder *recorder, struct client *client, size_t length)
         .now_ms = clock_wall_ms(),
         .forget = forget,
         .change_allow = options->change_allow,
+        .pardon = options->pardon,
         .resync = options->resync,
         .closure = recorder,
     };

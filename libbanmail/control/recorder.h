@@ -40,7 +40,8 @@ struct recorder_options {
     bool (*find_allowed_name)(const struct source *source, char *name);
     /* as in command_context, on the recorder's thread; may be NULL */
     int (*change_allow)(void *closure, const struct source *source, const char *note);
-    int (*resync)(const char *host); /* as in command_context */
+    void (*pardon)(const struct source *source, int64_t until_ms); /* as in command_context, */
+    int (*resync)(const char *host);                               /* likewise */
     struct outbox *outbox;     /* what nobody takes of it is kept in the ledger; may be NULL */
     struct gateways *gateways; /* a ban of one by hand is warned of; may be NULL */
     void (*look)(void); /* called about once a second, for what a caller has to say; may be NULL */

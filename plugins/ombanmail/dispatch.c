@@ -27,21 +27,34 @@
 #include "dispatch.h"
 #include "engine.h"
 
-#define TAG            "ombanmail-fleet:"
-#define SEVERITY       6 /* informational */
-#define PAGE_MS        1000
-#define AT_ONCE_MS     50    /* of pages that a host needs: 64 in three seconds */
-#define IDLE_PAGE_MS   60000 /* where there has been no ban for two cycles */
-#define REPORT_MS      60000
-#define ROSTER_MS      2000  /* the file is written so often at most, */
-#define ROSTER_LAST_MS 30000 /* and as often when no host reports any more */
-#define ADDRESSES_MOST (HERALD_MEMBERS * 4)
-#define NAMESAKE_LEAST 3 /* one or two may be late messages of a table that is lost */
+#define TAG              "ombanmail-fleet:"
+#define SEVERITY         6 /* informational */
+#define PAGE_MS          1000
+#define AT_ONCE_MS       50    /* of pages that a host needs: 64 in three seconds */
+#define IDLE_PAGE_MS     60000 /* where there has been no ban for two cycles */
+#define REPORT_MS        60000
+#define ROSTER_MS        2000  /* the file is written so often at most, */
+#define ROSTER_LAST_MS   30000 /* and as often when no host reports any more */
+#define ADDRESSES_MOST   (HERALD_MEMBERS * 4)
+#define NAMESAKE_LEAST   3 /* one or two may be late messages of a table that is lost */
+
+#define PARDONS_MOST     64 /* that wait for the teller's thread */
+#define PARDONS_A_MINUTE 100
+#define PARDON_LEAST_MS  3600000           /* a pardon is told again for so long at least, */
+#define PARDON_MOST_MS   (168 * 3600000LL) /* and at most: no ban of others is longer */
+
+struct pardon {
+    struct source source;
+    int64_t until_ms;
+};
 
 static struct {
     pthread_mutex_t lock;  /* of those who do not run on the teller's thread */
     struct herald *herald; /* NULL: nothing is sent */
     int64_t next_page_ms, next_at_once_ms, next_report_ms;
+    struct pardon pardons[PARDONS_MOST];
+    _Atomic unsigned pardon_count;
+    struct budget pardon_budget;
     atomic_bool is_heard; /* a report has come since the file was written */
     int64_t written_ms;
 } dispatch = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -128,16 +141,51 @@ dispatch_end(void)
 bool
 dispatch_has_bans(void)
 {
-    return table_unsent(engine.table) > 0;
+    return table_unsent(engine.table) > 0 || atomic_load(&dispatch.pardon_count) > 0;
+}
+
+static bool
+take_pardon(struct pardon *pardon)
+{
+    bool is_there;
+
+    pthread_mutex_lock(&dispatch.lock);
+    is_there = dispatch.pardon_count > 0;
+    if (is_there)
+        *pardon = dispatch.pardons[--dispatch.pardon_count];
+    pthread_mutex_unlock(&dispatch.lock);
+    return is_there;
+}
+
+/* To the hosts of this centre, and to the centres of this host. */
+static void
+send_pardon(const struct pardon *pardon)
+{
+    static char text[TELEGRAM_TEXT_SIZE];
+    const int64_t now_ms = engine_now_ms();
+    int length;
+
+    if (dispatch.herald != NULL) {
+        length = herald_pardon(dispatch.herald, &pardon->source, pardon->until_ms, now_ms, text);
+        submit_to_hosts(text, length, "");
+    }
+    if (engine.follower == NULL)
+        return;
+    length = follower_pardon(engine.follower, &pardon->source, pardon->until_ms, now_ms, text);
+    if (engine.configuration->report_ruleset != NULL)
+        submit(engine.configuration->report_ruleset, text, length, "");
 }
 
 void
 dispatch_bans(void)
 {
     static char text[TELEGRAM_TEXT_SIZE];
+    struct pardon pardon;
     struct ban ban;
 
-    while (dispatch_has_bans() && table_dequeue_unsent(engine.table, &ban, 1) > 0) {
+    while (atomic_load(&dispatch.pardon_count) > 0 && take_pardon(&pardon))
+        send_pardon(&pardon);
+    while (table_unsent(engine.table) > 0 && table_dequeue_unsent(engine.table, &ban, 1) > 0) {
         if (dispatch.herald == NULL)
             continue;
         submit_to_hosts(text, herald_tell(dispatch.herald, &ban, engine_now_ms(), text), "");
@@ -241,19 +289,67 @@ dispatch_what_is_due(int most)
 
 /* ---- others ---- */
 
+static int64_t
+kept_until(int64_t until_ms, int64_t now_ms)
+{
+    if (until_ms < now_ms + PARDON_LEAST_MS)
+        return now_ms + PARDON_LEAST_MS;
+    return until_ms < now_ms + PARDON_MOST_MS ? until_ms : now_ms + PARDON_MOST_MS;
+}
+
+/* Whoever lifts a whole table's bans one by one must not make a fleet look for each of them: what
+ * is too much is lifted by pages. */
+void
+dispatch_pardon(const struct source *source, int64_t until_ms)
+{
+    const int64_t now_ms = engine_now_ms();
+
+    if (engine.outbox == NULL || (dispatch.herald == NULL && engine.follower == NULL))
+        return;
+    pthread_mutex_lock(&dispatch.lock);
+    if (dispatch.pardon_count < PARDONS_MOST &&
+        budget_take(&dispatch.pardon_budget, PARDONS_A_MINUTE, 60000, now_ms))
+        dispatch.pardons[dispatch.pardon_count++] =
+            (struct pardon){*source, kept_until(until_ms, now_ms)};
+    pthread_mutex_unlock(&dispatch.lock);
+    outbox_ring(engine.outbox);
+}
+
+/* A host's pardon lifts what this centre has decided, and goes on to the others as its own; no
+ * wider than a host may be told to ban. */
+static void
+obey(const struct pardon *pardon)
+{
+    const int64_t now_ms = engine_now_ms();
+    struct limits limits;
+
+    limits_set_default(&limits, 0);
+    if (source_bits(&pardon->source) <
+        (source_is_v4(&pardon->source) ? limits.v4_bits : limits.v6_bits))
+        return;
+    if (table_pardon(engine.table, &pardon->source, now_ms, now_ms) > 0)
+        engine_wake();
+    dispatch_pardon(&pardon->source, pardon->until_ms);
+}
+
 void
 dispatch_take_report(const struct source *peer, const char *text, size_t length)
 {
     static struct telegram telegram; /* large; the lock's */
-    bool asks = false;
+    struct pardon pardon = {.until_ms = 0};
+    bool asks = false, is_read;
 
     pthread_mutex_lock(&dispatch.lock);
-    if (dispatch.herald != NULL && telegram_read(text, length, &telegram) == 0 &&
-        telegram.kind == TELEGRAM_REPORT) {
+    is_read = dispatch.herald != NULL && telegram_read(text, length, &telegram) == 0;
+    if (is_read && telegram.kind == TELEGRAM_REPORT) {
         asks = herald_take_report(dispatch.herald, peer, &telegram, engine_now_ms());
         atomic_store(&dispatch.is_heard, true);
+    } else if (is_read && telegram.kind == TELEGRAM_PARDON) {
+        pardon = (struct pardon){telegram.ban.source, telegram.ban.until_ms};
     }
     pthread_mutex_unlock(&dispatch.lock);
+    if (pardon.until_ms > 0)
+        obey(&pardon);
     if (asks)
         outbox_ring(engine.outbox);
 }

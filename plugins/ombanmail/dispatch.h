@@ -24,8 +24,8 @@ void dispatch_check(struct modConfData_s *configuration);
 void dispatch_begin(void);
 void dispatch_end(void);
 
-/* Sends the bans that have begun, go on longer, or were lifted. Where the ruleset's queue has no
- * room they are not sent: pages bring them. */
+/* Sends pardons, and the bans that have begun, go on longer, or were lifted. Where the ruleset's
+ * queue has no room they are not sent: pages bring them. */
 void dispatch_bans(void);
 
 /* Whether there are such; costs nothing. */
@@ -37,8 +37,13 @@ int dispatch_what_is_due(int most);
 
 /* ---- others ---- */
 
-/* Takes a report that `peer` has delivered. A worker; waits for a page that is being made. */
+/* Takes a report or a pardon that `peer` has delivered. A worker; waits for a page that is being
+ * made. */
 void dispatch_take_report(const struct source *peer, const char *text, size_t length);
+
+/* Somebody has lifted the bans of `source`, of which the last would have ended at until_ms: hosts
+ * and centres are told. Any thread. */
+void dispatch_pardon(const struct source *source, int64_t until_ms);
 
 /* About once a second: writes for banmailctl what hosts have reported, never bans their addresses,
  * and tells complaints of servers of one name. The recorder's thread. */

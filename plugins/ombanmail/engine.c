@@ -603,6 +603,7 @@ start_recorder(const struct parameters *parameters, void (*look)(void))
         .find_allowed_name = find_allowed_name,
         .change_allow = change_allow,
         .outbox = engine.outbox,
+        .pardon = dispatch_pardon,
         .resync = dispatch_ask,
         .gateways = engine.counter == NULL ? NULL : counter_gateways(engine.counter),
         .look = look,

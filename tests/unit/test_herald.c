@@ -185,6 +185,31 @@ a_pardon_goes_everywhere(void **state)
     assert_true(end_of("203.0.113.9") == 0);
 }
 
+/* Lifted on the host, which the centre has not heard of: nothing of it brings that ban back. */
+static void
+what_a_host_pardons_stays_lifted(void **state)
+{
+    const struct source source = source_from("203.0.113.9");
+    struct telegram told;
+    int length;
+
+    (void)state;
+    ban(&centre, "203.0.113.9", 0, NOON_MS + HOUR_MS);
+    tell_all(false);
+    assert_true(end_of("203.0.113.9") != 0);
+    table_unban(host.table, &source, 0, NOON_MS);
+    length = follower_pardon(follower, &source, NOON_MS + HOUR_MS, NOON_MS, text);
+    assert_int_equal(telegram_read(text, (size_t)length, &told), 0);
+    assert_int_equal(told.kind, TELEGRAM_PARDON);
+    assert_string_equal(told.origin, "mx1");
+    assert_int_equal(source_compare(&told.ban.source, &source), 0);
+    page_all(NOON_MS + 1000);
+    assert_true(end_of("203.0.113.9") == 0);
+    ban(&centre, "203.0.113.9", 0, NOON_MS + 3 * HOUR_MS); /* longer, and begun before */
+    assert_int_equal(tell_all(false), 1);
+    assert_true(end_of("203.0.113.9") == 0);
+}
+
 /* Returns whether it asks for pages. */
 static bool
 report(int64_t now_ms)
@@ -239,6 +264,20 @@ who_reports_otherwise_gets_pages_at_once(void **state)
     assert_int_equal(page_at_once(NOON_MS + 61000), 64);
 }
 
+/* Who is pardoned twice is on the pages once. */
+static void
+a_pardon_again_is_the_same_one(void **state)
+{
+    const struct source source = source_from("203.0.113.9"), other = source_from("203.0.113.10");
+
+    (void)state;
+    assert_true(herald_pardon(herald, &source, NOON_MS + HOUR_MS, NOON_MS, text) > 0);
+    assert_true(herald_pardon(herald, &other, NOON_MS + HOUR_MS, NOON_MS, text) > 0);
+    assert_true(herald_pardon(herald, &source, NOON_MS + HOUR_MS, NOON_MS + 5, text) > 0);
+    page_all(NOON_MS + 1000);
+    assert_false(report(NOON_MS + 1000));
+}
+
 static void
 no_pages_are_due_where_there_is_no_ban(void **state)
 {
@@ -269,7 +308,9 @@ main(void)
         cmocka_unit_test_setup_teardown(events_bring_it_over, setup, teardown),
         cmocka_unit_test_setup_teardown(pages_bring_what_was_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pardon_goes_everywhere, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_a_host_pardons_stays_lifted, setup, teardown),
         cmocka_unit_test_setup_teardown(who_reports_otherwise_gets_pages_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_pardon_again_is_the_same_one, setup, teardown),
         cmocka_unit_test_setup_teardown(no_pages_are_due_where_there_is_no_ban, setup, teardown),
     };
 
