@@ -260,15 +260,41 @@ follower_pardon(struct follower *follower, const struct source *source, int64_t 
     return length > 0 ? length : 0;
 }
 
+/* Of many bans most have the same ports, whose jail is not looked for anew. */
+struct look {
+    struct follower *follower;
+    int64_t now_ms;
+    struct ports ports;
+    int jail;
+};
+
+static bool
+is_in_table(void *context, const struct order *order)
+{
+    struct look *const look = context;
+    struct ban ban;
+
+    if (look->jail < 0 || !ports_are_same(&look->ports, &order->ports)) {
+        look->ports = order->ports;
+        look->jail = jail_for(look->follower->table, &order->ports);
+    }
+    if (look->jail < 0)
+        return false;
+    ban = ban_of(order, (unsigned)look->jail);
+    return table_has_one(look->follower->table, &ban, look->now_ms);
+}
+
 int
 follower_report(struct follower *follower, const struct source *addresses, unsigned count,
                 int64_t now_ms, char text[TELEGRAM_TEXT_SIZE])
 {
     struct telegram *const telegram = &follower->telegram;
+    struct look look = {.follower = follower, .now_ms = now_ms, .jail = -1};
     struct merge_counts counts;
     int length;
 
     pthread_mutex_lock(&follower->lock);
+    merge_verify(follower->merge, is_in_table, &look, now_ms);
     merge_read_counts(follower->merge, &counts);
     *telegram = (struct telegram){.kind = TELEGRAM_REPORT, .sent_ms = now_ms};
     telegram->table = follower->table_id;

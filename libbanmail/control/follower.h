@@ -52,7 +52,8 @@ bool follower_take(struct follower *follower, const char *text, size_t length,
 int follower_pardon(struct follower *follower, const struct source *source, int64_t until_ms,
                     int64_t now_ms, char text[TELEGRAM_TEXT_SIZE]);
 
-/* What this server holds, as a report for a centre: it has these addresses, single ones. Returns
+/* What this server holds in its table, as a report for a centre: it has these addresses, single
+ * ones. Returns
  * the length of the message, or 0. */
 int follower_report(struct follower *follower, const struct source *addresses, unsigned count,
                     int64_t now_ms, char text[TELEGRAM_TEXT_SIZE]);

@@ -34,6 +34,7 @@ struct origin {
     struct {           /* as of the latest page */
         bool has_come;
         uint64_t change, digest;
+        int64_t sent_ms;
         uint32_t count;
     } page;
 };
@@ -132,20 +133,25 @@ is_over(struct merge *merge, const struct holding *holding, int64_t now_ms)
 }
 
 static void
-give_order(struct pass *pass, enum order_kind kind, const struct holding *holding)
+make_order(struct merge *merge, enum order_kind kind, const struct holding *holding,
+           struct order *order)
 {
-    struct order *const order = &pass->orders->at[pass->orders->count++];
-
     *order = (struct order){
         .kind = kind,
         .source = holding_source(holding),
-        .ports = pass->merge->lists.at[holding->ports].ports,
+        .ports = merge->lists.at[holding->ports].ports,
         .is_host = holding->is_host,
-        .since_ms = since_here(pass->merge, holding),
+        .since_ms = since_here(merge, holding),
         .end_ms = holding->end_ms,
         .change = holding->change,
     };
-    memcpy(order->origin, origin_of(pass->merge, holding)->name, sizeof order->origin);
+    memcpy(order->origin, origin_of(merge, holding)->name, sizeof order->origin);
+}
+
+static void
+give_order(struct pass *pass, enum order_kind kind, const struct holding *holding)
+{
+    make_order(pass->merge, kind, holding, &pass->orders->at[pass->orders->count++]);
 }
 
 /* ---- origins and their tables ---- */
@@ -510,12 +516,12 @@ settle(struct pass *pass, const struct telegram_ban *ban, bool is_lift)
 /* ---- what a page says of the others ---- */
 
 static uint64_t
-place_of(const struct pass *pass, const struct holding *holding)
+place_of(const struct merge *merge, uint64_t table, const struct holding *holding)
 {
     const struct source source = holding_source(holding);
 
-    return slice_place(pass->table, &source, pass->merge->lists.at[holding->ports].hash,
-                       pass->merge->scopes[holding->is_host]);
+    return slice_place(table, &source, merge->lists.at[holding->ports].hash,
+                       merge->scopes[holding->is_host]);
 }
 
 static bool
@@ -527,12 +533,12 @@ is_lifted_by(const struct pass *pass, const struct telegram_page *page,
            slice_holds(page->page, page->pages, place);
 }
 
-/* What the origin has just said that there is. */
+/* What the origin has just said that there is, by its latest page. */
 static bool
-is_counted(const struct pass *pass, const struct telegram *telegram, const struct holding *holding)
+is_counted(const struct origin *origin, const struct holding *holding)
 {
-    return is_ban(holding) && !holding->is_host && holding->table == pass->table &&
-           holding->change <= telegram->page.change && holding->until_ms > telegram->sent_ms;
+    return is_ban(holding) && !holding->is_host && holding->table == origin->table &&
+           holding->change <= origin->page.change && holding->until_ms > origin->page.sent_ms;
 }
 
 /* Its end has come by our clock, and the table has let it go: should the clock be set back, the ban
@@ -554,6 +560,7 @@ sweep_page(struct pass *pass, const struct telegram *telegram)
 
     origin->page.has_come = true;
     origin->page.change = telegram->page.change;
+    origin->page.sent_ms = telegram->sent_ms;
     origin->page.digest = origin->page.count = 0;
     for (uint32_t i = 0; i < holdings_capacity(merge->holdings); i++) {
         struct holding *const holding = holdings_at(merge->holdings, i);
@@ -562,10 +569,10 @@ sweep_page(struct pass *pass, const struct telegram *telegram)
         if (holding == NULL || origin_of(merge, holding) != origin)
             continue;
         forget_ended(pass, holding);
-        place = place_of(pass, holding);
+        place = place_of(merge, pass->table, holding);
         if (is_lifted_by(pass, &telegram->page, holding, place))
             lift(pass, holding, telegram->page.change);
-        if (is_counted(pass, telegram, holding)) {
+        if (is_counted(origin, holding)) {
             origin->page.digest += slice_digest(place, holding->change);
             origin->page.count++;
         }
@@ -684,6 +691,37 @@ merge_forget(struct merge *merge, const struct order *ban)
     holding = holdings_find(merge->holdings, &key);
     if (holding != NULL)
         drop(merge, holding);
+}
+
+static void
+verify(struct merge *merge, struct holding *holding,
+       bool (*is_in_force)(void *context, const struct order *ban), void *context)
+{
+    struct origin *const origin = origin_of(merge, holding);
+    struct order order;
+
+    make_order(merge, ORDER_BAN, holding, &order);
+    if (is_in_force(context, &order))
+        return;
+    if (is_counted(origin, holding)) {
+        origin->page.digest -=
+            slice_digest(place_of(merge, origin->table, holding), holding->change);
+        origin->page.count--;
+    }
+    drop(merge, holding);
+}
+
+void
+merge_verify(struct merge *merge, bool (*is_in_force)(void *context, const struct order *ban),
+             void *context, int64_t now_ms)
+{
+    for (uint32_t i = 0; i < holdings_capacity(merge->holdings); i++) {
+        struct holding *const holding = holdings_at(merge->holdings, i);
+
+        if (holding != NULL && holding->state == HOLDING_APPLIED &&
+            holding->end_ms > now_ms + MERGE_SLACK_MS)
+            verify(merge, holding, is_in_force, context);
+    }
 }
 
 /* ---- reading ---- */

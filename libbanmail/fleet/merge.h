@@ -106,6 +106,11 @@ bool merge_restore(struct merge *merge, const struct order *ban);
  * and a page may bring it again. */
 void merge_forget(struct merge *merge, const struct order *ban);
 
+/* Asks of each ban that ought to be in force whether it is: what somebody else has lifted is not
+ * held, which the next merge_report shows, and a page may bring it again. */
+void merge_verify(struct merge *merge, bool (*is_in_force)(void *context, const struct order *ban),
+                  void *context, int64_t now_ms);
+
 /* What a report says of the origins that a page has come from: how many there are, and of each. */
 unsigned merge_report(const struct merge *merge, struct telegram_holding holds[MERGE_ORIGINS_MAX]);
 

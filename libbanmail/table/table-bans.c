@@ -742,6 +742,18 @@ table_ban_until(struct table *table, const struct ban *ban, int64_t now_ms)
 }
 
 bool
+table_has_one(struct table *table, const struct ban *ban, int64_t now_ms)
+{
+    struct ban_cell cell;
+    bool is_there;
+
+    pthread_mutex_lock(&table->bans.lock);
+    is_there = find_live(table, ban, now_ms, &cell) != NONE;
+    pthread_mutex_unlock(&table->bans.lock);
+    return is_there;
+}
+
+bool
 table_lift_one(struct table *table, const struct ban *ban, int64_t now_ms)
 {
     struct ban_cell cell;

@@ -227,6 +227,9 @@ int table_ban(struct table *table, const struct ban *ban, int64_t now_ms);
  * this end, later or earlier than it was. Returns 0, -ENOSPC, -EINVAL as table_ban. */
 int table_ban_until(struct table *table, const struct ban *ban, int64_t now_ms);
 
+/* Whether there is a live ban of the same source, jail, scope and table. */
+bool table_has_one(struct table *table, const struct ban *ban, int64_t now_ms);
+
 /* Lifts the live ban of the same source, jail, scope and table. Returns whether there was one. */
 bool table_lift_one(struct table *table, const struct ban *ban, int64_t now_ms);
 

@@ -264,6 +264,25 @@ who_reports_otherwise_gets_pages_at_once(void **state)
     assert_int_equal(page_at_once(NOON_MS + 61000), 64);
 }
 
+/* What an administrator has lifted in the jail of others' bans alone, and no pardon was told of. */
+static void
+a_ban_that_was_taken_off_by_hand_is_reported(void **state)
+{
+    const struct source source = source_from("203.0.113.9");
+
+    (void)state;
+    ban(&centre, "203.0.113.9", 0, NOON_MS + HOUR_MS);
+    ban(&centre, "203.0.113.10", 0, NOON_MS + HOUR_MS);
+    tell_all(false);
+    page_all(NOON_MS);
+    assert_false(report(NOON_MS));
+    assert_int_equal(table_unban(host.table, &source, 0, NOON_MS), 1);
+    assert_true(report(NOON_MS + 60000));
+    assert_int_equal(page_at_once(NOON_MS + 60000), 64);
+    assert_true(end_of("203.0.113.9") == NOON_MS + HOUR_MS);
+    assert_false(report(NOON_MS + 120000));
+}
+
 /* Who is pardoned twice is on the pages once. */
 static void
 a_pardon_again_is_the_same_one(void **state)
@@ -310,6 +329,8 @@ main(void)
         cmocka_unit_test_setup_teardown(a_pardon_goes_everywhere, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_host_pardons_stays_lifted, setup, teardown),
         cmocka_unit_test_setup_teardown(who_reports_otherwise_gets_pages_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_ban_that_was_taken_off_by_hand_is_reported, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_pardon_again_is_the_same_one, setup, teardown),
         cmocka_unit_test_setup_teardown(no_pages_are_due_where_there_is_no_ban, setup, teardown),
     };
