@@ -247,7 +247,7 @@ print_json(struct fjson_object *hosts, int64_t bans, int64_t now_ms)
 static int
 show(const struct invocation *invocation, const struct location *place)
 {
-    char *const text = roster_read(place->table);
+    char *const text = roster_read(place->table, ROSTER_SUFFIX);
     const int error = errno;
     struct fjson_object *hosts;
     int64_t bans = 0;

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "control/herald.h"
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -188,6 +189,53 @@ herald_pardon(struct herald *herald, const struct source *source, int64_t until_
     length = pardon(herald, source, until_ms, now_ms, text);
     pthread_mutex_unlock(&herald->lock);
     return length;
+}
+
+char *
+herald_print_pardons(struct herald *herald, int64_t now_ms)
+{
+    char *text = NULL, source[SOURCE_TEXT_SIZE];
+    size_t length;
+    FILE *const file = open_memstream(&text, &length);
+
+    if (file == NULL)
+        return NULL;
+    pthread_mutex_lock(&herald->lock);
+    for (unsigned i = 0; i < HERALD_PARDONS; i++) {
+        const struct telegram_ban *const pardon = &herald->pardons[i];
+
+        if (pardon->until_ms > now_ms)
+            fprintf(file, "%s %" PRId64 " %" PRId64 "\n", source_print(&pardon->source, source),
+                    pardon->since_ms, pardon->until_ms);
+    }
+    pthread_mutex_unlock(&herald->lock);
+    if (fclose(file) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static void
+restore_pardon(struct herald *herald, const char *line, int64_t now_ms)
+{
+    struct telegram_ban pardon = {.change = change_of_table(herald), .scope = TELEGRAM_SCOPE_FLEET};
+    const size_t length = strcspn(line, " ");
+
+    if (source_parse_prefix(line, length, &pardon.source) == 0 &&
+        sscanf(line + length, " %" SCNd64 " %" SCNd64, &pardon.since_ms, &pardon.until_ms) == 2 &&
+        pardon.since_ms >= 0 && pardon.since_ms <= now_ms && pardon.until_ms > now_ms)
+        *place_for_pardon(herald, &pardon.source) = pardon;
+}
+
+void
+herald_restore_pardons(struct herald *herald, const char *text, int64_t now_ms)
+{
+    pthread_mutex_lock(&herald->lock);
+    for (const char *line = text; *line != '\0'; line += strspn(line, "\n")) {
+        restore_pardon(herald, line, now_ms);
+        line += strcspn(line, "\n");
+    }
+    pthread_mutex_unlock(&herald->lock);
 }
 
 static bool

@@ -39,6 +39,11 @@ int herald_tell(struct herald *herald, const struct ban *ban, int64_t now_ms,
 int herald_pardon(struct herald *herald, const struct source *source, int64_t until_ms,
                   int64_t now_ms, char text[TELEGRAM_TEXT_SIZE]);
 
+/* The pardons that are remembered, a line for each, to be freed (NULL: out of memory); and back, at
+ * a start: those that are none, or over, are left out. */
+char *herald_print_pardons(struct herald *herald, int64_t now_ms);
+void herald_restore_pardons(struct herald *herald, const char *text, int64_t now_ms);
+
 /* The next page. Returns its length; 0: none this time. Reads all bans: milliseconds for 50,000. */
 int herald_page(struct herald *herald, int64_t now_ms, char text[TELEGRAM_TEXT_SIZE]);
 

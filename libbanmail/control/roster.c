@@ -72,29 +72,29 @@ roster_print(const struct members *members, const char *own, uint32_t bans, int6
 /* ---- the file ---- */
 
 static void
-path_of(const char *table_path, char path[PATH_MAX])
+path_of(const char *table_path, const char *suffix, char path[PATH_MAX])
 {
-    snprintf(path, PATH_MAX, "%s" ROSTER_SUFFIX, table_path);
+    snprintf(path, PATH_MAX, "%s%s", table_path, suffix);
 }
 
 int
-roster_write(const char *table_path, const char *text, uid_t owner, gid_t group)
+roster_write(const char *table_path, const char *suffix, const char *text, uid_t owner, gid_t group)
 {
     char path[PATH_MAX];
 
-    path_of(table_path, path);
+    path_of(table_path, suffix, path);
     return replace_file(path, text, strlen(text), 0640, owner, group);
 }
 
 char *
-roster_read(const char *table_path)
+roster_read(const char *table_path, const char *suffix)
 {
     char path[PATH_MAX], *text = NULL;
     size_t length = 0;
     FILE *file, *into;
     int byte;
 
-    path_of(table_path, path);
+    path_of(table_path, suffix, path);
     file = fopen(path, "re");
     if (file == NULL)
         return NULL;

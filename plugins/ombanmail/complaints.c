@@ -182,12 +182,12 @@ complaints_set_fleet(const char *reason)
 }
 
 void
-complaints_write_roster(const char *text)
+complaints_write_roster(const char *suffix, const char *text)
 {
-    const int error = roster_write(path, text, file_owner, file_group);
+    const int error = roster_write(path, suffix, text, file_owner, file_group);
 
     if (error != 0)
-        LogError(-error, RS_RET_ERR, "ombanmail: cannot write %s" ROSTER_SUFFIX, path);
+        LogError(-error, RS_RET_ERR, "ombanmail: cannot write %s%s", path, suffix);
 }
 
 void

@@ -42,8 +42,8 @@ void complaints_set_events(bool wait);
 /* What is wrong with the fleet; "": nothing. Likewise. */
 void complaints_set_fleet(const char *reason);
 
-/* Writes the hosts of the fleet, as roster_print has them, beside the table as well. Likewise. */
-void complaints_write_roster(const char *text);
+/* Writes a file of a centre's (roster.h) beside the table as well. Likewise. */
+void complaints_write_roster(const char *suffix, const char *text);
 
 /* The same of the file of jails. */
 void complaints_forget_jails(void);

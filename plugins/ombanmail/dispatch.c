@@ -5,6 +5,7 @@
 #include "rsyslog.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include "complaints.h"
 #include "control/follower.h"
 #include "control/herald.h"
+#include "control/roster.h"
 #include "delivery.h"
 #include "dispatch.h"
 #include "engine.h"
@@ -55,7 +57,8 @@ static struct {
     struct pardon pardons[PARDONS_MOST];
     _Atomic unsigned pardon_count;
     struct budget pardon_budget;
-    atomic_bool is_heard; /* a report has come since the file was written */
+    atomic_bool has_pardoned; /* since that file was written */
+    atomic_bool is_heard;     /* a report has come since the file was written */
     int64_t written_ms;
 } dispatch = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -120,13 +123,29 @@ set_herald(struct herald *herald)
     herald_free(former);
 }
 
+/* With the pardons of before. */
+static struct herald *
+begin_herald(void)
+{
+    struct herald *const herald = herald_new(engine.table, delivery_host());
+    char path[PATH_MAX], *text;
+
+    snprintf(path, sizeof(path), "%s/" TABLE_NAME,
+             engine.configuration->parameters.runtime_directory);
+    text = herald == NULL ? NULL : roster_read(path, ROSTER_PARDONS);
+    if (text != NULL)
+        herald_restore_pardons(herald, text, engine_now_ms());
+    free(text);
+    return herald;
+}
+
 void
 dispatch_begin(void)
 {
     dispatch.next_report_ms = 0;
     if (engine.configuration->fleet_ruleset == NULL)
         return;
-    set_herald(herald_new(engine.table, delivery_host()));
+    set_herald(begin_herald());
     atomic_store(&dispatch.is_heard, true);
     if (dispatch.herald == NULL)
         LogError(ENOMEM, RS_RET_OUT_OF_MEMORY, "ombanmail: no other server is told of bans");
@@ -168,6 +187,7 @@ send_pardon(const struct pardon *pardon)
     if (dispatch.herald != NULL) {
         length = herald_pardon(dispatch.herald, &pardon->source, pardon->until_ms, now_ms, text);
         submit_to_hosts(text, length, "");
+        atomic_store(&dispatch.has_pardoned, true);
     }
     if (engine.follower == NULL)
         return;
@@ -401,11 +421,29 @@ look_at_hosts(int64_t now_ms)
     return herald_roster(dispatch.herald, now_ms);
 }
 
+static void
+write_pardons(int64_t now_ms)
+{
+    char *text = NULL;
+
+    if (!atomic_exchange(&dispatch.has_pardoned, false))
+        return;
+    pthread_mutex_lock(&dispatch.lock);
+    if (dispatch.herald != NULL)
+        text = herald_print_pardons(dispatch.herald, now_ms);
+    pthread_mutex_unlock(&dispatch.lock);
+    if (text != NULL)
+        complaints_write_roster(ROSTER_PARDONS, text);
+    free(text);
+}
+
 void
 dispatch_look(void)
 {
     const int64_t now_ms = engine_now_ms(), age_ms = now_ms - dispatch.written_ms;
     char *text;
+
+    write_pardons(now_ms);
 
     if (age_ms >= 0 && age_ms < (atomic_load(&dispatch.is_heard) ? ROSTER_MS : ROSTER_LAST_MS))
         return;
@@ -416,6 +454,6 @@ dispatch_look(void)
     text = look_at_hosts(now_ms);
     pthread_mutex_unlock(&dispatch.lock);
     if (text != NULL)
-        complaints_write_roster(text);
+        complaints_write_roster(ROSTER_SUFFIX, text);
     free(text);
 }

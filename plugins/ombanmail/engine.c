@@ -40,7 +40,6 @@
 
 /* a directory of at most 80 characters, and the name of a file of ours */
 #define FILE_PATH_SIZE 128
-#define TABLE_NAME     "table"
 #define LEDGER_NAME    "ledger.db"
 #define BUSY_PAUSE_MS  50 /* between tries to open a table that somebody has open */
 #define BUSY_MOST_MS   5000

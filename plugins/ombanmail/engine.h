@@ -19,6 +19,8 @@
 #include "control/resolver.h"
 #include "table/table.h"
 
+#define TABLE_NAME "table" /* in the runtime directory */
+
 /* rsyslog's headers are included by the .c files: they must come first there. */
 
 /* One action. The name is rsyslog's. */

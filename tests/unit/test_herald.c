@@ -298,6 +298,27 @@ a_pardon_again_is_the_same_one(void **state)
 }
 
 static void
+pardons_outlive_a_restart(void **state)
+{
+    const struct source source = source_from("203.0.113.0/24"), other = source_from("192.0.2.0/24");
+    char *pardons, text_of_both[256];
+
+    (void)state;
+    ban(&host, "203.0.113.9", 0, NOON_MS + HOUR_MS);
+    assert_true(herald_pardon(herald, &source, NOON_MS + HOUR_MS, NOON_MS, text) > 0);
+    assert_true(herald_pardon(herald, &other, NOON_MS + 1000, NOON_MS, text) > 0);
+    pardons = herald_print_pardons(herald, NOON_MS + 1000);
+    snprintf(text_of_both, sizeof text_of_both, "nonsense\n\n10.0.0.1 1\n%s", pardons);
+    assert_null(strstr(pardons, "192.0.2.0"));
+    free(pardons);
+    herald_free(herald);
+    herald = herald_new(centre.table, "centre");
+    herald_restore_pardons(herald, text_of_both, NOON_MS + 2000);
+    page_all(NOON_MS + 2000);
+    assert_true(end_of("203.0.113.9") == 0);
+}
+
+static void
 no_pages_are_due_where_there_is_no_ban(void **state)
 {
     const struct source source = source_from("203.0.113.9");
@@ -332,6 +353,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_ban_that_was_taken_off_by_hand_is_reported, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_pardon_again_is_the_same_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(pardons_outlive_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(no_pages_are_due_where_there_is_no_ban, setup, teardown),
     };
 
