@@ -350,6 +350,29 @@ is_replaced_whole_beside_workers(void **state)
     allow_list_free(shared);
 }
 
+static void
+members_come_and_go(void **state)
+{
+    struct allow_list *const list = list_of_file("192.0.2.1\n");
+    struct source members[2];
+    bool changed;
+
+    (void)state;
+    source_parse("198.51.100.1", 12, &members[0]);
+    source_parse("198.51.100.2", 12, &members[1]);
+    assert_int_equal(allow_list_set_members(list, members, 0), 0);
+    assert_int_equal(allow_list_set_members(list, members, 2), 1);
+    assert_int_equal(allow_list_set_members(list, members, 2), 0);
+    assert_false(holds(list, "198.51.100.2")); /* not before it is read again */
+    assert_int_equal(read_again(list, &changed), 0);
+    assert_true(changed && holds(list, "198.51.100.1") && holds(list, "198.51.100.2"));
+    assert_int_equal(allow_list_set_members(list, members, 1), 1);
+    read_again(list, &changed);
+    assert_true(holds(list, "192.0.2.1") && holds(list, "198.51.100.1"));
+    assert_false(holds(list, "198.51.100.2"));
+    allow_list_free(list);
+}
+
 int
 main(void)
 {
@@ -362,6 +385,7 @@ main(void)
         cmocka_unit_test(keeps_the_list_when_the_file_cannot_be_read),
         cmocka_unit_test(a_wrong_file_does_not_hold_up_own_addresses),
         cmocka_unit_test(who_was_added_stays_while_that_file_is_wrong),
+        cmocka_unit_test(members_come_and_go),
         cmocka_unit_test(is_replaced_whole_beside_workers),
     };
     int failed;

@@ -1,7 +1,8 @@
 /* test_command: what a request may do to the table, what it is refused, and what is answered.
  *
  * Fails when somebody who must never be banned can be, when a request with a member that we do not
- * know is carried out, when an answer is not one line of JSON, or when an unban lifts too little.
+ * know is carried out, when an answer is not one line of JSON, when an unban lifts too little, or
+ * when a fleet does not hear of it.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
@@ -70,11 +71,34 @@ remove_table(void **state)
     return rmdir(directory);
 }
 
+static struct source pardoned;
+static int64_t pardoned_until_ms;
+static unsigned pardons;
+
+static void
+pardon(const struct source *source, int64_t until_ms)
+{
+    pardoned = *source;
+    pardoned_until_ms = until_ms;
+    pardons++;
+}
+
+/* A fleet of three hosts, of which one is mx1. */
+static int
+resync(const char *host)
+{
+    return host == NULL ? 3 : strcmp(host, "mx1") == 0;
+}
+
 static int
 run(const char *request)
 {
-    const struct command_context context = {
-        .table = table, .allow = allow, .caller = caller, .now_ms = NOW_MS};
+    const struct command_context context = {.table = table,
+                                            .allow = allow,
+                                            .caller = caller,
+                                            .pardon = pardon,
+                                            .resync = resync,
+                                            .now_ms = NOW_MS};
     memset(answer, 'x', sizeof(answer));
     return command_run(&context, request, strlen(request), answer);
 }
@@ -183,6 +207,43 @@ prefixes_for_ever_and_what_lies_within(void **state)
     assert_int_equal(run("{\"command\":\"unban\",\"source\":\"2001:db8:1:2::3\"}"), 1);
     assert_int_equal(run("{\"command\":\"unban\",\"source\":\"0.0.0.0/0\"}"), 1);
     assert_int_equal(live_bans(&ban), 0);
+}
+
+/* Also of what nobody here is banned for; of one jail alone it does not. */
+static void
+a_fleet_hears_of_an_unban(void **state)
+{
+    char text[SOURCE_TEXT_SIZE];
+    (void)state;
+    pardons = 0;
+    run("{\"command\":\"ban\",\"source\":\"203.0.113.9\",\"seconds\":60}");
+    run("{\"command\":\"ban\",\"source\":\"203.0.113.0/24\",\"seconds\":90}");
+    assert_int_equal(run("{\"command\":\"unban\",\"source\":\"203.0.113.9\",\"jail\":\"manual\"}"),
+                     2);
+    assert_int_equal(pardons, 0);
+    run("{\"command\":\"ban\",\"source\":\"203.0.113.9\",\"seconds\":60}");
+    run("{\"command\":\"ban\",\"source\":\"203.0.113.0/24\",\"seconds\":90}");
+    assert_int_equal(run("{\"command\":\"unban\",\"source\":\"203.0.113.9\"}"), 2);
+    assert_int_equal(pardons, 1);
+    assert_string_equal(source_print(&pardoned, text), "203.0.113.9");
+    assert_true(pardoned_until_ms == NOW_MS + 90000);
+    assert_int_equal(run("{\"command\":\"unban\",\"source\":\"203.0.113.77\"}"), 0);
+    assert_int_equal(pardons, 2);
+    assert_true(pardoned_until_ms == 0);
+}
+
+static void
+all_is_sent_again_to_hosts(void **state)
+{
+    (void)state;
+    assert_int_equal(run("{\"command\":\"resync\"}"), 0);
+    assert_string_equal(answer, "{\"done\":true,\"bans\":0,\"hosts\":3}\n");
+    assert_int_equal(run("{\"command\":\"resync\",\"host\":\"mx1\"}"), 0);
+    assert_string_equal(answer, "{\"done\":true,\"bans\":0,\"hosts\":1}\n");
+    assert_refused("{\"command\":\"resync\",\"host\":\"mx2\"}", -EINVAL, "mx2");
+    assert_refused("{\"command\":\"resync\",\"source\":\"203.0.113.9\"}", -EINVAL, "no source");
+    assert_refused("{\"command\":\"unban\",\"source\":\"203.0.113.9\",\"host\":\"mx1\"}", -EINVAL,
+                   "no host");
 }
 
 #define BAN(source) "{\"command\":\"ban\",\"source\":\"" source "\"}"
@@ -405,6 +466,8 @@ main(void)
         TEST(a_ban_is_wanted),
         TEST(a_ban_in_a_jail_has_its_time),
         TEST(prefixes_for_ever_and_what_lies_within),
+        TEST(a_fleet_hears_of_an_unban),
+        TEST(all_is_sent_again_to_hosts),
         TEST(who_is_never_banned),
         TEST(who_bans_is_known),
         TEST(what_is_no_request),
