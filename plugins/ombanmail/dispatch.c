@@ -78,11 +78,38 @@ find(const struct modConfData_s *configuration, const char *parameter, const cha
     return found;
 }
 
+static bool
+has_action(const struct modConfData_s *configuration, bool is_of_members)
+{
+    for (const instanceData *at = configuration->instances; at != NULL; at = at->next)
+        if (at->parameters.is_fleet && at->parameters.is_of_members == is_of_members)
+            return true;
+    return false;
+}
+
+/* What is there and comes to nothing has to be seen. */
+static void
+look_for_halves(const struct modConfData_s *configuration)
+{
+    const struct parameters *const parameters = &configuration->parameters;
+
+    if (!configuration->is_refused && parameters->fleet_ruleset == NULL &&
+        has_action(configuration, true))
+        LogError(0, RS_RET_PARAM_ERROR,
+                 "ombanmail: fleet=\"members\" takes no report, as this is no centre: fleetRuleset "
+                 "names no ruleset");
+    if (!configuration->is_refused && parameters->report_ruleset != NULL &&
+        !has_action(configuration, false))
+        LogError(0, RS_RET_PARAM_ERROR,
+                 "ombanmail: reportRuleset has nothing to report, as no action has fleet=\"on\"");
+}
+
 void
 dispatch_check(struct modConfData_s *configuration)
 {
     const struct parameters *const parameters = &configuration->parameters;
 
+    look_for_halves(configuration);
     configuration->fleet_ruleset = find(configuration, "fleetRuleset", parameters->fleet_ruleset,
                                         "no other server is told of bans");
     configuration->report_ruleset = find(configuration, "reportRuleset", parameters->report_ruleset,
@@ -324,10 +351,11 @@ dispatch_pardon(const struct source *source, int64_t until_ms)
 {
     const int64_t now_ms = engine_now_ms();
 
-    if (engine.outbox == NULL || (dispatch.herald == NULL && engine.follower == NULL))
+    if (engine.outbox == NULL)
         return;
     pthread_mutex_lock(&dispatch.lock);
-    if (dispatch.pardon_count < PARDONS_MOST &&
+    if ((dispatch.herald != NULL || engine.follower != NULL) &&
+        dispatch.pardon_count < PARDONS_MOST &&
         budget_take(&dispatch.pardon_budget, PARDONS_A_MINUTE, 60000, now_ms))
         dispatch.pardons[dispatch.pardon_count++] =
             (struct pardon){*source, kept_until(until_ms, now_ms)};
