@@ -130,6 +130,26 @@ each_origin_has_its_own(void **state)
     assert_int_equal(live("203.0.113.9", &ban), 0);
 }
 
+/* Its messages are not its own, come back: those are of this table. */
+static void
+another_server_of_its_name_is_noticed(void **state)
+{
+    struct telegram telegram = telegram_of(TELEGRAM_BAN, "mx1", "203.0.113.9", 5);
+    struct follower_statistics statistics;
+    struct table_status status;
+
+    (void)state;
+    table_read_status(f.table, &status);
+    telegram.table = status.table_id;
+    assert_false(send_telegram(&telegram));
+    follower_read_statistics(follower, &statistics);
+    assert_int_equal(statistics.namesake, 0);
+    telegram.table++;
+    assert_false(send_telegram(&telegram));
+    follower_read_statistics(follower, &statistics);
+    assert_int_equal(statistics.namesake, 1);
+}
+
 static void
 a_later_ban_is_not_pardoned(void **state)
 {
@@ -238,6 +258,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_origin_has_its_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_server_of_its_name_is_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_later_ban_is_not_pardoned, setup, teardown),
         cmocka_unit_test_setup_teardown(it_ends_when_its_origin_says, setup, teardown),
         cmocka_unit_test_setup_teardown(the_ledger_is_not_told, setup, teardown),
