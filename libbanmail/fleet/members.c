@@ -10,6 +10,7 @@
 
 struct members {
     uint32_t capacity;
+    bool may_want; /* somebody has asked for pages since members_answer */
     struct member at[];
 };
 
@@ -129,6 +130,7 @@ members_take(struct members *members, const struct source *peer, const struct te
     else
         member->differs++;
     member->wants_pages = member->differs > 0;
+    members->may_want |= member->wants_pages;
     return member->wants_pages;
 }
 
@@ -145,16 +147,14 @@ members_ask(struct members *members, const char *name)
         members->at[i].wants_pages = true;
         count++;
     }
+    members->may_want |= count > 0;
     return count;
 }
 
 bool
 members_want(const struct members *members)
 {
-    for (uint32_t i = 0; i < members->capacity; i++)
-        if (!is_free(&members->at[i]) && members->at[i].wants_pages)
-            return true;
-    return false;
+    return members->may_want;
 }
 
 unsigned
@@ -163,6 +163,7 @@ members_answer(struct members *members, char name[TELEGRAM_NAME_SIZE])
     unsigned count = 0;
 
     name[0] = '\0';
+    members->may_want = false;
     for (uint32_t i = 0; i < members->capacity; i++) {
         struct member *const member = &members->at[i];
 

@@ -59,7 +59,7 @@ const struct member *members_find(const struct members *members, const char *nam
 /* Asks for pages for the hosts of that name, NULL: for all. Returns how many these are. */
 unsigned members_ask(struct members *members, const char *name);
 
-/* Whether somebody wants pages. Looks at each. */
+/* Whether somebody may want pages. */
 bool members_want(const struct members *members);
 
 /* Who wants pages: how many. *name becomes the host's, "" where there are several. They want none
