@@ -29,6 +29,7 @@ struct content {
     struct allow *allow;
     struct allow_names *names;
     bool wants_mynetworks;
+    bool is_of_addresses; /* alone: anything else is a wrong line */
 };
 
 struct allow_list {
@@ -161,16 +162,20 @@ entry_of(char *line)
 }
 
 static int
-refuse_line(const char *path, unsigned number, char *entry, char reason[ALLOW_LIST_REASON_SIZE])
+refuse_line(const struct content *content, const char *path, unsigned number, char *entry,
+            char reason[ALLOW_LIST_REASON_SIZE])
 {
+    const bool is_name = !content->is_of_addresses;
+
     for (char *c = entry; *c != '\0'; c++) {
         if (!isprint((unsigned char)*c))
             *c = '?';
     }
     snprintf(reason, ALLOW_LIST_REASON_SIZE,
-             "%.300s, line %u: '%.60s' is none of what is allowed: one address, prefix or name, "
-             "such as 192.0.2.1, 2001:db8::/32 or home.example.org, and comments after #",
-             path, number, entry);
+             "%.300s, line %u: '%.60s' is none of what is allowed: one address%s, "
+             "such as 192.0.2.1%s, and comments after #",
+             path, number, entry, is_name ? ", prefix or name" : " or prefix",
+             is_name ? ", 2001:db8::/32 or home.example.org" : " or 2001:db8::/32");
     return -EINVAL;
 }
 
@@ -179,11 +184,13 @@ add_entry(struct content *content, const char *entry)
 {
     const int error = *entry == '\0' ? 0 : allow_add(content->allow, entry, strlen(entry));
 
-    if (error == -EINVAL && is_mynetworks(entry, strlen(entry))) {
+    if (error != -EINVAL || content->is_of_addresses)
+        return error;
+    if (is_mynetworks(entry, strlen(entry))) {
         content->wants_mynetworks = true;
         return 0;
     }
-    return error == -EINVAL ? allow_names_add(content->names, entry, strlen(entry)) : error;
+    return allow_names_add(content->names, entry, strlen(entry));
 }
 
 /* A damaged file has NULs: what follows one would not be seen. */
@@ -196,7 +203,7 @@ add_line(struct content *content, char *line, size_t length, const char *path, u
     const int error = add_entry(content, entry);
 
     if (error == -EINVAL || !is_text)
-        return refuse_line(path, number, entry, reason);
+        return refuse_line(content, path, number, entry, reason);
     if (error == -ENOSPC)
         snprintf(reason, ALLOW_LIST_REASON_SIZE, "%.300s, line %u: more than %d names", path,
                  number, ALLOW_NAMES_MAX);
@@ -231,7 +238,9 @@ empty(struct content *content)
 static int
 read_file(const char *path, int flags, struct content *content, char reason[ALLOW_LIST_REASON_SIZE])
 {
-    struct content made = {.allow = allow_new(), .names = allow_names_new()};
+    struct content made = {.allow = allow_new(),
+                           .names = allow_names_new(),
+                           .is_of_addresses = content->is_of_addresses};
     int error = made.allow == NULL || made.names == NULL ? -ENOMEM : 0;
     FILE *file = error == 0 ? open_file(path, flags, &error) : NULL;
 
@@ -254,7 +263,7 @@ static int
 read_addresses(const char *path, int flags, struct allow **allow,
                char reason[ALLOW_LIST_REASON_SIZE])
 {
-    struct content content = {.allow = *allow};
+    struct content content = {.allow = *allow, .is_of_addresses = true};
     const int error = read_file(path, flags, &content, reason);
 
     *allow = content.allow;

@@ -776,16 +776,19 @@ begin_quiet_record(struct table *table, struct place place, const struct record_
     return way;
 }
 
-/* The user who has logged in knows his password: he mistyped it, or another device of his has an
- * old one. */
+#define FORGIVEN_AHEAD_S 60 /* lines of one moment come in any order */
+
+/* The user who has logged in knew his password then: he had mistyped it, or another device of his
+ * has an old one. What has failed since a login that is told of later, as old logs do, stays. */
 static void
-forgive(struct record *record, uint64_t user_hash)
+forgive(struct record *record, const struct table_merit *merit)
 {
-    const uint16_t user = window_hash(user_hash);
+    const uint16_t user = window_hash(merit->user_hash);
+    const int64_t until_s = merit->stamp_ms / 1000 + FORGIVEN_AHEAD_S;
     unsigned kept = 0;
 
     for (unsigned at = 0; at < record->head.own; at++)
-        if (user == 0 || record->users[at] != user)
+        if (user == 0 || record->users[at] != user || record->stamps[at] > until_s)
             window_put(record, kept++, window_get(record, at));
     window_cut(record, kept);
 }
@@ -805,7 +808,7 @@ add_merit(struct record *record, const struct jail *jail, const struct table_mer
     if (stamp_s > *last_s)
         *last_s = stamp_s;
     if (merit->is_login && jail->kindness.login_forgives && jail_step(jail) == 1)
-        forgive(record, merit->user_hash);
+        forgive(record, merit);
 }
 
 void

@@ -402,6 +402,14 @@ look_for_everybody(const struct allow_list *list)
     }
 }
 
+static void
+look_up_new_names(void)
+{
+    if (engine.has_new_names)
+        engine_look_up_names();
+    engine.has_new_names = false;
+}
+
 /* At the start, and on the recorder's thread after a HUP. */
 static void
 read_allow_lists(modConfData_t *configuration)
@@ -423,9 +431,7 @@ read_allow_lists(modConfData_t *configuration)
     }
     for (unsigned i = 0; (list = declared_list(i, &jail)) != NULL; i++)
         changed = read_allow_list(list, jail) || changed;
-    if (engine.has_new_names)
-        engine_look_up_names();
-    engine.has_new_names = false;
+    look_up_new_names();
     complaints_say();
     if (!changed && configuration->parameters.jails_path == NULL)
         return;
@@ -583,6 +589,7 @@ change_allow(void *closure, const struct source *source, const char *note)
     if (changed > 0) {
         pthread_mutex_lock(&engine.instances_lock);
         read_allow_list(engine.allow, NULL);
+        look_up_new_names();
         pthread_mutex_unlock(&engine.instances_lock);
     }
     return changed;

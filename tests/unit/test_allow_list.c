@@ -291,6 +291,8 @@ who_was_added_stays_while_that_file_is_wrong(void **state)
     assert_true(holds(list, "192.0.2.7"));
     assert_int_equal(allow_added_change(path, &source, NULL), 1);
     assert_int_equal(read_again(list, &changed), -EINVAL); /* somebody wrote that line: it stays */
+    write_file("home.example.org\n");                      /* names are not looked up from there */
+    assert_int_equal(read_again(list, &changed), -EINVAL);
     write_file("");
     assert_int_equal(read_again(list, &changed), 0);
     assert_false(holds(list, "192.0.2.7"));

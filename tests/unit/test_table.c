@@ -569,6 +569,26 @@ a_login_forgives_this_user_at_this_client(void **state)
     fixture_end(&f);
 }
 
+/* As banmailctl learn tells of one. */
+static void
+a_login_of_old_forgives_nothing_since(void **state)
+{
+    const struct source client = source_of("192.0.2.1");
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.maxretry = 10;
+    f.jail.kindness.login_forgives = true;
+    guess(&f, "192.0.2.1", 7, 0, NOON_MS);
+    guess(&f, "192.0.2.1", 8, 0, NOON_MS);
+    note_login(&f, client, 7, NOON_MS - 3600 * INT64_C(1000));
+    assert_int_equal(counter_of(&f, "192.0.2.1").failures, 2);
+    note_login(&f, client, 7, NOON_MS - 1000); /* its line may have been overtaken */
+    assert_int_equal(counter_of(&f, "192.0.2.1").failures, 1);
+    fixture_end(&f);
+}
+
 /* So many failures of one client, one a second, until it is banned. */
 static unsigned
 failures_to_a_ban(struct fixture *f, const char *client, int64_t from_ms)
@@ -1541,6 +1561,7 @@ main(void)
         cmocka_unit_test(each_further_ban_lasts_twice_as_long),
         cmocka_unit_test(bans_of_other_jails_are_earlier_ones),
         cmocka_unit_test(a_login_forgives_this_user_at_this_client),
+        cmocka_unit_test(a_login_of_old_forgives_nothing_since),
         cmocka_unit_test(who_has_a_merit_may_fail_more_often),
         cmocka_unit_test(merits_take_no_room_from_failures),
         cmocka_unit_test(while_it_learns_twice_as_many_make_a_ban),
