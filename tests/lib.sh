@@ -265,7 +265,9 @@ rsyslog_configure() {
 
     share
     [ $has_socket = yes ] || socket=
-    : >>$WORK/before.conf >>$WORK/inputs.conf >>$WORK/after.conf
+    : >>$WORK/before.conf
+    : >>$WORK/inputs.conf
+    : >>$WORK/after.conf
     cat >$WORK/rsyslog.conf <<END_OF_CONFIGURATION
 include(file="$WORK/before.conf")
 $(workers)
@@ -439,11 +441,11 @@ banned() {
     local element
 
     element "$1"
-    has_timeout "${element[@]}" || { [[ $1 = *:* ]] && has_timeout v6 "{ $1 }"; }
+    set_holds "${element[@]}" || { [[ $1 = *:* ]] && set_holds v6 "{ $1 }"; }
 }
 
-# has_timeout SET ELEMENT
-has_timeout() {
+# set_holds SET ELEMENT: with a timeout.
+set_holds() {
     [[ $(nft get element inet ombanmail "$1" "$2") = *timeout* ]]
 }
 

@@ -34,7 +34,7 @@ extern const struct parameter_rows parameter_of_module; /* module(load="ombanmai
 extern const struct parameter_rows parameter_of_action; /* action(type="ombanmail" …) */
 
 #define PARAMETER_STAMP_AHEAD_MAX_S 60  /* as far as the table believes one */
-#define PARAMETER_COPY_PATH_SIZE    128 /* a directory of at most 80 characters, and a file's name */
+#define PARAMETER_COPY_PATH_SIZE    128 /* a directory of at most 80 characters, and a name */
 
 /* Puts a copy of a word in a member's place, and frees what was there. False without memory. */
 bool parameter_replace(char **member, const char *word);

@@ -243,7 +243,8 @@ a_damaged_cell_is_said(void **state)
         fixture_open(&f);
         assert_false(f.is_new);
         assert_int_equal(f.said, 1);
-        assert_non_null(strstr(f.last_said, i == 0 ? "1 record and 0 bans" : "0 records and 1 ban"));
+        assert_non_null(
+            strstr(f.last_said, i == 0 ? "1 record and 0 bans" : "0 records and 1 ban"));
         fixture_reopen(&f);
         assert_int_equal(f.said, 1);
         fixture_end(&f);
