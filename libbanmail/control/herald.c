@@ -159,23 +159,26 @@ place_for_pardon(struct herald *herald, const struct source *source)
     return &herald->pardons[herald->next_pardon++ % HERALD_PARDONS];
 }
 
+/* What no message can say must not stand on pages, which would not be sent either. */
 static int
 pardon(struct herald *herald, const struct source *source, int64_t until_ms, int64_t now_ms,
        char text[TELEGRAM_TEXT_SIZE])
 {
-    struct telegram_ban *const pardon = place_for_pardon(herald, source);
+    int length;
 
-    *pardon = (struct telegram_ban){
+    herald->telegram.kind = TELEGRAM_PARDON;
+    herald->telegram.ban = (struct telegram_ban){
         .source = *source,
         .since_ms = now_ms,
         .until_ms = until_ms,
         .change = change_of_table(herald),
         .scope = TELEGRAM_SCOPE_FLEET,
     };
-    herald->telegram.kind = TELEGRAM_PARDON;
-    herald->telegram.ban = *pardon;
     herald->telegram.story = (struct telegram_story){.jail = "-", .reason = HAND_REASON};
-    return print(herald, now_ms, text);
+    length = print(herald, now_ms, text);
+    if (length > 0)
+        *place_for_pardon(herald, source) = herald->telegram.ban;
+    return length;
 }
 
 int
@@ -222,6 +225,7 @@ restore_pardon(struct herald *herald, const char *line, int64_t now_ms)
     const size_t length = strcspn(line, " ");
 
     if (source_parse_prefix(line, length, &pardon.source) == 0 &&
+        source_is_client(&pardon.source) &&
         sscanf(line + length, " %" SCNd64 " %" SCNd64, &pardon.since_ms, &pardon.until_ms) == 2 &&
         pardon.since_ms >= 0 && pardon.since_ms <= now_ms && pardon.until_ms > now_ms)
         *place_for_pardon(herald, &pardon.source) = pardon;
@@ -247,6 +251,8 @@ read_ban(const void *context, size_t index, struct telegram_ban *told)
 
     if (index >= herald->max_bans) {
         *told = herald->pardons[index - herald->max_bans];
+        if (told->since_ms > herald->now_ms) /* the clock was set back */
+            told->since_ms = herald->now_ms;
         return told->until_ms > herald->now_ms;
     }
     if (!table_read_ban(herald->table, (uint32_t)index, &ban) || !is_live(&ban) ||

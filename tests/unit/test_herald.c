@@ -297,6 +297,33 @@ a_pardon_again_is_the_same_one(void **state)
     assert_false(report(NOON_MS + 1000));
 }
 
+/* A page that has what cannot be told is none at all. */
+static void
+what_no_message_can_say_is_not_pardoned(void **state)
+{
+    const struct source all = source_from("::/0"), loopback = source_from("127.0.0.0/8");
+
+    (void)state;
+    ban(&centre, "203.0.113.9", 0, NOON_MS + HOUR_MS);
+    assert_int_equal(herald_pardon(herald, &all, NOON_MS + HOUR_MS, NOON_MS, text), 0);
+    assert_int_equal(herald_pardon(herald, &loopback, NOON_MS + HOUR_MS, NOON_MS, text), 0);
+    herald_restore_pardons(herald, "::/0 1 4000000000000\n0.0.0.0/0 1 4000000000000\n", NOON_MS);
+    page_all(NOON_MS);
+    assert_true(end_of("203.0.113.9") == NOON_MS + HOUR_MS);
+    assert_false(report(NOON_MS));
+}
+
+static void
+a_clock_that_is_set_back_stops_no_page(void **state)
+{
+    const struct source source = source_from("203.0.113.9");
+
+    (void)state;
+    assert_true(herald_pardon(herald, &source, NOON_MS + 2 * HOUR_MS, NOON_MS + HOUR_MS, text) > 0);
+    page_all(NOON_MS);
+    assert_false(report(NOON_MS));
+}
+
 static void
 pardons_outlive_a_restart(void **state)
 {
@@ -353,6 +380,8 @@ main(void)
         cmocka_unit_test_setup_teardown(a_ban_that_was_taken_off_by_hand_is_reported, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_pardon_again_is_the_same_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_no_message_can_say_is_not_pardoned, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_clock_that_is_set_back_stops_no_page, setup, teardown),
         cmocka_unit_test_setup_teardown(pardons_outlive_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(no_pages_are_due_where_there_is_no_ban, setup, teardown),
     };
