@@ -233,8 +233,8 @@ follower_take(struct follower *follower, const char *text, size_t length,
 }
 
 int
-follower_pardon(struct follower *follower, const struct source *source, int64_t until_ms,
-                int64_t now_ms, char text[TELEGRAM_TEXT_SIZE])
+follower_pardon(struct follower *follower, const struct source *source, int64_t since_ms,
+                int64_t until_ms, int64_t now_ms, char text[TELEGRAM_TEXT_SIZE])
 {
     struct telegram *const telegram = &follower->telegram;
     struct table_status status;
@@ -246,7 +246,7 @@ follower_pardon(struct follower *follower, const struct source *source, int64_t 
     telegram->table = follower->table_id;
     memcpy(telegram->origin, follower->own, sizeof telegram->origin);
     telegram->ban = (struct telegram_ban){.source = *source,
-                                          .since_ms = now_ms,
+                                          .since_ms = since_ms,
                                           .until_ms = until_ms,
                                           .change = status.generation,
                                           .scope = TELEGRAM_SCOPE_FLEET};

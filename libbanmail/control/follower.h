@@ -46,11 +46,11 @@ void follower_free(struct follower *follower);
 bool follower_take(struct follower *follower, const char *text, size_t length,
                    const struct allow *allowed, int64_t (*clock)(void));
 
-/* Somebody has lifted the bans of `source` here: what others have decided stays lifted until
- * until_ms, and nobody who bans it anew is held up. The message for a centre goes to `text`.
- * Returns its length, or 0. */
-int follower_pardon(struct follower *follower, const struct source *source, int64_t until_ms,
-                    int64_t now_ms, char text[TELEGRAM_TEXT_SIZE]);
+/* Somebody has lifted the bans of `source` that began by since_ms: what others have decided stays
+ * lifted until until_ms, and nobody who bans it anew is held up; wake the enforcer. The message for
+ * a centre goes to `text`. Returns its length, or 0. */
+int follower_pardon(struct follower *follower, const struct source *source, int64_t since_ms,
+                    int64_t until_ms, int64_t now_ms, char text[TELEGRAM_TEXT_SIZE]);
 
 /* What this server holds in its table, as a report for a centre: it has these addresses, single
  * ones. Returns

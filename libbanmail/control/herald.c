@@ -148,32 +148,53 @@ change_of_table(const struct herald *herald)
     return status.generation;
 }
 
-/* One for each source: that of an earlier one, or of the oldest. */
 static struct telegram_ban *
-place_for_pardon(struct herald *herald, const struct source *source)
+find_pardon(struct herald *herald, const struct source *source)
 {
     for (unsigned i = 0; i < HERALD_PARDONS; i++)
         if (herald->pardons[i].until_ms != 0 &&
             source_compare(&herald->pardons[i].source, source) == 0)
             return &herald->pardons[i];
-    return &herald->pardons[herald->next_pardon++ % HERALD_PARDONS];
+    return NULL;
+}
+
+/* One for each source: that of an earlier one, or of the oldest. */
+static struct telegram_ban *
+place_for_pardon(struct herald *herald, const struct source *source)
+{
+    struct telegram_ban *const known = find_pardon(herald, source);
+
+    return known != NULL ? known : &herald->pardons[herald->next_pardon++ % HERALD_PARDONS];
+}
+
+/* A late one takes nothing back of that which is known. */
+static void
+add_known(struct telegram_ban *pardon, const struct telegram_ban *known, int64_t now_ms)
+{
+    if (known->since_ms > pardon->since_ms && known->since_ms <= now_ms)
+        pardon->since_ms = known->since_ms;
+    if (known->until_ms > pardon->until_ms)
+        pardon->until_ms = known->until_ms;
 }
 
 /* What no message can say must not stand on pages, which would not be sent either. */
 static int
-pardon(struct herald *herald, const struct source *source, int64_t until_ms, int64_t now_ms,
-       char text[TELEGRAM_TEXT_SIZE])
+pardon(struct herald *herald, const struct source *source, int64_t since_ms, int64_t until_ms,
+       int64_t now_ms, char text[TELEGRAM_TEXT_SIZE])
 {
+    const struct telegram_ban *const known = find_pardon(herald, source);
     int length;
 
     herald->telegram.kind = TELEGRAM_PARDON;
     herald->telegram.ban = (struct telegram_ban){
         .source = *source,
-        .since_ms = now_ms,
+        .since_ms = since_ms,
         .until_ms = until_ms,
         .change = change_of_table(herald),
         .scope = TELEGRAM_SCOPE_FLEET,
     };
+    if (known != NULL)
+        add_known(&herald->telegram.ban, known, now_ms);
     herald->telegram.story = (struct telegram_story){.jail = "-", .reason = HAND_REASON};
     length = print(herald, now_ms, text);
     if (length > 0)
@@ -182,14 +203,14 @@ pardon(struct herald *herald, const struct source *source, int64_t until_ms, int
 }
 
 int
-herald_pardon(struct herald *herald, const struct source *source, int64_t until_ms, int64_t now_ms,
-              char text[TELEGRAM_TEXT_SIZE])
+herald_pardon(struct herald *herald, const struct source *source, int64_t since_ms,
+              int64_t until_ms, int64_t now_ms, char text[TELEGRAM_TEXT_SIZE])
 {
     int length;
 
     pthread_mutex_lock(&herald->lock);
     herald->empty_pages = 0;
-    length = pardon(herald, source, until_ms, now_ms, text);
+    length = pardon(herald, source, since_ms, until_ms, now_ms, text);
     pthread_mutex_unlock(&herald->lock);
     return length;
 }

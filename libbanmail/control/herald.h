@@ -34,11 +34,11 @@ void herald_free(struct herald *herald);
 int herald_tell(struct herald *herald, const struct ban *ban, int64_t now_ms,
                 char text[TELEGRAM_TEXT_SIZE]);
 
-/* An administrator has lifted the bans of `source`: whoever has one that began by now is to lift it
- * as well; pages tell it again until until_ms. Returns the length of the message, or 0 where there
- * can be none, as for `::/0`: then pages do not tell it either. */
-int herald_pardon(struct herald *herald, const struct source *source, int64_t until_ms,
-                  int64_t now_ms, char text[TELEGRAM_TEXT_SIZE]);
+/* An administrator has lifted the bans of `source`: whoever has one that began by since_ms is to
+ * lift it as well; pages tell it again until until_ms. Returns the length of the message, or 0
+ * where there can be none, as for `::/0`: then pages do not tell it either. */
+int herald_pardon(struct herald *herald, const struct source *source, int64_t since_ms,
+                  int64_t until_ms, int64_t now_ms, char text[TELEGRAM_TEXT_SIZE]);
 
 /* The pardons that are remembered, a line for each, to be freed (NULL: out of memory); and back, at
  * a start: those that are none, or over, are left out. */

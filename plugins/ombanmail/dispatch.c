@@ -40,14 +40,15 @@
 #define ADDRESSES_MOST   (HERALD_MEMBERS * 4)
 #define NAMESAKE_LEAST   3 /* one or two may be late messages of a table that is lost */
 
-#define PARDONS_MOST     64 /* that wait for the teller's thread */
-#define PARDONS_A_MINUTE 100
+#define PARDONS_MOST     64                /* that wait for the teller's thread */
+#define PARDONS_A_MINUTE 100               /* of this server, and of all its hosts together */
 #define PARDON_LEAST_MS  3600000           /* a pardon is told again for so long at least, */
 #define PARDON_MOST_MS   (168 * 3600000LL) /* and at most: no ban of others is longer */
 
 struct pardon {
     struct source source;
-    int64_t until_ms;
+    int64_t since_ms, until_ms;
+    bool is_of_host; /* who has told this centre, and its other ones, itself */
 };
 
 static struct {
@@ -56,7 +57,7 @@ static struct {
     int64_t next_page_ms, next_at_once_ms, next_report_ms;
     struct pardon pardons[PARDONS_MOST];
     _Atomic unsigned pardon_count;
-    struct budget pardon_budget;
+    struct budget own_pardons, hosts_pardons;
     atomic_bool has_pardoned; /* since that file was written */
     atomic_bool is_heard;     /* a report has come since the file was written */
     int64_t written_ms;
@@ -203,7 +204,8 @@ take_pardon(struct pardon *pardon)
     return is_there;
 }
 
-/* To the hosts of this centre, and to the centres of this host. */
+/* To the hosts of this centre, and to the centres of this host; but what a host has told not to
+ * those, or two centres that report to each other would tell it for ever. */
 static void
 send_pardon(const struct pardon *pardon)
 {
@@ -212,14 +214,17 @@ send_pardon(const struct pardon *pardon)
     int length;
 
     if (dispatch.herald != NULL) {
-        length = herald_pardon(dispatch.herald, &pardon->source, pardon->until_ms, now_ms, text);
+        length = herald_pardon(dispatch.herald, &pardon->source, pardon->since_ms, pardon->until_ms,
+                               now_ms, text);
         submit_to_hosts(text, length, "");
         atomic_store(&dispatch.has_pardoned, true);
     }
     if (engine.follower == NULL)
         return;
-    length = follower_pardon(engine.follower, &pardon->source, pardon->until_ms, now_ms, text);
-    if (engine.configuration->report_ruleset != NULL)
+    length = follower_pardon(engine.follower, &pardon->source, pardon->since_ms, pardon->until_ms,
+                             now_ms, text);
+    engine_wake(); /* other servers' bans may have been lifted */
+    if (engine.configuration->report_ruleset != NULL && !pardon->is_of_host)
         submit(engine.configuration->report_ruleset, text, length, "");
 }
 
@@ -346,38 +351,59 @@ kept_until(int64_t until_ms, int64_t now_ms)
 
 /* Whoever lifts a whole table's bans one by one must not make a fleet look for each of them: what
  * is too much is lifted by pages. */
-void
-dispatch_pardon(const struct source *source, int64_t until_ms)
+static bool
+may_pardon(struct budget *budget)
 {
-    const int64_t now_ms = engine_now_ms();
+    bool may;
 
-    if (engine.outbox == NULL)
-        return;
+    pthread_mutex_lock(&dispatch.lock);
+    may = budget_take(budget, PARDONS_A_MINUTE, 60000, engine_now_ms());
+    pthread_mutex_unlock(&dispatch.lock);
+    return may;
+}
+
+static void
+enqueue(const struct pardon *pardon)
+{
     pthread_mutex_lock(&dispatch.lock);
     if ((dispatch.herald != NULL || engine.follower != NULL) &&
-        dispatch.pardon_count < PARDONS_MOST &&
-        budget_take(&dispatch.pardon_budget, PARDONS_A_MINUTE, 60000, now_ms))
-        dispatch.pardons[dispatch.pardon_count++] =
-            (struct pardon){*source, kept_until(until_ms, now_ms)};
+        dispatch.pardon_count < PARDONS_MOST)
+        dispatch.pardons[dispatch.pardon_count++] = *pardon;
     pthread_mutex_unlock(&dispatch.lock);
     outbox_ring(engine.outbox);
 }
 
+void
+dispatch_pardon(const struct source *source, int64_t until_ms)
+{
+    const int64_t now_ms = engine_now_ms();
+    const struct pardon pardon = {*source, now_ms, kept_until(until_ms, now_ms), false};
+
+    if (engine.outbox != NULL && may_pardon(&dispatch.own_pardons))
+        enqueue(&pardon);
+}
+
 /* A host's pardon lifts what this centre has decided, and goes on to the others as its own; no
- * wider than a host may be told to ban. */
+ * wider than a host may be told to ban, and nothing that began after it, however late it comes. So
+ * many a minute: a host must not keep a centre free of bans. */
 static void
-obey(const struct pardon *pardon)
+obey(struct pardon *pardon)
 {
     const int64_t now_ms = engine_now_ms();
     struct limits limits;
 
     limits_set_default(&limits, 0);
-    if (source_bits(&pardon->source) <
-        (source_is_v4(&pardon->source) ? limits.v4_bits : limits.v6_bits))
+    if (pardon->until_ms <= now_ms ||
+        source_bits(&pardon->source) <
+            (source_is_v4(&pardon->source) ? limits.v4_bits : limits.v6_bits) ||
+        !may_pardon(&dispatch.hosts_pardons))
         return;
-    if (table_pardon(engine.table, &pardon->source, now_ms, now_ms) > 0)
+    pardon->since_ms = earlier(pardon->since_ms, now_ms);
+    pardon->until_ms = kept_until(pardon->until_ms, now_ms);
+    if (table_pardon(engine.table, &pardon->source, pardon->since_ms, now_ms) > 0)
         engine_wake();
-    dispatch_pardon(&pardon->source, pardon->until_ms);
+    if (engine.outbox != NULL)
+        enqueue(pardon);
 }
 
 void
@@ -393,7 +419,8 @@ dispatch_take_report(const struct source *peer, const char *text, size_t length)
         asks = herald_take_report(dispatch.herald, peer, &telegram, engine_now_ms());
         atomic_store(&dispatch.is_heard, true);
     } else if (is_read && telegram.kind == TELEGRAM_PARDON) {
-        pardon = (struct pardon){telegram.ban.source, telegram.ban.until_ms};
+        pardon = (struct pardon){telegram.ban.source, telegram.ban.since_ms, telegram.ban.until_ms,
+                                 true};
     }
     pthread_mutex_unlock(&dispatch.lock);
     if (pardon.until_ms > 0)

@@ -179,7 +179,7 @@ a_pardon_goes_everywhere(void **state)
 
     (void)state;
     ban(&host, "203.0.113.9", 0, NOON_MS + HOUR_MS);
-    length = herald_pardon(herald, &source, NOON_MS + HOUR_MS, NOON_MS, text);
+    length = herald_pardon(herald, &source, NOON_MS, NOON_MS + HOUR_MS, NOON_MS, text);
     assert_true(length > 0); /* and is lost: the pages have it, too */
     page_all(NOON_MS);
     assert_true(end_of("203.0.113.9") == 0);
@@ -198,7 +198,7 @@ what_a_host_pardons_stays_lifted(void **state)
     tell_all(false);
     assert_true(end_of("203.0.113.9") != 0);
     table_unban(host.table, &source, 0, NOON_MS);
-    length = follower_pardon(follower, &source, NOON_MS + HOUR_MS, NOON_MS, text);
+    length = follower_pardon(follower, &source, NOON_MS, NOON_MS + HOUR_MS, NOON_MS, text);
     assert_int_equal(telegram_read(text, (size_t)length, &told), 0);
     assert_int_equal(told.kind, TELEGRAM_PARDON);
     assert_string_equal(told.origin, "mx1");
@@ -290,11 +290,30 @@ a_pardon_again_is_the_same_one(void **state)
     const struct source source = source_from("203.0.113.9"), other = source_from("203.0.113.10");
 
     (void)state;
-    assert_true(herald_pardon(herald, &source, NOON_MS + HOUR_MS, NOON_MS, text) > 0);
-    assert_true(herald_pardon(herald, &other, NOON_MS + HOUR_MS, NOON_MS, text) > 0);
-    assert_true(herald_pardon(herald, &source, NOON_MS + HOUR_MS, NOON_MS + 5, text) > 0);
+    assert_true(herald_pardon(herald, &source, NOON_MS, NOON_MS + HOUR_MS, NOON_MS, text) > 0);
+    assert_true(herald_pardon(herald, &other, NOON_MS, NOON_MS + HOUR_MS, NOON_MS, text) > 0);
+    assert_true(herald_pardon(herald, &source, NOON_MS + 5, NOON_MS + HOUR_MS, NOON_MS + 5, text) >
+                0);
     page_all(NOON_MS + 1000);
     assert_false(report(NOON_MS + 1000));
+}
+
+/* A host's comes late: what was banned meanwhile stays, here and there, and an older one takes
+ * nothing back. */
+static void
+a_late_pardon_lifts_no_later_ban(void **state)
+{
+    const struct source source = source_from("203.0.113.9"), other = source_from("203.0.113.10");
+
+    (void)state;
+    ban(&host, "203.0.113.9", 0, NOON_MS + HOUR_MS);
+    ban(&host, "203.0.113.10", 0, NOON_MS + HOUR_MS);
+    herald_pardon(herald, &source, NOON_MS - 5000, NOON_MS + HOUR_MS, NOON_MS, text);
+    herald_pardon(herald, &other, NOON_MS, NOON_MS + HOUR_MS, NOON_MS, text);
+    herald_pardon(herald, &other, NOON_MS - 5000, NOON_MS + HOUR_MS, NOON_MS, text);
+    page_all(NOON_MS);
+    assert_true(end_of("203.0.113.9") == NOON_MS + HOUR_MS);
+    assert_true(end_of("203.0.113.10") == 0);
 }
 
 /* A page that has what cannot be told is none at all. */
@@ -305,8 +324,9 @@ what_no_message_can_say_is_not_pardoned(void **state)
 
     (void)state;
     ban(&centre, "203.0.113.9", 0, NOON_MS + HOUR_MS);
-    assert_int_equal(herald_pardon(herald, &all, NOON_MS + HOUR_MS, NOON_MS, text), 0);
-    assert_int_equal(herald_pardon(herald, &loopback, NOON_MS + HOUR_MS, NOON_MS, text), 0);
+    assert_int_equal(herald_pardon(herald, &all, NOON_MS, NOON_MS + HOUR_MS, NOON_MS, text), 0);
+    assert_int_equal(herald_pardon(herald, &loopback, NOON_MS, NOON_MS + HOUR_MS, NOON_MS, text),
+                     0);
     herald_restore_pardons(herald, "::/0 1 4000000000000\n0.0.0.0/0 1 4000000000000\n", NOON_MS);
     page_all(NOON_MS);
     assert_true(end_of("203.0.113.9") == NOON_MS + HOUR_MS);
@@ -319,7 +339,8 @@ a_clock_that_is_set_back_stops_no_page(void **state)
     const struct source source = source_from("203.0.113.9");
 
     (void)state;
-    assert_true(herald_pardon(herald, &source, NOON_MS + 2 * HOUR_MS, NOON_MS + HOUR_MS, text) > 0);
+    assert_true(herald_pardon(herald, &source, NOON_MS + HOUR_MS, NOON_MS + 2 * HOUR_MS,
+                              NOON_MS + HOUR_MS, text) > 0);
     page_all(NOON_MS);
     assert_false(report(NOON_MS));
 }
@@ -332,8 +353,8 @@ pardons_outlive_a_restart(void **state)
 
     (void)state;
     ban(&host, "203.0.113.9", 0, NOON_MS + HOUR_MS);
-    assert_true(herald_pardon(herald, &source, NOON_MS + HOUR_MS, NOON_MS, text) > 0);
-    assert_true(herald_pardon(herald, &other, NOON_MS + 1000, NOON_MS, text) > 0);
+    assert_true(herald_pardon(herald, &source, NOON_MS, NOON_MS + HOUR_MS, NOON_MS, text) > 0);
+    assert_true(herald_pardon(herald, &other, NOON_MS, NOON_MS + 1000, NOON_MS, text) > 0);
     pardons = herald_print_pardons(herald, NOON_MS + 1000);
     snprintf(text_of_both, sizeof text_of_both, "nonsense\n\n10.0.0.1 1\n%s", pardons);
     assert_null(strstr(pardons, "192.0.2.0"));
@@ -380,6 +401,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_ban_that_was_taken_off_by_hand_is_reported, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_pardon_again_is_the_same_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_late_pardon_lifts_no_later_ban, setup, teardown),
         cmocka_unit_test_setup_teardown(what_no_message_can_say_is_not_pardoned, setup, teardown),
         cmocka_unit_test_setup_teardown(a_clock_that_is_set_back_stops_no_page, setup, teardown),
         cmocka_unit_test_setup_teardown(pardons_outlive_a_restart, setup, teardown),
