@@ -450,12 +450,14 @@ sweep_pardoned(struct pass *pass, const struct holding *pardon)
     }
 }
 
-/* The origin has this ban, or pardon: `holding` becomes what `latest` is. */
+/* The origin has this ban, or pardon: `holding` becomes what `latest` is. A pardon is no change of
+ * the table: a second one of a source may have the number of the first. */
 static void
 hold(struct pass *pass, struct holding *holding, const struct holding *latest, bool due)
 {
     const bool is_news = holding->table != latest->table || holding->change != latest->change ||
-                         holding->state == HOLDING_LIFTED;
+                         holding->state == HOLDING_LIFTED ||
+                         (holding->ports == 0 && holding->since_ms < latest->since_ms);
 
     holding->table = latest->table;
     holding->change = latest->change;

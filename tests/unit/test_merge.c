@@ -241,6 +241,27 @@ a_pardon_ends_what_began_before(void **state)
     assert_int_equal(orders.at[0].kind, ORDER_BAN);
 }
 
+/* The table of the one who pardons has not changed meanwhile. */
+static void
+a_second_pardon_ends_what_began_after_the_first(void **state)
+{
+    struct telegram other = telegram_of(TELEGRAM_BAN, "second", 9);
+
+    (void)state;
+    assert_int_equal(event(TELEGRAM_PARDON, "203.0.113.9", 5), 1);
+    now_ms += 60000;
+    other.sent_ms = now_ms;
+    other.ban = ban_of("203.0.113.9", 1);
+    take(&other);
+    assert_int_equal(orders.count, 1);
+    assert_int_equal(orders.at[0].kind, ORDER_BAN);
+    now_ms += 60000;
+    assert_int_equal(event(TELEGRAM_PARDON, "203.0.113.9", 5), 2);
+    assert_int_equal(orders.at[0].kind, ORDER_PARDON);
+    assert_int_equal(orders.at[1].kind, ORDER_LIFT);
+    assert_int_equal(event(TELEGRAM_PARDON, "203.0.113.9", 5), 0);
+}
+
 static void
 ends_follow_the_sender_s_clock(void **state)
 {
@@ -352,6 +373,8 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(origins_do_not_touch_each_other, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pardon_ends_what_began_before, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_second_pardon_ends_what_began_after_the_first, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(ends_follow_the_sender_s_clock, setup, teardown),
         cmocka_unit_test_setup_teardown(limits_are_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(all_origins_share_the_room, setup, teardown),
