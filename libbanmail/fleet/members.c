@@ -199,14 +199,28 @@ is_address(const struct source *source)
            !source_contains(&local[0], source) && !source_contains(&local[1], source);
 }
 
+/* How many more this one's report may name: who delivers calls himself by as many names as he
+ * likes, and has no more addresses by them. */
 static unsigned
-addresses_of(const struct member *member, struct source *addresses, unsigned most)
+left_to_name(const struct members *members, uint32_t index, int64_t now_ms)
+{
+    unsigned named = 0;
+
+    for (uint32_t i = 0; i < index && named < MEMBERS_ADDRESSES; i++)
+        if (is_member(&members->at[i], now_ms, MEMBERS_GONE_MS) &&
+            is_of(&members->at[i], &members->at[index].peer))
+            named += members->at[i].report.address_count;
+    return named < MEMBERS_ADDRESSES ? MEMBERS_ADDRESSES - named : 0;
+}
+
+static unsigned
+addresses_of(const struct member *member, unsigned named, struct source *addresses, unsigned most)
 {
     unsigned count = 0;
 
     if (count < most && is_address(&member->peer))
         addresses[count++] = member->peer;
-    for (unsigned i = 0; i < member->report.address_count && i < MEMBERS_ADDRESSES; i++)
+    for (unsigned i = 0; i < member->report.address_count && i < named; i++)
         if (count < most && is_address(&member->report.addresses[i]))
             addresses[count++] = member->report.addresses[i];
     return count;
@@ -220,7 +234,8 @@ members_addresses(const struct members *members, int64_t now_ms, struct source *
 
     for (uint32_t i = 0; i < members->capacity; i++)
         if (is_member(&members->at[i], now_ms, MEMBERS_GONE_MS))
-            count += addresses_of(&members->at[i], addresses + count, most - count);
+            count += addresses_of(&members->at[i], left_to_name(members, i, now_ms),
+                                  addresses + count, most - count);
     return count;
 }
 

@@ -24,7 +24,7 @@
 #define MEMBERS_DIVERGED  2                       /* reports in a row that differ */
 #define MEMBERS_SILENT_MS (INT64_C(3) * 60000)    /* a report comes each minute */
 #define MEMBERS_GONE_MS   (INT64_C(24) * 3600000) /* after that it is a member no more */
-#define MEMBERS_ADDRESSES 8                       /* of a host that are never banned */
+#define MEMBERS_ADDRESSES 8                       /* that one peer may name */
 
 struct member {
     char name[TELEGRAM_NAME_SIZE]; /* as it calls itself; "": free */
@@ -66,8 +66,9 @@ bool members_want(const struct members *members);
  * any more. */
 unsigned members_answer(struct members *members, char name[TELEGRAM_NAME_SIZE]);
 
-/* The addresses of the hosts that have been heard lately: who delivers, and what they say that they
- * have, single addresses alone and so many of each. Returns how many, at most `most`. */
+/* The addresses of the hosts that have been heard lately, which are never banned: who delivers, and
+ * what the reports say, single addresses alone and MEMBERS_ADDRESSES of all that one peer delivers.
+ * Returns how many, at most `most`. */
 unsigned members_addresses(const struct members *members, int64_t now_ms, struct source *addresses,
                            unsigned most);
 

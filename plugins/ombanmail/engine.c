@@ -39,11 +39,12 @@
 #include "table/table-health.h"
 
 /* a directory of at most 80 characters, and the name of a file of ours */
-#define FILE_PATH_SIZE 128
-#define LEDGER_NAME    "ledger.db"
-#define BUSY_PAUSE_MS  50 /* between tries to open a table that somebody has open */
-#define BUSY_MOST_MS   5000
-#define FILES_LOOK_MS  60000
+#define FILE_PATH_SIZE   128
+#define LEDGER_NAME      "ledger.db"
+#define BUSY_PAUSE_MS    50 /* between tries to open a table that somebody has open */
+#define BUSY_MOST_MS     5000
+#define FILES_LOOK_MS    60000
+#define MEMBERS_A_MINUTE 6 /* times that other servers' addresses make the lists anew */
 
 DEFobjStaticHelpers
 DEFobjCurrIf(glbl)
@@ -564,7 +565,8 @@ engine_follow_hangup(void)
     pthread_mutex_unlock(&engine.instances_lock);
 }
 
-/* The lists are put together anew as after a HUP. */
+/* The lists are put together anew as after a HUP; not for each report of one who names others each
+ * time. */
 void
 engine_allow_members(const struct source *members, size_t count)
 {
@@ -572,8 +574,12 @@ engine_allow_members(const struct source *members, size_t count)
 
     if (changed < 0)
         LogError(ENOMEM, RS_RET_OUT_OF_MEMORY, "ombanmail: members of the fleet can be banned");
-    else if (changed > 0)
-        atomic_store(&engine.hangup, true);
+    engine.has_new_members |= changed > 0;
+    if (!engine.has_new_members ||
+        !budget_take(&engine.members_budget, MEMBERS_A_MINUTE, 60000, engine_now_ms()))
+        return;
+    engine.has_new_members = false;
+    atomic_store(&engine.hangup, true);
 }
 
 /* By banmailctl, on the recorder's thread, and in force when it returns. */

@@ -17,6 +17,7 @@
 #include "control/follower.h"
 #include "control/recorder.h"
 #include "control/resolver.h"
+#include "fleet/limits.h"
 #include "table/table.h"
 
 #define TABLE_NAME "table" /* in the runtime directory */
@@ -76,6 +77,8 @@ struct engine {
     struct modConfData_s *configuration;
     pthread_mutex_t instances_lock;
     atomic_bool hangup;
+    bool has_new_members; /* of the fleet, which are on no list yet */
+    struct budget members_budget;
     bool has_new_names; /* on a list, since the resolver was started: of who reads the lists */
 };
 

@@ -283,6 +283,34 @@ addresses_of_members_are_single_ones(void **state)
     members_free(members);
 }
 
+/* Whatever names it gives itself. */
+static void
+one_peer_has_no_more_addresses_by_more_names(void **state)
+{
+    struct members *const members = members_new(64);
+    struct source addresses[64];
+    char name[TELEGRAM_NAME_SIZE];
+    unsigned reported = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 16; i++) {
+        struct telegram report = {.kind = TELEGRAM_REPORT, .sent_ms = NOW_MS};
+        const struct source from = address_of(1);
+
+        snprintf(name, sizeof name, "mx%u", i);
+        strcpy(report.origin, name);
+        report.report.address_count = 3;
+        for (unsigned j = 0; j < 3; j++)
+            report.report.addresses[j] = address_of(100 + 3 * i + j);
+        members_take(members, &from, &report, "centre", &pager, NOW_MS);
+    }
+    report_as(members, 2, "mx2", NOW_MS);
+    for (unsigned i = members_addresses(members, NOW_MS, addresses, 64); i-- > 0;)
+        reported += addresses[i].address[15] >= 100;
+    assert_int_equal(reported, MEMBERS_ADDRESSES + 1);
+    members_free(members);
+}
+
 int
 main(void)
 {
@@ -295,6 +323,8 @@ main(void)
         cmocka_unit_test_setup_teardown(two_of_one_name_are_noticed, setup, teardown),
         cmocka_unit_test_setup_teardown(pages_are_for_who_asks, setup, teardown),
         cmocka_unit_test_setup_teardown(addresses_of_members_are_single_ones, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_peer_has_no_more_addresses_by_more_names, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
