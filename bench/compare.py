@@ -178,7 +178,8 @@ def attackers():
 # ---- the honest, for a week ----
 
 def honest():
-    story = Story("a family; a phone with an old password, each 15 minutes")
+    story = Story("a family; a phone with an old password, each 15 minutes; "
+                  "its owner logs in every 4 hours")
     for i in range(4 * 24 * 7):
         if i % 16 == 0:
             for user in "anna", "bert", "carl":
