@@ -51,54 +51,65 @@ sort(struct bans *bans)
         qsort(bans->ban, bans->count, sizeof(*bans->ban), compare);
 }
 
-int
-bans_read(const struct table *table, int64_t now_ms, struct bans *bans)
+/* Whether there is one at an index. */
+typedef bool (*ban_reader)(const struct table *table, uint32_t index, int64_t now_ms,
+                           struct ban *ban);
+
+static int
+read_all(const struct table *table, uint32_t count, ban_reader reader, int64_t now_ms,
+         struct bans *bans)
 {
-    struct table_status status;
     size_t room = 0;
     struct ban ban;
 
     *bans = (struct bans){0};
-    table_read_status(table, &status);
-    for (uint32_t i = 0; i < status.max_bans; i++)
-        if (table_read_ban(table, i, &ban) && ban.until_ms > now_ms &&
-            (ban.state == BAN_WANTED || ban.state == BAN_ENFORCED) && add(bans, &room, &ban) < 0)
+    for (uint32_t i = 0; i < count; i++)
+        if (reader(table, i, now_ms, &ban) && add(bans, &room, &ban) < 0)
             return -ENOMEM;
     sort(bans);
     return 0;
+}
+
+static bool
+read_live(const struct table *table, uint32_t slot, int64_t now_ms, struct ban *ban)
+{
+    return table_read_ban(table, slot, ban) && ban->until_ms > now_ms &&
+           (ban->state == BAN_WANTED || ban->state == BAN_ENFORCED);
+}
+
+int
+bans_read(const struct table *table, int64_t now_ms, struct bans *bans)
+{
+    struct table_status status;
+
+    table_read_status(table, &status);
+    return read_all(table, status.max_bans, read_live, now_ms, bans);
 }
 
 int
 bans_read_spared(const struct table *table, int64_t now_ms, struct bans *bans)
 {
     struct table_status status;
-    size_t room = 0;
-    struct ban ban;
 
-    *bans = (struct bans){0};
     table_read_status(table, &status);
-    for (uint32_t i = 0; i < status.capacity; i++)
-        if (table_read_spared(table, i, now_ms, &ban) && add(bans, &room, &ban) < 0)
-            return -ENOMEM;
-    sort(bans);
-    return 0;
+    return read_all(table, status.capacity, table_read_spared, now_ms, bans);
+}
+
+/* Also what would be over by now. */
+static bool
+read_observed(const struct table *table, uint32_t record, int64_t now_ms, struct ban *ban)
+{
+    (void)now_ms;
+    return table_read_observed(table, record, ban);
 }
 
 int
 bans_read_observed(const struct table *table, int64_t now_ms, struct bans *bans)
 {
     struct table_status status;
-    size_t room = 0;
-    struct ban ban;
 
-    (void)now_ms;
-    *bans = (struct bans){0};
     table_read_status(table, &status);
-    for (uint32_t i = 0; i < status.capacity; i++)
-        if (table_read_observed(table, i, &ban) && add(bans, &room, &ban) < 0)
-            return -ENOMEM;
-    sort(bans);
-    return 0;
+    return read_all(table, status.capacity, read_observed, now_ms, bans);
 }
 
 size_t

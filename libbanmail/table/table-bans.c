@@ -1059,21 +1059,27 @@ table_pending(const struct table *table)
 
 /* ---- the recorder's side ---- */
 
-size_t
-table_dequeue_unrecorded(struct table *table, struct ban *bans, size_t most)
+static size_t
+dequeue(struct table *table, enum ban_list list, struct ban *bans, size_t most)
 {
     struct ban_cell cell;
     size_t taken = 0;
     uint32_t slot;
 
     pthread_mutex_lock(&table->bans.lock);
-    while (taken < most && (slot = list_first(table, LIST_UNRECORDED)) != NONE) {
-        list_remove(table, LIST_UNRECORDED, slot);
+    while (taken < most && (slot = list_first(table, list)) != NONE) {
+        list_remove(table, list, slot);
         load(table, slot, &cell);
         bans[taken++] = ban_from(&cell);
     }
     pthread_mutex_unlock(&table->bans.lock);
     return taken;
+}
+
+size_t
+table_dequeue_unrecorded(struct table *table, struct ban *bans, size_t most)
+{
+    return dequeue(table, LIST_UNRECORDED, bans, most);
 }
 
 static void
@@ -1113,18 +1119,7 @@ table_recorded(struct table *table, const struct ban *bans, size_t count, bool d
 size_t
 table_dequeue_untold(struct table *table, struct ban *bans, size_t most)
 {
-    struct ban_cell cell;
-    size_t taken = 0;
-    uint32_t slot;
-
-    pthread_mutex_lock(&table->bans.lock);
-    while (taken < most && (slot = list_first(table, LIST_UNTOLD)) != NONE) {
-        list_remove(table, LIST_UNTOLD, slot);
-        load(table, slot, &cell);
-        bans[taken++] = ban_from(&cell);
-    }
-    pthread_mutex_unlock(&table->bans.lock);
-    return taken;
+    return dequeue(table, LIST_UNTOLD, bans, most);
 }
 
 /* What has changed since it was taken is to be told of once more, but for its beginning. */
