@@ -190,6 +190,12 @@ complaints_write_roster(const char *suffix, const char *text)
         LogError(-error, RS_RET_ERR, "ombanmail: cannot write %s%s", path, suffix);
 }
 
+char *
+complaints_read_roster(const char *suffix)
+{
+    return roster_read(path, suffix);
+}
+
 void
 complaints_add_everybody(const char *entry)
 {

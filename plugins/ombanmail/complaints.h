@@ -45,6 +45,9 @@ void complaints_set_fleet(const char *reason);
 /* Writes a file of a centre's (roster.h) beside the table as well. Likewise. */
 void complaints_write_roster(const char *suffix, const char *text);
 
+/* Such a file's text, the caller's to free; NULL: it cannot be read. From any thread. */
+char *complaints_read_roster(const char *suffix);
+
 /* The same of the file of jails. */
 void complaints_forget_jails(void);
 void complaints_add_jails(const char *reason);

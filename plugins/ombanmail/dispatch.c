@@ -5,7 +5,6 @@
 #include "rsyslog.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -156,11 +155,8 @@ static struct herald *
 begin_herald(void)
 {
     struct herald *const herald = herald_new(engine.table, delivery_host());
-    char path[PATH_MAX], *text;
+    char *const text = herald == NULL ? NULL : complaints_read_roster(ROSTER_PARDONS);
 
-    snprintf(path, sizeof(path), "%s/" TABLE_NAME,
-             engine.configuration->parameters.runtime_directory);
-    text = herald == NULL ? NULL : roster_read(path, ROSTER_PARDONS);
     if (text != NULL)
         herald_restore_pardons(herald, text, engine_now_ms());
     free(text);
