@@ -213,8 +213,10 @@ struct ban_cell {
     int64_t since_ms;
     int64_t until_ms;
     int64_t ended_ms;
-    uint32_t lifted_by; /* until it is lifted: 1 + user id of who made it by hand; 0: not known */
-    uint32_t after;     /* failures for which packets passed in spite of it */
+    /* Until it is lifted: 1 + user id of who made it by hand; 0: not known. The ledger keeps both;
+     * lifted within the quarter of a second before it is recorded, a ban has lost who made it. */
+    uint32_t lifted_by;
+    uint32_t after; /* failures for which packets passed in spite of it */
     int64_t enforced_ms;
     int64_t after_first_ms;
     int64_t after_last_ms;
