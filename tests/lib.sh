@@ -50,7 +50,7 @@ skip_all() {
 }
 
 # How long a whole test may take, in seconds, before all of it is killed.
-: "${TEST_LIMIT:=180}"
+: "${TEST_LIMIT:=300}"
 
 # tests/races has the same tests run with an rsyslogd that is watched and so many times slower,
 # whose main queue has so many workers; it takes reports in a directory of the machine's.
