@@ -35,26 +35,65 @@ mask_address(uint8_t address[16], unsigned prefix)
     memcpy(address, words, sizeof words);
 }
 
+/* 0 to 255 without a zero in front. Returns where it ends, or NULL. */
+static const char *
+parse_octet(const char *text, const char *end, uint8_t *octet)
+{
+    const char *at = text;
+    unsigned value = 0, digit;
+
+    while (at < end && (digit = (unsigned char)*at - (unsigned)'0') <= 9 && value <= UINT8_MAX) {
+        value = value * 10 + digit;
+        at++;
+    }
+    *octet = (uint8_t)value;
+    return at == text || value > UINT8_MAX || (*text == '0' && at > text + 1) ? NULL : at;
+}
+
+/* As inet_pton(3) reads it, which takes twice as many instructions: every line has one. */
+static bool
+parse_v4(const char *text, size_t length, uint8_t octets[4])
+{
+    const char *const end = text + length;
+
+    for (unsigned i = 0; i < 4; i++) {
+        if (i > 0 && (text == end || *text++ != '.'))
+            return false;
+        text = parse_octet(text, end, &octets[i]);
+        if (text == NULL)
+            return false;
+    }
+    return text == end;
+}
+
+static bool
+is_tagged(const char *text, size_t length)
+{
+    const size_t tag_length = sizeof literal_tag - 1;
+
+    return length > tag_length && text[tag_length - 1] == ':' &&
+           strncasecmp(text, literal_tag, tag_length) == 0;
+}
+
 /* The address alone; *is_v4 tells how it was written, which says what a /BITS behind it means. */
 static int
 parse_address(const char *text, size_t length, uint8_t address[16], bool *is_v4)
 {
     char copy[INET6_ADDRSTRLEN];
-    const size_t tag_length = sizeof literal_tag - 1;
-    bool tagged = length > tag_length && strncasecmp(text, literal_tag, tag_length) == 0;
 
-    if (tagged) {
-        text += tag_length;
-        length -= tag_length;
+    memcpy(address, v4_mapped, sizeof v4_mapped);
+    *is_v4 = parse_v4(text, length, address + sizeof v4_mapped);
+    if (*is_v4)
+        return 0;
+    if (is_tagged(text, length)) {
+        text += sizeof literal_tag - 1;
+        length -= sizeof literal_tag - 1;
     }
     if (length == 0 || length >= sizeof copy || memchr(text, '\0', length))
         return -EINVAL;
     memcpy(copy, text, length);
     copy[length] = '\0';
-
-    memcpy(address, v4_mapped, sizeof v4_mapped);
-    *is_v4 = !tagged && inet_pton(AF_INET, copy, address + sizeof v4_mapped) == 1;
-    return *is_v4 || inet_pton(AF_INET6, copy, address) == 1 ? 0 : -EINVAL;
+    return inet_pton(AF_INET6, copy, address) == 1 ? 0 : -EINVAL;
 }
 
 static int

@@ -4,6 +4,7 @@
  * or a v4-mapped client is taken for anything but IPv4.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -92,6 +93,49 @@ refuses_all_else_and_leaves_the_result_alone(void **state)
     }
     assert_int_equal(source_parse("1.2.3.4\0garbage", 15, &source), -EINVAL);
     assert_int_equal(source_parse("1.2.3.4garbage", 7, &source), 0); /* length, not NUL */
+}
+
+/* Made of what an IPv4 address is made of: every tenth or so is one. */
+static void
+make_dotted(uint64_t *seed, char text[24])
+{
+    static const char *const parts[] = {"0",   "00",  "01",  "1",   "9",   "10",  "99",   "127",
+                                        "199", "249", "255", "256", "260", "300", "0255", ""};
+    char *end = text;
+
+    for (unsigned i = 0; i < 4; i++) {
+        *seed = *seed * UINT64_C(6364136223846793005) + 1;
+        end = stpcpy(end, parts[*seed >> 60]);
+        if (i < 3 || (*seed >> 40) % 16 == 0)
+            *end++ = (*seed >> 48) % 64 == 0 ? 'x' : '.';
+    }
+    *end = '\0';
+}
+
+static void
+takes_for_ipv4_what_inet_pton_does(void **state)
+{
+    uint64_t seed = 1;
+    unsigned taken = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 20000; i++) {
+        struct source source;
+        uint8_t octets[4];
+        char text[24];
+
+        make_dotted(&seed, text);
+        if (inet_pton(AF_INET, text, octets) != 1) {
+            if (source_parse(text, strlen(text), &source) == 0)
+                fail_msg("\"%s\" is accepted", text);
+            continue;
+        }
+        taken++;
+        if (source_parse(text, strlen(text), &source) != 0)
+            fail_msg("\"%s\" is refused", text);
+        assert_memory_equal(source.address + 12, octets, 4);
+    }
+    assert_in_range(taken, 1000, 19000);
 }
 
 static void
@@ -242,6 +286,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parses_what_postfix_and_dovecot_write),
         cmocka_unit_test(refuses_all_else_and_leaves_the_result_alone),
+        cmocka_unit_test(takes_for_ipv4_what_inet_pton_does),
         cmocka_unit_test(parses_prefixes_in_the_terms_of_the_family),
         cmocka_unit_test(masks_by_family),
         cmocka_unit_test(tells_families_apart),
