@@ -29,61 +29,67 @@ struct text {
 
 /* ---- classes ---- */
 
-static const char *const class_names[] = {
-    [OFFENCE_AUTH_FAILED] = "auth_failed",
-    [OFFENCE_AUTH_UNKNOWN_USER] = "auth_unknown_user",
-    [OFFENCE_AUTH_MECH_UNSUPPORTED] = "auth_mech_unsupported",
-    [OFFENCE_AUTH_MALFORMED] = "auth_malformed",
-    [OFFENCE_AUTH_PLAINTEXT_DISALLOWED] = "auth_plaintext_disallowed",
-    [OFFENCE_RELAY_DENIED] = "relay_denied",
-    [OFFENCE_RCPT_UNKNOWN] = "rcpt_unknown",
-    [OFFENCE_PROTOCOL_ABUSE] = "protocol_abuse",
-    [OFFENCE_PROBE] = "probe",
-    [OFFENCE_RATE_LIMITED] = "rate_limited",
-    [OFFENCE_AUTH_DISABLED] = "auth_disabled",
-    [OFFENCE_AUTH_ABORTED] = "auth_aborted",
-    [OFFENCE_NO_AUTH] = "no_auth",
-    [OFFENCE_RCPT_REJECTED] = "rcpt_rejected",
-    [OFFENCE_SENDER_REJECTED] = "sender_rejected",
-    [OFFENCE_HELO_REJECTED] = "helo_rejected",
-    [OFFENCE_CLIENT_REJECTED] = "client_rejected",
-    [OFFENCE_RBL_LISTED] = "rbl_listed",
-    [OFFENCE_CONTENT_REJECT] = "content_reject",
-    [OFFENCE_SMTP_REJECT] = "smtp_reject",
-    [OFFENCE_TLS_FAILED] = "tls_failed",
-    [OFFENCE_CONN_LOST] = "conn_lost",
-    [OFFENCE_CONN_TIMEOUT] = "conn_timeout",
-    [OFFENCE_LOGIN_OTHER] = "login_other",
-    [OFFENCE_TEMPFAIL] = "tempfail",
-    [OFFENCE_GREYLISTED] = "greylisted",
-    [OFFENCE_AUTH_DETAIL] = "auth_detail",
-    [OFFENCE_AUTH_LINE] = "auth_line",
-    [OFFENCE_RBL_DETAIL] = "rbl_detail",
-    [OFFENCE_TLS_DETAIL] = "tls_detail",
-    [OFFENCE_DNS_MISMATCH] = "dns_mismatch",
-    [OFFENCE_PROXY_ERROR] = "proxy_error",
-    [OFFENCE_BENIGN] = "benign",
-    [OFFENCE_LOGIN_OK] = "login_ok",
-    [OFFENCE_MAIL_ACCEPTED] = "mail_accepted",
-    [OFFENCE_SERVER_FAULT] = "server_fault",
-    [OFFENCE_AUTH_REFUSED] = "auth_refused",
-    [OFFENCE_TLS_UNEXPECTED] = "tls_unexpected",
-    [OFFENCE_CLIENT_SETUP] = "client_setup",
-    [OFFENCE_PIPELINING_LOGIN] = "pipelining_login",
+#define NAME(word)                                                                                 \
+    {                                                                                              \
+        (word), sizeof(word) - 1                                                                   \
+    }
+
+static const struct text class_names[] = {
+    [OFFENCE_AUTH_FAILED] = NAME("auth_failed"),
+    [OFFENCE_AUTH_UNKNOWN_USER] = NAME("auth_unknown_user"),
+    [OFFENCE_AUTH_MECH_UNSUPPORTED] = NAME("auth_mech_unsupported"),
+    [OFFENCE_AUTH_MALFORMED] = NAME("auth_malformed"),
+    [OFFENCE_AUTH_PLAINTEXT_DISALLOWED] = NAME("auth_plaintext_disallowed"),
+    [OFFENCE_RELAY_DENIED] = NAME("relay_denied"),
+    [OFFENCE_RCPT_UNKNOWN] = NAME("rcpt_unknown"),
+    [OFFENCE_PROTOCOL_ABUSE] = NAME("protocol_abuse"),
+    [OFFENCE_PROBE] = NAME("probe"),
+    [OFFENCE_RATE_LIMITED] = NAME("rate_limited"),
+    [OFFENCE_AUTH_DISABLED] = NAME("auth_disabled"),
+    [OFFENCE_AUTH_ABORTED] = NAME("auth_aborted"),
+    [OFFENCE_NO_AUTH] = NAME("no_auth"),
+    [OFFENCE_RCPT_REJECTED] = NAME("rcpt_rejected"),
+    [OFFENCE_SENDER_REJECTED] = NAME("sender_rejected"),
+    [OFFENCE_HELO_REJECTED] = NAME("helo_rejected"),
+    [OFFENCE_CLIENT_REJECTED] = NAME("client_rejected"),
+    [OFFENCE_RBL_LISTED] = NAME("rbl_listed"),
+    [OFFENCE_CONTENT_REJECT] = NAME("content_reject"),
+    [OFFENCE_SMTP_REJECT] = NAME("smtp_reject"),
+    [OFFENCE_TLS_FAILED] = NAME("tls_failed"),
+    [OFFENCE_CONN_LOST] = NAME("conn_lost"),
+    [OFFENCE_CONN_TIMEOUT] = NAME("conn_timeout"),
+    [OFFENCE_LOGIN_OTHER] = NAME("login_other"),
+    [OFFENCE_TEMPFAIL] = NAME("tempfail"),
+    [OFFENCE_GREYLISTED] = NAME("greylisted"),
+    [OFFENCE_AUTH_DETAIL] = NAME("auth_detail"),
+    [OFFENCE_AUTH_LINE] = NAME("auth_line"),
+    [OFFENCE_RBL_DETAIL] = NAME("rbl_detail"),
+    [OFFENCE_TLS_DETAIL] = NAME("tls_detail"),
+    [OFFENCE_DNS_MISMATCH] = NAME("dns_mismatch"),
+    [OFFENCE_PROXY_ERROR] = NAME("proxy_error"),
+    [OFFENCE_BENIGN] = NAME("benign"),
+    [OFFENCE_LOGIN_OK] = NAME("login_ok"),
+    [OFFENCE_MAIL_ACCEPTED] = NAME("mail_accepted"),
+    [OFFENCE_SERVER_FAULT] = NAME("server_fault"),
+    [OFFENCE_AUTH_REFUSED] = NAME("auth_refused"),
+    [OFFENCE_TLS_UNEXPECTED] = NAME("tls_unexpected"),
+    [OFFENCE_CLIENT_SETUP] = NAME("client_setup"),
+    [OFFENCE_PIPELINING_LOGIN] = NAME("pipelining_login"),
 };
 _Static_assert(sizeof class_names / sizeof class_names[0] == OFFENCE_CLASSES, "a name for each");
 _Static_assert(OFFENCE_CLASSES <= 64, "a set of classes is 64 bits");
 
 const char *offence_class_name(enum offence_class class)
 {
-    return (unsigned)class < OFFENCE_CLASSES ? class_names[class] : "unknown";
+    return (unsigned)class < OFFENCE_CLASSES ? class_names[class].bytes : "unknown";
 }
 
 int
 offence_class_parse(const char *name, size_t length)
 {
     for (int class = 0; class < OFFENCE_CLASSES; class ++)
-        if (strlen(class_names[class]) == length && memcmp(class_names[class], name, length) == 0)
+        if (class_names[class].length == length &&
+            memcmp(class_names[class].bytes, name, length) == 0)
             return class;
     return -ENOENT;
 }
@@ -115,40 +121,37 @@ enum field {
     FIELDS
 };
 
-#define NAME(word)                                                                                 \
-    {                                                                                              \
-        (word), sizeof(word) - 1                                                                   \
-    }
-
-static const struct text field_names[FIELDS] = {
-    [FIELD_ATTEMPTS] = NAME("attempts"),
-    [FIELD_AUTH_TAIL] = NAME("auth_tail"),
-    [FIELD_CLASS] = NAME("class"),
-    [FIELD_CODE] = NAME("code"),
-    [FIELD_DSN] = NAME("dsn"),
-    [FIELD_EVENT] = NAME("event"),
-    [FIELD_FAULT] = NAME("fault"),
-    [FIELD_FRONT] = NAME("front"),
-    [FIELD_IP] = NAME("ip"),
-    [FIELD_METHOD] = NAME("method"),
-    [FIELD_OPENING] = NAME("opening"),
-    [FIELD_PORT_TAIL] = NAME("port_tail"),
-    [FIELD_PROGRAM] = NAME("program"),
-    [FIELD_PROXY] = NAME("proxy"),
-    [FIELD_REASON] = NAME("reason"),
-    [FIELD_REPEATED] = NAME("repeated"),
-    [FIELD_SECRET] = NAME("secret"),
-    [FIELD_SERVICE] = NAME("service"),
-    [FIELD_SESSION] = NAME("session"),
-    [FIELD_TAIL] = NAME("tail"),
-    [FIELD_USER] = NAME("user"),
+static const char *const field_names[FIELDS] = {
+    [FIELD_ATTEMPTS] = "attempts",
+    [FIELD_AUTH_TAIL] = "auth_tail",
+    [FIELD_CLASS] = "class",
+    [FIELD_CODE] = "code",
+    [FIELD_DSN] = "dsn",
+    [FIELD_EVENT] = "event",
+    [FIELD_FAULT] = "fault",
+    [FIELD_FRONT] = "front",
+    [FIELD_IP] = "ip",
+    [FIELD_METHOD] = "method",
+    [FIELD_OPENING] = "opening",
+    [FIELD_PORT_TAIL] = "port_tail",
+    [FIELD_PROGRAM] = "program",
+    [FIELD_PROXY] = "proxy",
+    [FIELD_REASON] = "reason",
+    [FIELD_REPEATED] = "repeated",
+    [FIELD_SECRET] = "secret",
+    [FIELD_SERVICE] = "service",
+    [FIELD_SESSION] = "session",
+    [FIELD_TAIL] = "tail",
+    [FIELD_USER] = "user",
 };
 
-/* All of them, found in one walk: libfastjson's look-up walks the whole object for each name. Of
- * two of one name the first counts. */
+/* All of them, found and read in one walk: libfastjson's look-up walks the whole object for each
+ * name. Of two of one name the first counts. */
 struct fields {
     uint32_t present; /* as bits of enum field */
-    struct fjson_object *values[FIELDS];
+    uint32_t strings; /* those of them that are one, which is in: */
+    struct text texts[FIELDS];
+    struct fjson_object *others[FIELDS];
 };
 
 static int
@@ -162,62 +165,62 @@ field_of(const char *name)
         ['r' % 32] = FIELD_REASON,   ['s' % 32] = FIELD_SECRET,  ['t' % 32] = FIELD_TAIL,
         ['u' % 32] = FIELD_USER,
     };
-    const size_t length = strlen(name);
 
-    for (int i = firsts[(unsigned char)name[0] % 32];
-         i < FIELDS && field_names[i].bytes[0] == name[0]; i++)
-        if (field_names[i].length == length && memcmp(field_names[i].bytes, name, length) == 0)
+    for (int i = firsts[(unsigned char)name[0] % 32]; i < FIELDS && field_names[i][0] == name[0];
+         i++)
+        if (strcmp(field_names[i], name) == 0)
             return i;
     return -1;
 }
 
 static void
+read_field(struct fields *fields, int field, struct fjson_object *value)
+{
+    fields->present |= UINT32_C(1) << field;
+    if (!fjson_object_is_type(value, fjson_type_string)) {
+        fields->others[field] = value;
+        return;
+    }
+    fields->strings |= UINT32_C(1) << field;
+    fields->texts[field] = (struct text){
+        .bytes = fjson_object_get_string(value),
+        .length = (size_t)fjson_object_get_string_len(value),
+    };
+}
+
+static void
 walk_fields(struct fjson_object *object, struct fields *fields)
 {
-    const struct fjson_object_iterator end = fjson_object_iter_end(object);
-    struct fjson_object_iterator at = fjson_object_iter_begin(object);
+    struct fjson_object_iterator at;
 
-    fields->present = 0;
-    for (; !fjson_object_iter_equal(&at, &end); fjson_object_iter_next(&at)) {
+    fields->present = fields->strings = 0;
+    if (!fjson_object_is_type(object, fjson_type_object))
+        return;
+    at = fjson_object_iter_begin(object);
+    for (int left = fjson_object_object_length(object); left > 0; left--) {
         const int field = field_of(fjson_object_iter_peek_name(&at));
 
-        if (field < 0 || (fields->present >> field & 1))
-            continue;
-        fields->present |= UINT32_C(1) << field;
-        fields->values[field] = fjson_object_iter_peek_value(&at);
+        if (field >= 0 && !(fields->present >> field & 1))
+            read_field(fields, field, fjson_object_iter_peek_value(&at));
+        fjson_object_iter_next(&at);
     }
 }
 
-static bool
+static inline bool
 get_text(const struct fields *fields, enum field field, struct text *text)
 {
-    *text = (struct text){.bytes = "", .length = 0};
-    if (!(fields->present >> field & 1) ||
-        !fjson_object_is_type(fields->values[field], fjson_type_string))
-        return false;
-    text->bytes = fjson_object_get_string(fields->values[field]);
-    text->length = (size_t)fjson_object_get_string_len(fields->values[field]);
-    return true;
+    const bool is_there = fields->strings >> field & 1;
+
+    *text = is_there ? fields->texts[field] : (struct text){.bytes = "", .length = 0};
+    return is_there;
 }
 
-/* A field of decimal digits, which liblognorm gives as a string, others may give as an integer.
- * Absent: `otherwise`. */
 static int
-get_number(const struct fields *fields, enum field field, unsigned most, unsigned otherwise,
-           unsigned *number)
+parse_number(struct text text, unsigned most, unsigned *number)
 {
-    struct text text;
     unsigned sum = 0;
 
-    *number = otherwise;
-    if (!(fields->present >> field & 1))
-        return 0;
-    if (fjson_object_is_type(fields->values[field], fjson_type_int)) {
-        const int64_t integer = fjson_object_get_int64(fields->values[field]);
-        *number = integer > most ? most : (unsigned)integer;
-        return integer < 0 ? -EINVAL : 0;
-    }
-    if (!get_text(fields, field, &text) || text.length == 0)
+    if (text.length == 0)
         return -EINVAL;
     for (size_t i = 0; i < text.length; i++) {
         if (text.bytes[i] < '0' || text.bytes[i] > '9')
@@ -230,6 +233,26 @@ get_number(const struct fields *fields, enum field field, unsigned most, unsigne
     return 0;
 }
 
+/* A field of decimal digits, which liblognorm gives as a string, others may give as an integer.
+ * Absent: `otherwise`. */
+static inline int
+get_number(const struct fields *fields, enum field field, unsigned most, unsigned otherwise,
+           unsigned *number)
+{
+    int64_t integer;
+
+    *number = otherwise;
+    if (!(fields->present >> field & 1))
+        return 0;
+    if (fields->strings >> field & 1)
+        return parse_number(fields->texts[field], most, number);
+    if (!fjson_object_is_type(fields->others[field], fjson_type_int))
+        return -EINVAL;
+    integer = fjson_object_get_int64(fields->others[field]);
+    *number = integer > most ? most : (unsigned)integer;
+    return integer < 0 ? -EINVAL : 0;
+}
+
 /* ---- pieces of text ---- */
 
 /* The byte by which a word is looked for, its last that is no blank: of the words that are looked
@@ -240,37 +263,64 @@ anchor_of(const char *word, size_t length)
     return length - 1 - (word[length - 1] == ' ' && length > 1);
 }
 
+/* A word to be looked for; of one that is written where it is looked for, the compiler knows all.
+ */
+struct word {
+    const char *bytes;
+    size_t length, anchor;
+};
+
+static inline struct word
+word_of(const char *bytes)
+{
+    const size_t length = strlen(bytes);
+
+    return (struct word){bytes, length, anchor_of(bytes, length)};
+}
+
 /* memmem(3) prepares itself for long texts, which costs more than these short ones. */
 static const char *
-find_first(struct text text, const char *word)
+search(const char *from, const char *end, struct word word)
 {
-    const size_t length = strlen(word), anchor = anchor_of(word, length);
-    const char *const end = text.bytes + text.length, *at = text.bytes + anchor;
+    const char *at = from + word.anchor;
 
-    while (at < end && (at = memchr(at, word[anchor], (size_t)(end - at))) != NULL) {
-        if ((size_t)(end - at) >= length - anchor && memcmp(at - anchor, word, length) == 0)
-            return at - anchor;
+    while (at < end && (at = memchr(at, word.bytes[word.anchor], (size_t)(end - at))) != NULL) {
+        if ((size_t)(end - at) >= word.length - word.anchor &&
+            memcmp(at - word.anchor, word.bytes, word.length) == 0)
+            return at - word.anchor;
         at++;
     }
     return NULL;
 }
 
 static const char *
-find_last(struct text text, const char *word)
+search_back(struct text text, struct word word)
 {
-    const size_t length = strlen(word), anchor = anchor_of(word, length);
     const char *at;
 
-    if (text.length < length)
+    if (text.length < word.length)
         return NULL;
-    text.length -= length - 1 - anchor;
-    while (text.length > anchor &&
-           (at = memrchr(text.bytes + anchor, word[anchor], text.length - anchor)) != NULL) {
-        if (memcmp(at - anchor, word, length) == 0)
-            return at - anchor;
+    text.length -= word.length - 1 - word.anchor;
+    while (text.length > word.anchor &&
+           (at = memrchr(text.bytes + word.anchor, word.bytes[word.anchor],
+                         text.length - word.anchor)) != NULL) {
+        if (memcmp(at - word.anchor, word.bytes, word.length) == 0)
+            return at - word.anchor;
         text.length = (size_t)(at - text.bytes);
     }
     return NULL;
+}
+
+static inline const char *
+find_first(struct text text, const char *word)
+{
+    return search(text.bytes, text.bytes + text.length, word_of(word));
+}
+
+static inline const char *
+find_last(struct text text, const char *word)
+{
+    return search_back(text, word_of(word));
 }
 
 /* What is between `from` (a place in `text`) and the next `stop`, or the end. */
@@ -468,23 +518,30 @@ is_odd_opening(const struct fields *fields, struct text tail, bool has_ip)
            !has_ip;
 }
 
+/* A form without a name in front. */
+static void
+read_without_name(struct text text, struct tail *tail)
+{
+    const char *const rip = find_first(text, "rip=");
+
+    if (rip == NULL || count_of(text, "rip=") > 1)
+        return;
+    tail->ip = address(text, rip + strlen("rip="));
+    tail->session = element(text, "session=<", '>');
+    tail->method = element(text, "method=", ',');
+}
+
 /* A rip= in front of the first name is what somebody is quoted with, or of a form that has to be
  * configured. */
 static void
 read_tail(struct text text, struct tail *tail)
 {
     const char *const user = find_first(text, "user=<");
-    const char *const rip = find_first(text, "rip=");
 
-    if (rip == NULL || (user == NULL && count_of(text, "rip=") > 1))
-        return;
-    if (user == NULL) {
-        tail->ip = address(text, rip + strlen("rip="));
-        tail->session = element(text, "session=<", '>');
-        tail->method = element(text, "method=", ',');
-    } else if (user < rip) {
+    if (user == NULL)
+        read_without_name(text, tail);
+    else if (find_first(before(text, user), "rip=") == NULL)
         read_user_first(text, from(text, user + strlen("user=<")), tail);
-    }
 }
 
 /* What a login process says of itself has no elements behind it. The rest of a line that was cut
