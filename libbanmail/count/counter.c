@@ -734,6 +734,7 @@ keep_evidence(const struct taking *taking, uint64_t jails)
         return 0;
     is_known = mode == EVIDENCE_FULL || evidence_is_mailbox(offence->user, offence->user_length) ||
                backend_knows(counter->backend, offence);
+    memset(&evidence, 0, sizeof evidence);
     evidence.client = offence->client;
     evidence.class = offence->class;
     evidence.jails = jails;

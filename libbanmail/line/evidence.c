@@ -30,19 +30,20 @@ evidence_parse_mode(const char *word, enum evidence_mode *mode)
 
 /* ---- names ---- */
 
-/* What bytes are: letters and digits; those and the others of an RFC 5322 atom, and the dot. */
-enum { ALPHANUMERIC = 1, ATOM = 2 };
+/* What bytes are: letters and digits; those and the others of an RFC 5322 atom, and the dot; those
+ * of a label of a domain. */
+enum { ALPHANUMERIC = 1, ATOM = 2, LABEL = 4 };
 
 static const uint8_t kinds[256] = {
-    ['0' ... '9'] = ALPHANUMERIC | ATOM,
-    ['a' ... 'z'] = ALPHANUMERIC | ATOM,
-    ['A' ... 'Z'] = ALPHANUMERIC | ATOM,
+    ['0' ... '9'] = ALPHANUMERIC | ATOM | LABEL,
+    ['a' ... 'z'] = ALPHANUMERIC | ATOM | LABEL,
+    ['A' ... 'Z'] = ALPHANUMERIC | ATOM | LABEL,
     ['.'] = ATOM,
     ['!'] = ATOM,
     ['#' ... '\''] = ATOM,
     ['*'] = ATOM,
     ['+'] = ATOM,
-    ['-'] = ATOM,
+    ['-'] = ATOM | LABEL,
     ['/'] = ATOM,
     ['='] = ATOM,
     ['?'] = ATOM,
@@ -72,12 +73,14 @@ is_domain(const char *bytes, size_t length)
     size_t label = 0, dots = 0;
 
     for (size_t i = 0; i < length; i++) {
-        if (bytes[i] == '.' && label == 0)
+        if (kinds[(uint8_t)bytes[i]] & LABEL) {
+            label++;
+            continue;
+        }
+        if (bytes[i] != '.' || label == 0)
             return false;
-        if (bytes[i] != '.' && bytes[i] != '-' && !is_alphanumeric(bytes[i]))
-            return false;
-        dots += bytes[i] == '.';
-        label = bytes[i] == '.' ? 0 : label + 1;
+        dots++;
+        label = 0;
     }
     return dots > 0 && label >= 2 && length <= 253;
 }
@@ -170,26 +173,62 @@ ends_in(const char *message, size_t at, const char *word, size_t length)
     return length == 0;
 }
 
+#define AT_ONCE 16
+
+typedef uint8_t lanes __attribute__((vector_size(AT_ONCE)));
+
+static lanes
+lanes_at(const char *message)
+{
+    lanes bytes;
+
+    memcpy(&bytes, message, sizeof bytes);
+    return bytes;
+}
+
+/* Whether at one of AT_ONCE places the words may end behind which a secret stands: they end in "ss
+ * " or "in ". The message goes on for two more bytes. */
+static bool
+may_end_here(const char *message)
+{
+    const lanes first = lanes_at(message) | ' ', second = lanes_at(message + 1) | ' ';
+    const lanes ends =
+        (lanes)(lanes_at(message + 2) == ' ') & (((lanes)(first == 's') & (lanes)(second == 's')) |
+                                                 ((lanes)(first == 'i') & (lanes)(second == 'n')));
+    uint64_t halves[2];
+
+    memcpy(halves, &ends, sizeof halves);
+    return (halves[0] | halves[1]) != 0;
+}
+
+/* Whether they do in front of the space at `at`. */
+static bool
+do_end(const char *message, size_t at)
+{
+    switch (lower(message[at - 1])) {
+    case 's':
+        return ends_in(message, at, "pass", 4);
+    case 'n':
+        return ends_in(message, at, "auth plain", 10) || ends_in(message, at, "auth login", 10);
+    default:
+        return false;
+    }
+}
+
 /* What a client said in the clear to a server that expected something else. Behind these words
  * stands a secret, whatever the rulebase made of the line. */
 static size_t
 secret_from(const char *message, size_t length)
 {
-    const char *const end = message + length;
+    for (size_t from = 2; from + 1 < length; from += AT_ONCE) {
+        const bool is_whole = from + AT_ONCE < length;
+        const size_t end = is_whole ? from + AT_ONCE : length - 1;
 
-    for (const char *space = message; (space = memchr(space, ' ', (size_t)(end - space)));
-         space++) {
-        const size_t at = (size_t)(space - message);
-        const char last = at == 0 ? ' ' : lower(space[-1]);
-        bool is_there = false;
-
-        if (last == 's') /* most words end in neither letter */
-            is_there = ends_in(message, at, "pass", 4);
-        else if (last == 'n')
-            is_there =
-                ends_in(message, at, "auth plain", 10) || ends_in(message, at, "auth login", 10);
-        if (is_there && at + 1 < length)
-            return at + 1;
+        if (is_whole && !may_end_here(message + from - 2))
+            continue;
+        for (size_t at = from; at < end; at++)
+            if (message[at] == ' ' && do_end(message, at))
+                return at + 1;
     }
     return length;
 }
@@ -199,23 +238,28 @@ static unsigned
 shorten(struct writer *writer, const char *message, size_t length, const char *name,
         size_t name_length)
 {
-    bool was_cut = name_length >= OFFENCE_USER_MAX; /* the rest of it follows in the message */
+    const bool was_cut =
+        name_length >= OFFENCE_USER_MAX; /* the rest of it follows in the message */
+    const char *next;
     unsigned found = 0;
-    size_t at = 0;
+    size_t written = 0, at = 0;
 
-    while (at < length) {
-        if (length - at < name_length || memcmp(message + at, name, name_length) != 0 ||
+    while ((next = memchr(message + at, name[0], length - at)) != NULL) {
+        at = (size_t)(next - message);
+        if (length - at < name_length || memcmp(next, name, name_length) != 0 ||
             (!was_cut && !stands_alone(message, length, at, name_length))) {
-            write_bytes(writer, message + at++, 1);
+            at++;
             continue;
         }
         found++;
+        write_bytes(writer, message + written, at - written);
         write_bytes(writer, name, 1);
         write_bytes(writer, SHORT_TAIL, strlen(SHORT_TAIL));
         if (was_cut)
-            break;
-        at += name_length;
+            return found;
+        written = at += name_length;
     }
+    write_bytes(writer, message + written, length - written);
     return found;
 }
 

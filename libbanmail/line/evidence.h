@@ -34,6 +34,7 @@ struct evidence {
     uint64_t jails;   /* that counted it, as bits of their indexes */
     uint8_t attempts; /* that it added to the count */
     int64_t stamp_ms;
+    /* texts, which a table takes as they are: its zeros behind them, too */
     char host[EVIDENCE_HOST_SIZE]; /* that logged it */
     char service[EVIDENCE_SERVICE_SIZE];
     char user[EVIDENCE_USER_SIZE]; /* as the mode allows; "" when the line names none */

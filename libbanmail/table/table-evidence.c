@@ -46,29 +46,30 @@ union witness_words {
     uint64_t word[WITNESS_WORDS];
 };
 
-/* Into zeros. */
-static void
-put_text(char *to, const char *from, size_t size)
-{
-    memcpy(to, from, strnlen(from, size - 1));
-}
+/* The texts stand in a line of evidence as they stand in its place. */
+#define TEXTS_SIZE (sizeof(struct witness) - offsetof(struct witness, host))
+_Static_assert(sizeof(struct evidence) - offsetof(struct evidence, host) == TEXTS_SIZE &&
+                   offsetof(struct evidence, service) - offsetof(struct evidence, host) ==
+                       offsetof(struct witness, service) - offsetof(struct witness, host) &&
+                   offsetof(struct evidence, user) - offsetof(struct evidence, host) ==
+                       offsetof(struct witness, user) - offsetof(struct witness, host) &&
+                   offsetof(struct evidence, line) - offsetof(struct evidence, host) ==
+                       offsetof(struct witness, line) - offsetof(struct witness, host),
+               "the same texts");
 
+/* All but the texts. */
 static void
-fill_from(union witness_words *place, const struct evidence *evidence, uint64_t number)
+fill_head(union witness_words *place, const struct evidence *evidence, uint64_t number)
 {
     struct witness *witness = &place->witness;
 
-    memset(place, 0, sizeof *place);
+    memset(place, 0, HEAD_WORDS * sizeof *place->word);
     witness->number = number;
     witness->stamp_ms = evidence->stamp_ms;
     witness->class = (uint8_t)evidence->class;
     witness->jails = evidence->jails;
     witness->attempts = evidence->attempts;
     memcpy(witness->address, evidence->client.address, sizeof witness->address);
-    put_text(witness->host, evidence->host, sizeof witness->host);
-    put_text(witness->service, evidence->service, sizeof witness->service);
-    put_text(witness->user, evidence->user, sizeof witness->user);
-    put_text(witness->line, evidence->line, sizeof witness->line);
 }
 
 /* Two sums, of every other word: a multiplication need not wait for that of the word before. */
@@ -117,32 +118,43 @@ take_place(struct witness_cell *cell, uint64_t *sequence)
                                                    memory_order_acquire, memory_order_relaxed);
 }
 
+static inline void
+put_words(struct witness_cell *cell, unsigned at, const void *from, struct sums *sums)
+{
+    uint64_t words[2];
+
+    memcpy(words, from, sizeof words);
+    *sums = add_words(*sums, at, words[0], words[1]);
+    atomic_store_explicit(&cell->word[at], words[0], memory_order_release);
+    atomic_store_explicit(&cell->word[at + 1], words[1], memory_order_release);
+}
+
+/* The head from the place, the texts from wherever they are: they are not copied twice. */
 static void
-fill_place(struct witness_cell *cell, uint64_t sequence, const union witness_words *place)
+fill_place(struct witness_cell *cell, uint64_t sequence, const union witness_words *place,
+           const char *texts)
 {
     struct sums sums = no_words;
 
-    for (unsigned i = 2; i < WITNESS_WORDS; i += 2) {
-        uint64_t even = place->word[i], odd = place->word[i + 1];
-
-        sums = add_words(sums, i, even, odd);
-        atomic_store_explicit(&cell->word[i], even, memory_order_release);
-        atomic_store_explicit(&cell->word[i + 1], odd, memory_order_release);
-    }
+    for (unsigned i = 2; i < HEAD_WORDS; i += 2)
+        put_words(cell, i, &place->word[i], &sums);
+#pragma GCC unroll 7
+    for (unsigned i = HEAD_WORDS; i < WITNESS_WORDS; i += 2, texts += 2 * sizeof *place->word)
+        put_words(cell, i, texts, &sums);
     atomic_store_explicit(&cell->word[1], check_from(sums), memory_order_release);
     atomic_store_explicit(&cell->word[0], sequence + 2, memory_order_release);
 }
 
 /* Returns false when it found no place. */
 static bool
-put(struct table *table, const union witness_words *place)
+put(struct table *table, const union witness_words *place, const char *texts)
 {
     uint64_t sequence, number = place->witness.number;
     struct witness_cell *cell = &table->witnesses[number % table->witness_count];
 
     if (!take_place(cell, &sequence))
         return false;
-    fill_place(cell, sequence, place);
+    fill_place(cell, sequence, place, texts);
     return true;
 }
 
@@ -200,8 +212,8 @@ table_add_evidence(struct table *table, const struct evidence *evidence)
         atomic_fetch_add_explicit(&table->header->last_evidence, 1, memory_order_relaxed) + 1;
     union witness_words place;
 
-    fill_from(&place, evidence, number);
-    if (put(table, &place))
+    fill_head(&place, evidence, number);
+    if (put(table, &place, evidence->host))
         enter_chain(table, evidence->client.address, number);
     return number;
 }
@@ -382,7 +394,7 @@ table_forget_evidence(struct table *table, const struct source *source, const ch
               (user && strcmp(user, evidence.user) == 0)) ||
             !take_place(cell, &sequence))
             continue;
-        fill_place(cell, sequence, &nothing);
+        fill_place(cell, sequence, &nothing, nothing.witness.host);
         erased++;
     }
     return erased;
@@ -470,7 +482,7 @@ table_adopt_evidence(struct table *table, const struct table *old)
             continue;
         if (old->layout == 3)
             place.witness = layout3_witness(&place.witness);
-        put(table, &place);
+        put(table, &place, place.witness.host);
     }
     enter_all(table);
 }

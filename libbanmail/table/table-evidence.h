@@ -7,7 +7,8 @@
 #include "line/evidence.h"
 #include "table/table.h"
 
-/* Puts a line into the ring. Returns its number, which is made here. Any thread of the process that
+/* Puts a line into the ring, whose texts have zeros behind their ends. Returns its number, which is
+ * made here. Any thread of the process that
  * writes the table; no lock, no system call. Two threads meet in one place only when the ring went
  * round while one of them wrote: then the later gives way. */
 uint64_t table_add_evidence(struct table *table, const struct evidence *evidence);

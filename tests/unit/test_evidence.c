@@ -66,6 +66,8 @@ names_are_shortened_in_the_line(void **state)
     assert_string_equal(kept(EVIDENCE_NONE, " x: user=<" PASSWORD ">", PASSWORD), "");
     assert_string_equal(kept(EVIDENCE_REDACTED, " a=<a@b.org>", "a@b.org"), "a=<a@b.org>");
     assert_string_equal(kept(EVIDENCE_REDACTED, " rip: user=<r>", "r"), "rip: user=<r***>");
+    assert_string_equal(kept(EVIDENCE_REDACTED, " ab, bab ab=bob", "ab"), "a***, bab a***=bob");
+    assert_string_equal(kept(EVIDENCE_REDACTED, " a ab", "ab"), "a a***");
     assert_non_null(strstr(kept(EVIDENCE_REDACTED, " no name here", PASSWORD), "withheld"));
     assert_string_equal(kept(EVIDENCE_REDACTED, " from h[1]: auth plain AGFiYwBzZWNyZXQ=", ""),
                         "from h[1]: auth plain ");
@@ -74,6 +76,38 @@ names_are_shortened_in_the_line(void **state)
     long_name[OFFENCE_USER_MAX] = '\0';
     snprintf(message, sizeof message, " user=<%s and-the-rest>", long_name);
     assert_string_equal(kept(EVIDENCE_REDACTED, message, long_name), "user=<p***");
+}
+
+/* `before` bytes, the words, a space and `behind` bytes. */
+static void
+make_line(char line[256], unsigned before, const char *words, unsigned behind)
+{
+    static const char text[] = "Connection closed in 2 secs in class less lost: plain login";
+
+    snprintf(line, 256, "%.*s%s %.*s", (int)before, text, words, (int)behind, text);
+}
+
+/* Wherever in a line they stand, and in letters of either case. */
+static void
+what_stands_behind_a_secrets_words_is_left_out(void **state)
+{
+    static const char *const words[] = {"PASS", "pass", "AUTH PLAIN", "auth login", "Auth Plain"};
+    static const char *const others[] = {"pas", "as", "plain", "authxplain", "auth logon", "in"};
+    char line[256], rest[256];
+
+    (void)state;
+    for (unsigned before = 0; before < 50; before++)
+        for (unsigned behind = 1; behind < 50; behind++) {
+            for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+                make_line(line, before, words[i], behind);
+                make_line(rest, before, words[i], 0);
+                assert_string_equal(kept(EVIDENCE_REDACTED, line, ""), rest);
+            }
+            for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+                make_line(line, before, others[i], behind);
+                assert_string_equal(kept(EVIDENCE_REDACTED, line, ""), line);
+            }
+        }
 }
 
 /* ---- the ring ---- */
@@ -237,6 +271,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mailboxes_are_told_from_other_names),
         cmocka_unit_test(names_are_shortened_in_the_line),
+        cmocka_unit_test(what_stands_behind_a_secrets_words_is_left_out),
         cmocka_unit_test(the_ring_forgets_the_oldest_first),
         cmocka_unit_test(what_a_client_said_is_left_out),
         cmocka_unit_test(jails_share_a_line),
