@@ -209,10 +209,11 @@ static bool
 follow(struct backend *backend, enum breaker_news what, const struct breaker_place *place,
        const struct backend_line *line)
 {
-    struct news news = {.what = what};
+    struct news news;
 
     if (what == BREAKER_AS_BEFORE)
         return false;
+    news = (struct news){.what = what};
     for (size_t i = 0; i < line->host_length && i + 1 < sizeof news.host; i++)
         news.host[i] = line->host[i] > ' ' && line->host[i] < 127 ? line->host[i] : '?';
     if (what == BREAKER_ON)
@@ -298,7 +299,7 @@ backend_holds(struct backend *backend, const struct backend_line *line,
     bool holds;
 
     *wake = false;
-    if (offence->class != OFFENCE_AUTH_FAILED)
+    if (offence->class != OFFENCE_AUTH_FAILED || !breaker_may_hold(backend->breaker))
         return false;
     holds = breaker_holds(backend->breaker, &line->place, whom_of(backend, offence), stamp_of(line),
                           &what, &where);

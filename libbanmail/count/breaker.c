@@ -12,6 +12,7 @@
 #include "count/breaker.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define SETS   64
@@ -54,6 +55,7 @@ struct host {
 
 struct breaker {
     pthread_mutex_t lock;
+    atomic_bool has_hosts; /* there has been a fault */
     struct host hosts[SETS][WAYS];
     struct breaker_failure failures[BREAKER_FAILURES]; /* stamp 0: free */
     unsigned next;
@@ -334,6 +336,7 @@ breaker_fault(struct breaker *breaker, const struct breaker_place *place, uint64
     enum breaker_news news;
 
     pthread_mutex_lock(&breaker->lock);
+    atomic_store_explicit(&breaker->has_hosts, true, memory_order_relaxed);
     host = find_or_begin_host(breaker, place->host);
     stretch = find_or_begin(host, place->instance);
     if (stamp_ms > stretch->latest_ms)
@@ -348,6 +351,12 @@ breaker_fault(struct breaker *breaker, const struct breaker_place *place, uint64
     news = advance(host, stretch, stamp_ms);
     pthread_mutex_unlock(&breaker->lock);
     return news;
+}
+
+bool
+breaker_may_hold(const struct breaker *breaker)
+{
+    return atomic_load_explicit(&breaker->has_hosts, memory_order_relaxed);
 }
 
 bool

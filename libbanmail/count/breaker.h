@@ -74,6 +74,9 @@ bool breaker_has_logged_in(struct breaker *breaker, uint64_t user);
 enum breaker_news breaker_fault(struct breaker *breaker, const struct breaker_place *place,
                                 uint64_t client, uint64_t user, int64_t stamp_ms);
 
+/* Whether breaker_holds may do anything: there has been a fault. Takes no lock. */
+bool breaker_may_hold(const struct breaker *breaker);
+
 /* Whether a failure of `client` (a hash, the same that a fault has) at `place` shall not count.
  * Because it may be the second client that is hit, *news tells what breaker_fault would return, for
  * the place *where. */

@@ -134,12 +134,13 @@ gateway_look(struct gateways *gateways)
     pthread_mutex_unlock(&gateways->lock);
 }
 
+/* The lock is held. */
 static enum gateway_kind
 find_network(const struct gateways *gateways, const struct source *source)
 {
     enum gateway_kind kind = GATEWAY_NONE;
 
-    for (unsigned i = 0; i < gateways->network_count && is_private(source); i++) {
+    for (unsigned i = 0; i < gateways->network_count; i++) {
         const struct network *const at = &gateways->networks[i];
 
         if (source_compare(&at->own, source) == 0)
@@ -164,12 +165,14 @@ enum gateway_kind
 gateway_find(struct gateways *gateways, const struct source *source, int64_t now_ms,
              unsigned *users)
 {
-    enum gateway_kind kind;
+    enum gateway_kind kind = GATEWAY_NONE;
 
     *users = 0;
-    pthread_mutex_lock(&gateways->lock);
-    kind = find_network(gateways, source);
-    pthread_mutex_unlock(&gateways->lock);
+    if (is_private(source)) {
+        pthread_mutex_lock(&gateways->lock);
+        kind = find_network(gateways, source);
+        pthread_mutex_unlock(&gateways->lock);
+    }
     if (kind == GATEWAY_NONE)
         *users = table_count_users(gateways->table, source, now_ms);
     if (*users > GATEWAY_USERS_MAX)

@@ -114,20 +114,6 @@ words_store_head(cell_word *cell, struct cell_head head, memory_order order)
     atomic_store_explicit(cell, word, order);
 }
 
-/* Which words but the first differ from those of `value`, as bits. */
-static inline uint32_t
-words_changes(const cell_word *cell, unsigned words, const void *value)
-{
-    uint64_t old[CELL_WORDS_MAX], new[CELL_WORDS_MAX];
-    uint32_t changes = 0;
-
-    words_load(cell, words, old);
-    memcpy(new, value, words * sizeof *new);
-    for (unsigned i = 1; i < words; i++)
-        changes |= (uint32_t)(old[i] != new[i]) << i;
-    return changes;
-}
-
 /* For who holds the cell's lock; the cell is whole. Writes the first word, whose sequence and check
  * are made here, and those of `changes`; release on each orders it behind the odd sequence, for the
  * price of a plain store on x86. A change in the first word alone is one store, and cannot be
@@ -156,10 +142,30 @@ words_store(cell_word *cell, const void *value, uint32_t changes)
     words_store_head(cell, after, memory_order_release);
 }
 
+/* The same for all words that differ from those of `value`, which are found on the way. */
 static inline void
 words_replace(cell_word *cell, unsigned words, const void *value)
 {
-    words_store(cell, value, words_changes(cell, words, value));
+    struct cell_head before = words_load_head(cell), after;
+    uint64_t word, sum, change;
+
+    memcpy(&after, value, sizeof after);
+    memcpy(&word, value, sizeof word);
+    sum = cell_turn_head(word ^ atomic_load_explicit(cell, memory_order_relaxed));
+    before.sequence++;
+    after.sequence = before.sequence + 1;
+#pragma GCC unroll 24
+    for (unsigned i = 1; i < words; i++) {
+        memcpy(&word, (const char *)value + i * sizeof word, sizeof word);
+        change = word ^ atomic_load_explicit(&cell[i], memory_order_relaxed);
+        if (change == 0)
+            continue;
+        words_store_head(cell, before, memory_order_relaxed);
+        sum ^= cell_turn(i, change);
+        atomic_store_explicit(&cell[i], word, memory_order_release);
+    }
+    after.check = before.check ^ cell_fold(sum);
+    words_store_head(cell, after, memory_order_release);
 }
 
 /* Makes a cell whole, and free, whatever was in it. Only while attaching. */

@@ -49,26 +49,37 @@ store(struct line_bucket *bucket, unsigned way, const struct known_line *known)
     atomic_store_explicit(&bucket->word[2 * way], word[0], memory_order_release);
 }
 
-/* The way of this fingerprint, loaded; or that of the line that came first, without fingerprint. */
+/* The way of the line that came first, or of none. */
 static unsigned
-find_way(const struct line_bucket *bucket, uint64_t fingerprint, struct known_line *known)
+first_of(const struct line_bucket *bucket)
 {
     uint64_t first_ms = UINT64_MAX;
     unsigned first = 0;
 
     for (unsigned way = 0; way < LINE_WAYS; way++) {
-        *known = load(bucket, way);
-        if (known->fingerprint == fingerprint)
+        const struct known_line known = load(bucket, way);
+
+        if (known.fingerprint == 0)
             return way;
-        if (known->fingerprint == 0)
-            known->received_ms = 0;
-        if (known->received_ms < first_ms) {
-            first_ms = known->received_ms;
+        if (known.received_ms < first_ms) {
+            first_ms = known.received_ms;
             first = way;
         }
     }
-    *known = (struct known_line){0};
     return first;
+}
+
+/* The way of this fingerprint, loaded; or that of the line that came first, without fingerprint. */
+static unsigned
+find_way(const struct line_bucket *bucket, uint64_t fingerprint, struct known_line *known)
+{
+    for (unsigned way = 0; way < LINE_WAYS; way++)
+        if (atomic_load_explicit(&bucket->word[2 * way], memory_order_relaxed) == fingerprint) {
+            *known = load(bucket, way);
+            return way;
+        }
+    *known = (struct known_line){0};
+    return first_of(bucket);
 }
 
 /* An equal line has come before. */
