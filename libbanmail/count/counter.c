@@ -107,8 +107,10 @@ struct counter {
 struct view {
     struct source source;
     bool has_allowed; /* somebody in it is allow-listed for all jails */
+    bool has_asked;   /* whether it is a gateway; then: */
     enum gateway_kind gateway;
     unsigned users;
+    const struct taking *taking;
 };
 
 /* One line on its way. */
@@ -560,7 +562,7 @@ overlaps(const struct allow_list *list, const struct source *source)
     return allow != NULL && !allow_is_bare(allow) && allow_overlaps(allow, source);
 }
 
-static const struct view *
+static struct view *
 look(struct taking *taking, unsigned index)
 {
     struct counter *const counter = taking->counter;
@@ -569,15 +571,14 @@ look(struct taking *taking, unsigned index)
 
     taking->is_known |= index < 64 ? UINT64_C(1) << index : 0;
     *view = (struct view){
-        .source = source_mask(&taking->judgement.failure.client, lengths.v4_bits, lengths.v6_bits)};
+        .source = source_mask(&taking->judgement.failure.client, lengths.v4_bits, lengths.v6_bits),
+        .taking = taking,
+    };
     view->has_allowed = overlaps(counter->options.allow, &view->source);
-    if (counter->gateways != NULL)
-        view->gateway =
-            gateway_find(counter->gateways, &view->source, taking->line->now_ms, &view->users);
     return view;
 }
 
-static inline const struct view *
+static inline struct view *
 view(struct taking *taking, unsigned index)
 {
     if (index < 64 && (taking->is_known >> index & 1))
@@ -585,12 +586,31 @@ view(struct taking *taking, unsigned index)
     return look(taking, index);
 }
 
+/* Few failures need to know. */
+static enum gateway_kind
+gateway_of(struct view *view)
+{
+    struct gateways *const gateways = view->taking->counter->gateways;
+
+    if (!view->has_asked && gateways != NULL)
+        view->gateway =
+            gateway_find(gateways, &view->source, view->taking->line->now_ms, &view->users);
+    view->has_asked = true;
+    return view->gateway;
+}
+
+static bool
+is_gateway(void *asked)
+{
+    return gateway_of(asked) != GATEWAY_NONE;
+}
+
 /* In a network in which somebody is allow-listed clients are banned one by one. */
-static const struct view *
+static struct view *
 view_for(struct taking *taking, unsigned action)
 {
     const struct action *const at = &taking->roster->actions[action];
-    const struct view *const wide = view(taking, at->view);
+    struct view *const wide = view(taking, at->view);
 
     if (!wide->has_allowed && !overlaps(at->given.allow, &wide->source))
         return wide;
@@ -603,7 +623,7 @@ view_for(struct taking *taking, unsigned action)
 static bool
 is_allow_listed(struct taking *taking, unsigned action)
 {
-    const struct view *const seen = view_for(taking, action);
+    struct view *const seen = view_for(taking, action);
     const struct source *const client = &taking->judgement.failure.client;
     const struct allow *own, *all;
     struct source entry;
@@ -615,7 +635,7 @@ is_allow_listed(struct taking *taking, unsigned action)
     if (own != NULL && allow_match(own, client, NULL))
         return true;
     return all != NULL && allow_match(all, client, &entry) &&
-           !(seen->gateway == GATEWAY_OWN && entry.prefix == SOURCE_HOST_PREFIX);
+           !(entry.prefix == SOURCE_HOST_PREFIX && gateway_of(seen) == GATEWAY_OWN);
 }
 
 static uint64_t
@@ -804,7 +824,7 @@ count_network(struct taking *taking, const struct action *at)
 
     if (source_compare(&view(taking, at->view)->source, &view(taking, 0)->source) == 0)
         return false;
-    failure.is_gateway = false;
+    failure.is_gateway = NULL;
     failure.is_network = true;
     return table_count(taking->counter->options.table, at->given.jail_index, &at->given.jail,
                        &failure, taking->judgement.attempts, taking->line->now_ms) == TABLE_SPARED;
@@ -843,7 +863,7 @@ count_neighbour(struct taking *taking, const struct action *at, const struct vie
         hash_bytes(1, (const char *)seen->source.address, sizeof seen->source.address);
     failure.secret_hash = 0;
     failure.passed_ms = 0;
-    failure.is_gateway = false;
+    failure.is_gateway = NULL;
     note_verdict(taking, at, seen,
                  table_count(counter->options.table, at->given.jail_index, &at->networks, &failure,
                              1, taking->line->now_ms));
@@ -855,13 +875,14 @@ count_for(struct taking *taking, unsigned action)
     struct counter *const counter = taking->counter;
     const struct action *const at = &taking->roster->actions[action];
     const bool is_single = taking->singles >> action & 1;
-    const struct view *const seen = view(taking, is_single ? 0 : at->view);
+    struct view *const seen = view(taking, is_single ? 0 : at->view);
     struct table_failure *const failure = &taking->judgement.failure;
     const enum offence_class class = failure->class;
     enum table_verdict verdict;
 
     failure->class = class_in(&at->given.jail, class);
-    failure->is_gateway = seen->gateway != GATEWAY_NONE;
+    failure->is_gateway = is_gateway;
+    failure->asked = seen;
     failure->is_observed = at->given.jail.is_observing;
     verdict = is_single ? count_single(taking, at)
                         : table_count(counter->options.table, at->given.jail_index, &at->given.jail,
@@ -869,6 +890,7 @@ count_for(struct taking *taking, unsigned action)
     note_verdict(taking, at, seen, verdict);
     if (verdict == TABLE_BANNED && at->given.jail.neighbours > 0)
         count_neighbour(taking, at, seen);
+    failure->is_gateway = NULL;
     failure->class = class;
 }
 

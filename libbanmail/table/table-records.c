@@ -221,11 +221,16 @@ struct counting {
     int64_t now_ms;
     int64_t stamp_ms;
     uint32_t stamp_s;
+    uint32_t ghost_s; /* of a new record */
     struct record_key key;
     struct place place;
     struct record record; /* being changed; stored at the end */
     uint32_t changed;     /* its words, those that may be */
     unsigned left;        /* failures to the threshold; 0: banned */
+    bool must_ask;        /* whether it is a gateway, before it is judged */
+    bool has_asked;
+    bool is_gateway;
+    bool has_noted; /* note_passed */
 };
 
 static void
@@ -376,13 +381,11 @@ observe(struct counting *counting, const struct ban *ban)
 static enum table_verdict
 make_none(struct counting *counting, const struct ban *ban)
 {
-    const struct table_failure *const failure = counting->failure;
-
     clear_window(counting);
     counting->left = jail_stamps(counting->jail);
     if (ban->until_ms <= counting->now_ms)
         return TABLE_LATE;
-    if (failure->is_gateway)
+    if (counting->is_gateway)
         return TABLE_SPARED;
     observe(counting, ban);
     return TABLE_OBSERVED;
@@ -402,8 +405,7 @@ make_ban(struct counting *counting)
     enum ban_outcome outcome;
     uint32_t slot;
 
-    if (ban.until_ms <= counting->now_ms || counting->failure->is_gateway ||
-        counting->failure->is_observed)
+    if (ban.until_ms <= counting->now_ms || counting->is_gateway || counting->failure->is_observed)
         return make_none(counting, &ban);
     outcome = table_want_ban(counting->table, &ban, counting->now_ms, &slot);
     counting->left = 1;
@@ -421,11 +423,12 @@ make_ban(struct counting *counting)
 /* The latest ban may be in force, and its client got through. Apart, as not to cost where none is.
  */
 static __attribute__((noinline)) void
-note_passed(const struct counting *counting, unsigned attempts)
+note_passed(struct counting *counting, unsigned attempts)
 {
-    if (counting->record.ban != 0 && counting->failure->passed_ms != 0)
+    if (counting->record.ban != 0 && counting->failure->passed_ms != 0 && !counting->has_noted)
         table_note_passed(counting->table, counting->record.ban - 1, &counting->key,
                           counting->failure, attempts, counting->stamp_ms);
+    counting->has_noted = true;
 }
 
 enum guess { GUESS_NEW, GUESS_SAME_USER, GUESS_SAME_SECRET };
@@ -634,7 +637,10 @@ judge(struct counting *counting, unsigned attempts)
         if (counting->failure->is_network)
             return TABLE_SPARED;
         note_passed(counting, attempts);
-        return is_allowed(counting) ? TABLE_ALLOWED : make_ban(counting);
+        if (is_allowed(counting))
+            return TABLE_ALLOWED;
+        counting->must_ask = counting->failure->is_gateway != NULL && !counting->has_asked;
+        return counting->must_ask ? TABLE_COUNTED : make_ban(counting);
     }
     if (counting->failure->is_network)
         return TABLE_COUNTED;
@@ -659,25 +665,83 @@ believable_stamp(int64_t stamp_ms, int64_t now_ms)
     return stamp_ms > 1000 ? stamp_ms : 1000;
 }
 
+/* In which nothing has come but what the ghost tells. */
+static void
+make_new(struct counting *counting)
+{
+    counting->record = (struct record){.head.used = 1, .key = counting->key};
+    counting->changed = CELL_ALL;
+    counting->left = jail_stamps(counting->jail);
+    if (counting->ghost_s != 0)
+        window_insert(&counting->record, (struct window_entry){.stamp_s = counting->ghost_s},
+                      &counting->changed);
+}
+
 /* A record for a client that has none. Returns its way. */
 static unsigned
 begin_record(struct counting *counting)
 {
     struct table *table = counting->table;
     struct record_bucket *bucket = &table->record_buckets[counting->place.bucket];
-    uint32_t stamp_s = take_ghost(table, counting->place);
-    unsigned way = choose_way(table, counting->place.bucket, counting->now_ms);
+    unsigned way;
 
+    counting->ghost_s = take_ghost(table, counting->place);
+    way = choose_way(table, counting->place.bucket, counting->now_ms);
     note_kind(table, &counting->key);
-    counting->record = (struct record){.head.used = 1, .key = counting->key};
-    counting->changed = CELL_ALL;
-    if (stamp_s != 0)
-        window_insert(&counting->record, (struct window_entry){.stamp_s = stamp_s},
-                      &counting->changed);
+    make_new(counting);
     bucket->tags[way] = counting->place.tag;
     bucket->jails[way] = counting->key.jail;
     bucket->newest_s[way] = 0;
     return way;
+}
+
+static void
+store(const struct counting *counting, struct record_bucket *bucket, unsigned way)
+{
+    words_store(cell_of(counting->table, counting->place.bucket, way), &counting->record,
+                counting->changed);
+    bucket->left[way] = (uint8_t)counting->left;
+    if (bucket->newest_s[way] < counting->stamp_s ||
+        bucket->newest_s[way] * INT64_C(1000) > counting->now_ms)
+        bucket->newest_s[way] = counting->stamp_s;
+}
+
+/* Where it must be asked first, all is left as it was; but a new record is there. */
+static enum table_verdict
+count_under_lock(struct counting *counting, unsigned attempts)
+{
+    struct table *const table = counting->table;
+    struct record_bucket *const bucket = &table->record_buckets[counting->place.bucket];
+    pthread_mutex_t *const lock = table_stripe(table, counting->place.bucket);
+    enum table_verdict verdict;
+    unsigned way;
+    bool is_new;
+
+    counting->changed = 0;
+    pthread_mutex_lock(lock);
+    way = find_way(table, counting->place, &counting->key, &counting->record);
+    is_new = way == BUCKET_WAYS;
+    if (is_new)
+        way = begin_record(counting);
+    verdict = judge(counting, attempts);
+    if (counting->must_ask && is_new)
+        make_new(counting);
+    if (!counting->must_ask || is_new)
+        store(counting, bucket, way);
+    pthread_mutex_unlock(lock);
+    return verdict;
+}
+
+/* Without the lock: what tells it has locks as well. Whether it had to be. */
+static inline bool
+ask(struct counting *counting)
+{
+    if (!counting->must_ask)
+        return false;
+    counting->is_gateway = counting->failure->is_gateway(counting->failure->asked);
+    counting->has_asked = true;
+    counting->must_ask = false;
+    return true;
 }
 
 enum table_verdict
@@ -685,10 +749,7 @@ table_count(struct table *table, unsigned jail_index, const struct jail *jail,
             const struct table_failure *failure, unsigned attempts, int64_t now_ms)
 {
     struct counting counting;
-    struct record_bucket *bucket;
     enum table_verdict verdict;
-    pthread_mutex_t *lock;
-    unsigned way;
 
     counting.table = table;
     counting.jail = jail;
@@ -698,21 +759,11 @@ table_count(struct table *table, unsigned jail_index, const struct jail *jail,
     counting.stamp_s = (uint32_t)((uint64_t)counting.stamp_ms / 1000);
     counting.key = table_key_of(jail_index, jail, &failure->client, failure->scope);
     counting.place = place_of(table, &counting.key);
-    counting.changed = 0;
-    bucket = &table->record_buckets[counting.place.bucket];
-    lock = table_stripe(table, counting.place.bucket);
+    counting.must_ask = counting.has_asked = counting.is_gateway = counting.has_noted = false;
 
-    pthread_mutex_lock(lock);
-    way = find_way(table, counting.place, &counting.key, &counting.record);
-    if (way == BUCKET_WAYS)
-        way = begin_record(&counting);
-    verdict = judge(&counting, attempts);
-    words_store(cell_of(table, counting.place.bucket, way), &counting.record, counting.changed);
-    bucket->left[way] = (uint8_t)counting.left;
-    if (bucket->newest_s[way] < counting.stamp_s || bucket->newest_s[way] * INT64_C(1000) > now_ms)
-        bucket->newest_s[way] = counting.stamp_s;
-    pthread_mutex_unlock(lock);
-
+    do
+        verdict = count_under_lock(&counting, attempts);
+    while (ask(&counting));
     if (verdict == TABLE_FULL)
         table_add(&table_tally(table, counting.place.bucket)->refused, 1);
     return verdict;

@@ -114,10 +114,12 @@ struct table_failure {
     int64_t passed_ms; /* a packet of the client came through this machine's kernel for it, then or
                           later; 0: that is not known */
     uint8_t services;  /* EFFECT_… that it came to */
-    bool is_gateway;   /* is never banned: TABLE_SPARED instead */
-    bool is_observed;  /* its jail only observes: TABLE_OBSERVED instead */
-    bool is_network; /* counts for those beside it: neither banned nor used up, but TABLE_SPARED as
-                        long as the threshold is reached within findtime of the newest */
+    /* Whether it is never banned: TABLE_SPARED instead. Asked when it would be; NULL: it is. */
+    bool (*is_gateway)(void *asked);
+    void *asked;
+    bool is_observed; /* its jail only observes: TABLE_OBSERVED instead */
+    bool is_network;  /* counts for those beside it: neither banned nor used up, but TABLE_SPARED as
+                         long as the threshold is reached within findtime of the newest */
 };
 
 /* One attempt counts once, however many lines tell of it: for each client, user and service within
