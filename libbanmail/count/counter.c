@@ -69,8 +69,9 @@ struct action {
     struct jail single;   /* the same jail, by single address */
     struct jail networks; /* and what bans the networks of its clients */
     unsigned view;        /* of its prefixes' lengths */
-    uint64_t bringing;    /* actions, as bits, that count a line when it comes to this one */
-    uint64_t classes;     /* its jail's, and auth_unknown_user where it counts as auth_failed */
+    uint64_t jail_bit;
+    uint64_t bringing; /* actions, as bits, that count a line when it comes to this one */
+    uint64_t classes;  /* its jail's, and auth_unknown_user where it counts as auth_failed */
 };
 
 /* Which actions and jails there are. Never changed while a worker looks: it is replaced whole. */
@@ -86,6 +87,7 @@ struct roster {
 struct counter {
     struct counter_options options;
     char host[COUNTER_HOST_SIZE];
+    size_t host_length;
     int64_t count_from_ms;
     struct stamp_watch *stamps;
     struct backend *backend;
@@ -162,6 +164,7 @@ counter_new(const struct counter_options *options)
     counter->options = *options;
     strncpy(counter->host, options->host, sizeof counter->host - 1);
     counter->options.host = counter->host;
+    counter->host_length = strlen(counter->host);
     atomic_init(&counter->roster, roster_new());
     if (getrandom(key, sizeof key, 0) == (ssize_t)sizeof key)
         counter->stamps = stamp_new(key);
@@ -228,6 +231,7 @@ add(struct roster *roster, const struct counter_action *given)
     if (action->classes & OFFENCE_BIT(OFFENCE_AUTH_FAILED))
         action->classes |= OFFENCE_BIT(OFFENCE_AUTH_UNKNOWN_USER);
     roster->classes |= action->classes;
+    action->jail_bit = UINT64_C(1) << given->jail_index % TABLE_JAILS_MAX;
     action->bringing = UINT64_C(1) << number;
     roster->action_count++;
     return (int)number;
@@ -516,11 +520,12 @@ static int64_t
 passed_of(const struct taking *taking)
 {
     const struct backend_line *const told = &taking->told;
-    const char *const host = taking->counter->host;
+    const struct counter *const counter = taking->counter;
 
     if (told->stamp_ms < told->now_ms - STAMP_LIVE_MS ||
-        told->stamp_ms > told->now_ms + STAMP_LIVE_MS || strlen(host) != told->host_length ||
-        strncasecmp(told->host, host, told->host_length) != 0)
+        told->stamp_ms > told->now_ms + STAMP_LIVE_MS ||
+        counter->host_length != told->host_length ||
+        strncasecmp(told->host, counter->host, told->host_length) != 0)
         return 0;
     return effect_passed_ms(taking->offence, told->stamp_ms);
 }
@@ -732,8 +737,7 @@ jails_of(const struct roster *roster, uint64_t actions)
     uint64_t jails = 0;
 
     for (; actions != 0; actions &= actions - 1)
-        jails |= UINT64_C(1) << roster->actions[__builtin_ctzll(actions)].given.jail_index %
-                                    TABLE_JAILS_MAX;
+        jails |= roster->actions[__builtin_ctzll(actions)].jail_bit;
     return jails;
 }
 

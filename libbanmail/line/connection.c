@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 #include "base/memory.h"
+#include "base/siphash.h"
 
 #define SETS 1024
 #define WAYS 4
@@ -34,11 +35,11 @@ connection_free(struct connection_store *store)
 static uint64_t
 key_of(const struct memory *memory, uint64_t host, const struct offence *offence)
 {
-    uint64_t words[5] = {host, hash_text(offence->service, offence->service_length),
-                         offence->process_hash};
+    const uint64_t service = hash_bytes(host, offence->service, offence->service_length);
+    const uint64_t key = siphash_address(siphash_begin(memory_seed(memory)),
+                                         offence->client.address, service ^ offence->process_hash);
 
-    memcpy(words + 3, offence->client.address, sizeof offence->client.address);
-    return memory_key(memory, words, sizeof words / sizeof *words, 0);
+    return key != 0 ? key : 1;
 }
 
 static bool

@@ -186,15 +186,17 @@ lanes_at(const char *message)
     return bytes;
 }
 
-/* Whether at one of AT_ONCE places the words may end behind which a secret stands: they end in "ss
- * " or "in ". The message goes on for two more bytes. */
+/* Whether at one of AT_ONCE places the words may end behind which a secret stands: they end in
+ * "ass ", "ain " or "gin ". The message goes on for three more bytes. */
 static bool
 may_end_here(const char *message)
 {
-    const lanes first = lanes_at(message) | ' ', second = lanes_at(message + 1) | ' ';
-    const lanes ends =
-        (lanes)(lanes_at(message + 2) == ' ') & (((lanes)(first == 's') & (lanes)(second == 's')) |
-                                                 ((lanes)(first == 'i') & (lanes)(second == 'n')));
+    const lanes first = lanes_at(message) | ' ', second = lanes_at(message + 1) | ' ',
+                third = lanes_at(message + 2) | ' ';
+    const lanes ends = ((lanes)(first == 'a') | (lanes)(first == 'g')) &
+                       (((lanes)(second == 's') & (lanes)(third == 's')) |
+                        ((lanes)(second == 'i') & (lanes)(third == 'n'))) &
+                       (lanes)(lanes_at(message + 3) == ' ');
     uint64_t halves[2];
 
     memcpy(halves, &ends, sizeof halves);
@@ -215,22 +217,35 @@ do_end(const char *message, size_t at)
     }
 }
 
+/* Behind such words at one of the places from `from` to `to`; 0: there are none. */
+static size_t
+secret_between(const char *message, size_t from, size_t to)
+{
+    for (size_t at = from; at < to; at++)
+        if (message[at] == ' ' && do_end(message, at))
+            return at + 1;
+    return 0;
+}
+
 /* What a client said in the clear to a server that expected something else. Behind these words
  * stands a secret, whatever the rulebase made of the line. */
 static size_t
 secret_from(const char *message, size_t length)
 {
-    for (size_t from = 2; from + 1 < length; from += AT_ONCE) {
-        const bool is_whole = from + AT_ONCE < length;
-        const size_t end = is_whole ? from + AT_ONCE : length - 1;
+    const size_t last = length - 1 - AT_ONCE; /* the last places at once, some of them once more */
+    size_t from = 3, secret = 0;
 
-        if (is_whole && !may_end_here(message + from - 2))
-            continue;
-        for (size_t at = from; at < end; at++)
-            if (message[at] == ' ' && do_end(message, at))
-                return at + 1;
+    if (length <= from + AT_ONCE) {
+        secret = length > from ? secret_between(message, from, length - 1) : 0;
+        return secret != 0 ? secret : length;
     }
-    return length;
+    for (; from < last; from += AT_ONCE)
+        if (may_end_here(message + from - 3) &&
+            (secret = secret_between(message, from, from + AT_ONCE)) != 0)
+            return secret;
+    if (may_end_here(message + last - 3))
+        secret = secret_between(message, last, length - 1);
+    return secret != 0 ? secret : length;
 }
 
 /* Returns how often the name was found. */

@@ -615,15 +615,11 @@ base64_value(char c)
     return at == NULL ? -1 : (int)(at - digits);
 }
 
-/* Returns how many bytes a session id is of, or 0 when it is none of Dovecot's own making (a proxy
- * in front may have given another). */
 static size_t
-session_bytes(struct text session, uint8_t bytes[SESSION_SIZE])
+decode_session(struct text session, uint8_t bytes[SESSION_SIZE])
 {
     uint32_t bits = 0;
 
-    if (session.length != 16 && session.length != 32)
-        return 0;
     for (size_t i = 0; i < session.length; i++) {
         const int value = base64_value(session.bytes[i]);
         if (value < 0)
@@ -636,6 +632,14 @@ session_bytes(struct text session, uint8_t bytes[SESSION_SIZE])
         }
     }
     return session.length / 4 * 3;
+}
+
+/* Returns how many bytes a session id is of, or 0 when it is none of Dovecot's own making (a proxy
+ * in front may have given another). Most lines have none. */
+static inline size_t
+session_bytes(struct text session, uint8_t bytes[SESSION_SIZE])
+{
+    return session.length == 16 || session.length == 32 ? decode_session(session, bytes) : 0;
 }
 
 /* Returns the bytes of the address in a session id, 4 or 16, or 0. */
