@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <strings.h>
 
@@ -35,19 +36,28 @@ mask_address(uint8_t address[16], unsigned prefix)
     memcpy(address, words, sizeof words);
 }
 
+/* 0 to 9; a greater number where there is no digit. */
+static inline unsigned
+digit_at(const char *text, const char *end)
+{
+    return text < end ? (unsigned char)*text - (unsigned)'0' : UINT_MAX;
+}
+
 /* 0 to 255 without a zero in front. Returns where it ends, or NULL. */
-static const char *
+static inline const char *
 parse_octet(const char *text, const char *end, uint8_t *octet)
 {
-    const char *at = text;
-    unsigned value = 0, digit;
+    unsigned value = digit_at(text, end), digit;
 
-    while (at < end && (digit = (unsigned char)*at - (unsigned)'0') <= 9 && value <= UINT8_MAX) {
+    if (value > 9)
+        return NULL;
+    text++;
+    for (unsigned more = 0; more < 2 && value != 0 && (digit = digit_at(text, end)) <= 9; more++) {
         value = value * 10 + digit;
-        at++;
+        text++;
     }
     *octet = (uint8_t)value;
-    return at == text || value > UINT8_MAX || (*text == '0' && at > text + 1) ? NULL : at;
+    return value > UINT8_MAX ? NULL : text;
 }
 
 /* As inet_pton(3) reads it, which takes twice as many instructions: every line has one. */
@@ -81,6 +91,8 @@ parse_address(const char *text, size_t length, uint8_t address[16], bool *is_v4)
 {
     char copy[INET6_ADDRSTRLEN];
 
+    if (length == 0)
+        return -EINVAL;
     memcpy(address, v4_mapped, sizeof v4_mapped);
     *is_v4 = parse_v4(text, length, address + sizeof v4_mapped);
     if (*is_v4)
@@ -89,7 +101,7 @@ parse_address(const char *text, size_t length, uint8_t address[16], bool *is_v4)
         text += sizeof literal_tag - 1;
         length -= sizeof literal_tag - 1;
     }
-    if (length == 0 || length >= sizeof copy || memchr(text, '\0', length))
+    if (length >= sizeof copy || memchr(text, '\0', length))
         return -EINVAL;
     memcpy(copy, text, length);
     copy[length] = '\0';

@@ -935,12 +935,13 @@ read_auth(struct text text, struct offence *offence)
 static void
 set_client(struct offence *offence, struct text ip)
 {
-    const char *zone = ip.length ? memchr(ip.bytes, '%', ip.length) : NULL;
+    bool is_address = source_parse(ip.bytes, ip.length, &offence->client) == 0;
 
-    if (zone != NULL) /* fe80::1%eth0 */
-        ip.length = (size_t)(zone - ip.bytes);
-    offence->has_client = source_parse(ip.bytes, ip.length, &offence->client) == 0 &&
-                          source_is_client(&offence->client);
+    if (!is_address && ip.length > 0) { /* fe80::1%eth0 */
+        ip = up_to(ip, ip.bytes, '%');
+        is_address = source_parse(ip.bytes, ip.length, &offence->client) == 0;
+    }
+    offence->has_client = is_address && source_is_client(&offence->client);
 }
 
 /* An event of Dovecot's exporter: `event` carries the object without its brace. */
