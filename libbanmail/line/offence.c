@@ -206,6 +206,24 @@ walk_fields(struct fjson_object *object, struct fields *fields)
     }
 }
 
+bool
+offence_has_class(struct fjson_object *object)
+{
+    struct fjson_object_iterator at;
+
+    if (!fjson_object_is_type(object, fjson_type_object))
+        return false;
+    at = fjson_object_iter_begin(object);
+    for (int left = fjson_object_object_length(object); left > 0; left--) {
+        const char *const name = fjson_object_iter_peek_name(&at);
+
+        if (name[0] == 'c' && strcmp(name, field_names[FIELD_CLASS]) == 0)
+            return fjson_object_iter_peek_value(&at) != NULL;
+        fjson_object_iter_next(&at);
+    }
+    return false;
+}
+
 static inline bool
 get_text(const struct fields *fields, enum field field, struct text *text)
 {
@@ -606,30 +624,31 @@ read_port_tail(struct text text, struct tail *tail)
 
 enum { SESSION_ADDRESS_AT = 8, SESSION_SIZE = 24 };
 
-static int
-base64_value(char c)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *at = c == '\0' ? NULL : strchr(digits, c);
-
-    return at == NULL ? -1 : (int)(at - digits);
-}
+/* One more than what each is worth; 0: it is none. */
+static const uint8_t base64_digits[256] = {
+    ['A'] = 1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11,         12,         13,
+    14,         15, 16, 17, 18, 19, 20, 21, 22, 23, 24,         25,         26,
+    ['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37,         38,         39,
+    40,         41, 42, 43, 44, 45, 46, 47, 48, 49, 50,         51,         52,
+    ['0'] = 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, ['+'] = 63, ['/'] = 64,
+};
 
 static size_t
 decode_session(struct text session, uint8_t bytes[SESSION_SIZE])
 {
-    uint32_t bits = 0;
+    for (size_t i = 0; i < session.length; i += 4) {
+        uint32_t bits = 0;
 
-    for (size_t i = 0; i < session.length; i++) {
-        const int value = base64_value(session.bytes[i]);
-        if (value < 0)
-            return 0;
-        bits = bits << 6 | (uint32_t)value;
-        if (i % 4 == 3) {
-            bytes[i / 4 * 3] = (uint8_t)(bits >> 16);
-            bytes[i / 4 * 3 + 1] = (uint8_t)(bits >> 8);
-            bytes[i / 4 * 3 + 2] = (uint8_t)bits;
+        for (size_t j = i; j < i + 4; j++) {
+            const uint8_t digit = base64_digits[(uint8_t)session.bytes[j]];
+
+            if (digit == 0)
+                return 0;
+            bits = bits << 6 | (digit - 1U);
         }
+        *bytes++ = (uint8_t)(bits >> 16);
+        *bytes++ = (uint8_t)(bits >> 8);
+        *bytes++ = (uint8_t)bits;
     }
     return session.length / 4 * 3;
 }

@@ -127,6 +127,10 @@ struct offence {
     struct offence_event event; /* with OFFENCE_FROM_EVENT only */
 };
 
+/* Whether there is a class among the fields, whatever it is. The object stays the caller's; it need
+ * be none, and may be NULL. Any thread. */
+bool offence_has_class(struct fjson_object *fields);
+
 /* Reads the fields that a rulebase made of one line (the object under `$.ombanmail`, or whatever
  * path was configured). Takes: a libfastjson object, which stays the caller's and must outlive the
  * use of *offence. Returns 0; -ENOENT when there is no class (an unmatched line); -EINVAL when

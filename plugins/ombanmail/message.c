@@ -28,6 +28,19 @@
 
 /* ---- a message becomes a line ---- */
 
+/* What rsyslog has printed: digits and nothing else. Their number is how many. */
+static int64_t
+number_of(const char *text, size_t *digits)
+{
+    int64_t number = 0;
+    size_t i = 0;
+
+    for (; text[i] >= '0' && text[i] <= '9'; i++)
+        number = number * 10 + (text[i] - '0');
+    *digits = i;
+    return number;
+}
+
 /* As a number, with the fraction of a second in so many digits. */
 static int64_t
 received_part(smsg_t *message, enum tplFormatTypes part, size_t *digits)
@@ -37,9 +50,8 @@ received_part(smsg_t *message, enum tplFormatTypes part, size_t *digits)
     rs_size_t length;
     uchar *const text =
         MsgGetProp(message, &format, &engine.received_field, &length, &must_free, NULL);
-    const int64_t number = strtoll((const char *)text, NULL, 10);
+    const int64_t number = number_of((const char *)text, digits);
 
-    *digits = (size_t)length;
     if (must_free)
         free(text);
     return number;
@@ -61,15 +73,15 @@ received_of(smsg_t *message)
 static void
 read_stamp(smsg_t *message, struct line *line)
 {
-    const char *const fraction = getTimeReported(message, tplFmtSecFrac);
-    const size_t digits = strlen(fraction);
-    int64_t fraction_us = strtoll(fraction, NULL, 10);
+    size_t digits, seconds_digits;
+    int64_t fraction_us = number_of(getTimeReported(message, tplFmtSecFrac), &digits);
 
     for (size_t i = digits; i < 6; i++)
         fraction_us *= 10;
     line->has_microseconds = digits >= 6;
     line->stamp_us =
-        strtoll(getTimeReported(message, tplFmtUnixDate), NULL, 10) * 1000000 + fraction_us;
+        number_of(getTimeReported(message, tplFmtUnixDate), &seconds_digits) * 1000000 +
+        fraction_us;
 }
 
 static struct line_bytes
@@ -170,13 +182,6 @@ coarse_now_ms(void)
     return (int64_t)now.tv_sec * 1000;
 }
 
-/* Most have none. */
-static bool
-has_class(smsg_t *message, instanceData *instance)
-{
-    return msgCheckVarExists(message, &instance->class_field) == RS_RET_OK;
-}
-
 /* No rulebase has seen it yet, or its fields are gone again. */
 static bool
 has_no_fields(smsg_t *message, instanceData *instance)
@@ -189,8 +194,24 @@ struct incoming {
     struct line line; /* first: what load_fields is handed is the incoming */
     smsg_t *message;
     instanceData *instance;
+    struct fjson_object *found;  /* the message's; where the action has no queue */
     struct fjson_object *fields; /* ours to put */
 };
+
+/* Most have none. An action without a queue is called by the thread that runs the statements, one
+ * after the other: nobody else changes the message's own fields meanwhile, and they are found once.
+ * (What a copy would cost is a tenth of all that rsyslogd does for a line.) */
+static bool
+has_class(struct incoming *incoming)
+{
+    instanceData *const instance = incoming->instance;
+
+    if (instance->has_queue)
+        return msgCheckVarExists(incoming->message, &instance->class_field) == RS_RET_OK;
+    if (jsonFind(incoming->message, &instance->fields, &incoming->found) != RS_RET_OK)
+        incoming->found = NULL;
+    return offence_has_class(incoming->found);
+}
 
 /* What tells the user of the program that wrote it: the kernel told journald, or imuxsock, which
  * asks where it is configured to (SysSock.Annotate and SysSock.ParseTrusted). */
@@ -240,20 +261,15 @@ is_trusted(const struct line *line, uint32_t *user)
     return !is_number || is_trusted_user(*user);
 }
 
-/* An action without a queue is called by the thread that runs the statements, one after the other:
- * nobody else changes the message's own fields meanwhile. (What a copy would cost is a tenth of all
- * that rsyslogd does for a line.) */
 static struct fjson_object *
 load_fields(const struct line *line)
 {
     struct incoming *const incoming = (struct incoming *)line;
-    smsg_t *const message = incoming->message;
-    msgPropDescr_t *const path = &incoming->instance->fields;
 
     if (incoming->instance->has_queue)
-        msgGetJSONPropJSON(message, path, &incoming->fields);
-    else if (jsonFind(message, path, &incoming->fields) == RS_RET_OK)
-        fjson_object_get(incoming->fields);
+        msgGetJSONPropJSON(incoming->message, &incoming->instance->fields, &incoming->fields);
+    else
+        incoming->fields = fjson_object_get(incoming->found);
     return incoming->fields;
 }
 
@@ -378,7 +394,7 @@ message_take(smsg_t *message, instanceData *instance, struct reader *worker)
         return;
     incoming.line.text =
         (struct line_bytes){(const char *)getMSG(message), (size_t)getMSGLen(message)};
-    matched = has_class(message, instance);
+    matched = has_class(&incoming);
     if (matched || (instance->parameters.is_own && has_no_fields(message, instance)))
         take_line(&incoming, matched, worker);
     else

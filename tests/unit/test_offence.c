@@ -97,6 +97,35 @@ reads_what_a_rule_cut_out(void **state)
     assert_true(offence_counts(&offence));
 }
 
+/* Members that were taken out leave holes in the object. */
+static void
+a_class_is_found_among_all_fields(void **state)
+{
+    struct offence offence;
+
+    (void)state;
+    assert_int_equal(read_fields(&offence, "client", "x", "user", "bob", "ip", "203.0.113.9",
+                                 "class", "auth_failed", NULL),
+                     0);
+    assert_true(offence_has_class(fields));
+    fjson_object_object_del(fields, "client");
+    fjson_object_object_del(fields, "ip");
+    assert_true(offence_has_class(fields));
+    assert_int_equal(offence_read(fields, &offence), 0);
+    assert_false(offence.has_client);
+    assert_bytes(offence.user, offence.user_length, "bob");
+    fjson_object_object_del(fields, "class");
+    assert_false(offence_has_class(fields));
+    assert_int_equal(offence_read(fields, &offence), -ENOENT);
+    fjson_object_object_add(fields, "class", NULL);
+    assert_false(offence_has_class(fields));
+    fjson_object_put(fields);
+    fields = fjson_object_new_string("class");
+    assert_false(offence_has_class(fields));
+    assert_int_equal(offence_read(fields, &offence), -ENOENT);
+    assert_false(offence_has_class(NULL));
+}
+
 static void
 no_class_no_offence(void **state)
 {
@@ -594,6 +623,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(every_class_has_a_name_and_back, forget_fields),
         cmocka_unit_test_teardown(reads_what_a_rule_cut_out, forget_fields),
+        cmocka_unit_test_teardown(a_class_is_found_among_all_fields, forget_fields),
         cmocka_unit_test_teardown(no_class_no_offence, forget_fields),
         cmocka_unit_test_teardown(no_client_that_cannot_be_one, forget_fields),
         cmocka_unit_test_teardown(attempts_are_bounded, forget_fields),
