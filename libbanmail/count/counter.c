@@ -372,10 +372,17 @@ note_sight(const struct counter *counter, const struct line *line, const struct 
                        line->now_ms / 1000);
 }
 
+/* memmem(3) prepares itself for long texts, which costs more than these short ones. */
 static bool
 holds(struct line_bytes text, const char *word)
 {
-    return memmem(text.at, text.length, word, strlen(word)) != NULL;
+    const char *const end = text.at + text.length;
+    const size_t length = strlen(word);
+
+    for (const char *at = text.at; (at = memchr(at, word[0], (size_t)(end - at))) != NULL; at++)
+        if ((size_t)(end - at) >= length && memcmp(at, word, length) == 0)
+            return true;
+    return false;
 }
 
 static struct line_bytes
