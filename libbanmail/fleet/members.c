@@ -6,12 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 #define SHARE_OF 4 /* one address may fill a quarter of the places */
+#define BUCKETS  1024
+#define NOBODY   UINT32_MAX
+
+/* A host, and what is found out of it while all are gone through. */
+struct place {
+    struct member member;
+    uint32_t after; /* the next first one of its bucket */
+    unsigned named; /* addresses, by all whose first one it is */
+};
 
 struct members {
     uint32_t capacity;
-    bool may_want; /* somebody has asked for pages since members_answer */
-    struct member at[];
+    bool may_want;             /* somebody has asked for pages since members_answer */
+    uint32_t buckets[BUCKETS]; /* the first one of those that are alike */
+    struct place at[];
 };
 
 struct members *
@@ -45,15 +57,17 @@ is_free(const struct member *member)
 const struct member *
 members_at(const struct members *members, uint32_t index)
 {
-    return index < members->capacity && !is_free(&members->at[index]) ? &members->at[index] : NULL;
+    return index < members->capacity && !is_free(&members->at[index].member)
+               ? &members->at[index].member
+               : NULL;
 }
 
 const struct member *
 members_find(const struct members *members, const char *name)
 {
     for (uint32_t i = 0; i < members->capacity; i++)
-        if (strcmp(members->at[i].name, name) == 0)
-            return &members->at[i];
+        if (strcmp(members->at[i].member.name, name) == 0)
+            return &members->at[i].member;
     return NULL;
 }
 
@@ -72,7 +86,7 @@ oldest(struct members *members, const struct source *peer)
     struct member *found = NULL;
 
     for (uint32_t i = 0; i < members->capacity; i++) {
-        struct member *const member = &members->at[i];
+        struct member *const member = &members->at[i].member;
 
         if (peer != NULL && !is_of(member, peer))
             continue;
@@ -91,10 +105,10 @@ place_for(struct members *members, const struct source *peer, const char *name)
     uint32_t count = 0;
 
     for (uint32_t i = 0; i < members->capacity; i++) {
-        if (!is_of(&members->at[i], peer))
+        if (!is_of(&members->at[i].member, peer))
             continue;
-        if (strcmp(members->at[i].name, name) == 0)
-            return &members->at[i];
+        if (strcmp(members->at[i].member.name, name) == 0)
+            return &members->at[i].member;
         count++;
     }
     place = oldest(members, count > 0 && count >= members->capacity / SHARE_OF ? peer : NULL);
@@ -142,9 +156,10 @@ members_ask(struct members *members, const char *name)
     unsigned count = 0;
 
     for (uint32_t i = 0; i < members->capacity; i++) {
-        if (is_free(&members->at[i]) || (name != NULL && strcmp(members->at[i].name, name) != 0))
+        if (is_free(&members->at[i].member) ||
+            (name != NULL && strcmp(members->at[i].member.name, name) != 0))
             continue;
-        members->at[i].wants_pages = true;
+        members->at[i].member.wants_pages = true;
         count++;
     }
     members->may_want |= count > 0;
@@ -165,7 +180,7 @@ members_answer(struct members *members, char name[TELEGRAM_NAME_SIZE])
     name[0] = '\0';
     members->may_want = false;
     for (uint32_t i = 0; i < members->capacity; i++) {
-        struct member *const member = &members->at[i];
+        struct member *const member = &members->at[i].member;
 
         if (is_free(member) || !member->wants_pages)
             continue;
@@ -199,20 +214,6 @@ is_address(const struct source *source)
            !source_contains(&local[0], source) && !source_contains(&local[1], source);
 }
 
-/* How many more this one's report may name: who delivers calls himself by as many names as he
- * likes, and has no more addresses by them. */
-static unsigned
-left_to_name(const struct members *members, uint32_t index, int64_t now_ms)
-{
-    unsigned named = 0;
-
-    for (uint32_t i = 0; i < index && named < MEMBERS_ADDRESSES; i++)
-        if (is_member(&members->at[i], now_ms, MEMBERS_GONE_MS) &&
-            is_of(&members->at[i], &members->at[index].peer))
-            named += members->at[i].report.address_count;
-    return named < MEMBERS_ADDRESSES ? MEMBERS_ADDRESSES - named : 0;
-}
-
 static unsigned
 addresses_of(const struct member *member, unsigned named, struct source *addresses, unsigned most)
 {
@@ -226,34 +227,80 @@ addresses_of(const struct member *member, unsigned named, struct source *address
     return count;
 }
 
+/* The first of those gone through so far that is alike; NULL: this is the first. */
+static struct place *
+first_alike(struct members *members, uint32_t index, uint64_t hash,
+            bool (*are_alike)(const struct member *a, const struct member *b))
+{
+    uint32_t *const bucket = &members->buckets[hash % BUCKETS];
+    struct place *const place = &members->at[index];
+
+    for (uint32_t i = *bucket; i != NOBODY; i = members->at[i].after)
+        if (are_alike(&members->at[i].member, &place->member))
+            return &members->at[i];
+    place->after = *bucket;
+    *bucket = index;
+    return NULL;
+}
+
+static bool
+have_one_peer(const struct member *a, const struct member *b)
+{
+    return source_compare(&a->peer, &b->peer) == 0;
+}
+
+static bool
+have_one_name(const struct member *a, const struct member *b)
+{
+    return strcmp(a->name, b->name) == 0;
+}
+
+/* How many more this one's report may name: who delivers calls himself by as many names as he
+ * likes, and has no more addresses by them. */
+static unsigned
+left_to_name(struct members *members, uint32_t index)
+{
+    struct place *const place = &members->at[index];
+    const struct source *const peer = &place->member.peer;
+    struct place *first = first_alike(
+        members, index, hash_bytes(0, peer->address, sizeof peer->address), have_one_peer);
+    unsigned named;
+
+    if (first == NULL) {
+        first = place;
+        first->named = 0;
+    }
+    named = first->named;
+    first->named += place->member.report.address_count;
+    return named < MEMBERS_ADDRESSES ? MEMBERS_ADDRESSES - named : 0;
+}
+
 unsigned
-members_addresses(const struct members *members, int64_t now_ms, struct source *addresses,
-                  unsigned most)
+members_addresses(struct members *members, int64_t now_ms, struct source *addresses, unsigned most)
 {
     unsigned count = 0;
 
+    memset(members->buckets, 0xff, sizeof members->buckets);
     for (uint32_t i = 0; i < members->capacity; i++)
-        if (is_member(&members->at[i], now_ms, MEMBERS_GONE_MS))
-            count += addresses_of(&members->at[i], left_to_name(members, i, now_ms),
+        if (is_member(&members->at[i].member, now_ms, MEMBERS_GONE_MS))
+            count += addresses_of(&members->at[i].member, left_to_name(members, i),
                                   addresses + count, most - count);
     return count;
 }
 
 bool
-members_clash(const struct members *members, const char *own, int64_t now_ms,
+members_clash(struct members *members, const char *own, int64_t now_ms,
               char name[TELEGRAM_NAME_SIZE])
 {
+    memset(members->buckets, 0xff, sizeof members->buckets);
     for (uint32_t i = 0; i < members->capacity; i++) {
-        const struct member *const member = &members->at[i];
-        bool clashes;
+        const struct member *const member = &members->at[i].member;
 
         if (!is_member(member, now_ms, MEMBERS_SILENT_MS))
             continue;
-        clashes = strcmp(member->name, own) == 0;
-        for (uint32_t j = 0; j < i && !clashes; j++)
-            clashes = is_member(&members->at[j], now_ms, MEMBERS_SILENT_MS) &&
-                      strcmp(members->at[j].name, member->name) == 0;
-        if (clashes) {
+        if (strcmp(member->name, own) == 0 ||
+            first_alike(members, i, hash_bytes(0, member->name, strlen(member->name)),
+                        have_one_name) != NULL) {
             memcpy(name, member->name, sizeof member->name);
             return true;
         }

@@ -69,12 +69,12 @@ unsigned members_answer(struct members *members, char name[TELEGRAM_NAME_SIZE]);
 /* The addresses of the hosts that have been heard lately, which are never banned: who delivers, and
  * what the reports say, single addresses alone and MEMBERS_ADDRESSES of all that one peer delivers.
  * Returns how many, at most `most`. */
-unsigned members_addresses(const struct members *members, int64_t now_ms, struct source *addresses,
+unsigned members_addresses(struct members *members, int64_t now_ms, struct source *addresses,
                            unsigned most);
 
 /* Whether another server has the name `own`, or two hosts have one: *name becomes it. Those that
  * are silent do not count. */
-bool members_clash(const struct members *members, const char *own, int64_t now_ms,
+bool members_clash(struct members *members, const char *own, int64_t now_ms,
                    char name[TELEGRAM_NAME_SIZE]);
 
 /* What it holds of that origin; NULL: nothing. */
