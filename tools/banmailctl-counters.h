@@ -6,14 +6,18 @@
 
 #include <stdint.h>
 
+#include "banmailctl-scope.h"
 #include "table/table.h"
 
 struct fjson_object;
 
-/* A line for each jail that has a counter of `source`, an address; nothing where none has. */
-void counters_print(const struct table *table, const struct source *source, int64_t now_ms);
+/* A line for each jail, and host where it counts each by itself, that has a counter of `source`, an
+ * address; nothing where none has. */
+void counters_print(const struct table *table, const struct scopes *scopes,
+                    const struct source *source, int64_t now_ms);
 
 /* The same as an array, which is the caller's. */
-struct fjson_object *counters_json(const struct table *table, const struct source *source);
+struct fjson_object *counters_json(const struct table *table, const struct scopes *scopes,
+                                   const struct source *source);
 
 #endif

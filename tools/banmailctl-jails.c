@@ -105,6 +105,7 @@ jail_json(const struct jails_entry *entry)
     format_add_string(object, "ports",
                       ports_are_all(&jail->ports) ? "all" : ports_print(&jail->ports, ",", text));
     format_add_bool(object, "observes", jail->is_observing);
+    format_add_string(object, "scope", jail_scope(jail));
     format_add_string(object, "ignoreip", entry->ignoreip);
     return object;
 }
@@ -147,8 +148,8 @@ print_jail(const struct jails_entry *entry)
         strcpy(bantime, "for ever");
     else
         format_span(jail->bantime_s * 1000, bantime);
-    printf("%s %s%s; closes %s\n", jail->is_observing ? "would ban" : "bans", bantime,
-           jail->growth.is_on ? ", growing" : "",
+    printf("%s %s%s%s; closes %s\n", jail->is_observing ? "would ban" : "bans", bantime,
+           jail->growth.is_on ? ", growing" : "", jail->is_per_host ? ", each host by itself" : "",
            ports_are_all(&jail->ports) ? "all ports" : ports_print(&jail->ports, ", ", text));
     if (jail->classes != 0)
         printf("  counts (%s): %s\n", name_services(jail->services),

@@ -13,6 +13,7 @@
 #include "banmailctl-location.h"
 #include "banmailctl-format.h"
 #include "banmailctl-geo.h"
+#include "banmailctl-scope.h"
 
 enum { ADDRESS, ORIGIN, JAIL, CLASS, FAILURES, SINCE, LEFT, UNTIL, COLUMNS };
 
@@ -36,14 +37,23 @@ static const struct kind observed = {
     bans_read_observed, "observed",
     "no jail that only observes would have banned anybody; banmailctl status tells which do"};
 
+/* What all of the list has in common. */
+struct listing {
+    const struct table *table;
+    const struct kind *kind;
+    struct scopes *scopes;
+    int64_t now_ms;
+};
+
 static void
-fill_times(const struct kind *kind, const struct ban *ban, int64_t now_ms, row cells)
+fill_times(const struct listing *listing, const struct ban *ban, row cells)
 {
+    const int64_t now_ms = listing->now_ms;
     char text[FORMAT_STAMP_SIZE > FORMAT_SPAN_SIZE ? FORMAT_STAMP_SIZE : FORMAT_SPAN_SIZE];
 
     snprintf(cells[SINCE], CELL_SIZE, "%s", format_span(now_ms - ban->since_ms, text));
     strcpy(cells[LEFT], "-");
-    if (kind == &held_back) {
+    if (listing->kind == &held_back) {
         strcpy(cells[UNTIL], "held back: banned with the next failure");
         return;
     }
@@ -58,18 +68,29 @@ fill_times(const struct kind *kind, const struct ban *ban, int64_t now_ms, row c
     snprintf(cells[UNTIL], CELL_SIZE, "%s", format_stamp(ban->until_ms, text));
 }
 
+/* Where it is not for the whole fleet. */
 static void
-fill_row(const struct table *table, const struct kind *kind, const struct ban *ban, int64_t now_ms,
-         row cells)
+add_scope(const struct scopes *scopes, const struct ban *ban, char *cell)
+{
+    const size_t used = strlen(cell);
+    char text[SCOPE_TEXT_SIZE];
+
+    if (ban->scope != TABLE_SCOPE_FLEET)
+        snprintf(cell + used, CELL_SIZE - used, "  on %s alone",
+                 scope_text(scopes, ban->scope, text));
+}
+
+static void
+fill_row(const struct listing *listing, const struct ban *ban, row cells)
 {
     char maker[BANS_USER_SIZE + 16], origin[GEO_TEXT_SIZE];
 
     source_print(&ban->source, cells[ADDRESS]);
     geo_text(&ban->source, origin);
     snprintf(cells[ORIGIN], CELL_SIZE, "%.40s", origin);
-    bans_jail_name(table, ban, cells[JAIL]);
+    bans_jail_name(listing->table, ban, cells[JAIL]);
     snprintf(cells[FAILURES], CELL_SIZE, "%u", (unsigned)ban->failures);
-    if (kind == &held_back) {
+    if (listing->kind == &held_back) {
         strcpy(cells[CLASS], "-");
     } else if (ban->origin == BAN_BY_HAND) {
         snprintf(cells[CLASS], CELL_SIZE, "%s", bans_by_hand(ban, maker));
@@ -77,7 +98,8 @@ fill_row(const struct table *table, const struct kind *kind, const struct ban *b
     } else {
         snprintf(cells[CLASS], CELL_SIZE, "%s", offence_class_name(ban->class));
     }
-    fill_times(kind, ban, now_ms, cells);
+    fill_times(listing, ban, cells);
+    add_scope(listing->scopes, ban, cells[UNTIL]);
     if (ban->state == BAN_WANTED)
         strncat(cells[UNTIL], "  not in the kernel yet", CELL_SIZE - strlen(cells[UNTIL]) - 1);
 }
@@ -102,21 +124,20 @@ print_row(const int width[COLUMNS], const row cells)
 /* The rows are made twice, once to measure: they are cheap, and 50,000 of them are no small
  * memory. */
 static void
-print_text(const struct table *table, const struct kind *kind, const struct bans *bans,
-           int64_t now_ms)
+print_text(const struct listing *listing, const struct bans *bans)
 {
     int width[COLUMNS] = {0};
     row cells;
 
     if (bans->count == 0) {
-        puts(kind->nobody);
+        puts(listing->kind->nobody);
         return;
     }
     for (int i = 0; i < COLUMNS; i++)
         strcpy(cells[i], headings[i]);
     widen(width, cells);
     for (size_t i = 0; i < bans->count; i++) {
-        fill_row(table, kind, &bans->ban[i], now_ms, cells);
+        fill_row(listing, &bans->ban[i], cells);
         widen(width, cells);
     }
     for (int i = 0; i < COLUMNS; i++)
@@ -125,24 +146,26 @@ print_text(const struct table *table, const struct kind *kind, const struct bans
     print_row(width, cells);
     fputs(format_colour(FORMAT_PLAIN), stdout);
     for (size_t i = 0; i < bans->count; i++) {
-        fill_row(table, kind, &bans->ban[i], now_ms, cells);
+        fill_row(listing, &bans->ban[i], cells);
         print_row(width, cells);
     }
 }
 
 static struct fjson_object *
-ban_json(const struct table *table, const struct kind *kind, const struct ban *ban, int64_t now_ms)
+ban_json(const struct listing *listing, const struct ban *ban)
 {
     struct fjson_object *object = fjson_object_new_object();
-    char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4];
+    char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], scope[SCOPE_TEXT_SIZE];
+    const int64_t now_ms = listing->now_ms;
     bool by_hand = ban->origin == BAN_BY_HAND;
 
     format_add_string(object, "source", source_print(&ban->source, source));
     geo_add(object, &ban->source);
     format_add_string(object, "by", by_hand ? "hand" : "jail");
     bans_add_maker(object, ban);
-    format_add_string(object, "jail", bans_jail_name(table, ban, jail));
-    if (by_hand || kind == &held_back)
+    format_add_string(object, "jail", bans_jail_name(listing->table, ban, jail));
+    format_add_string(object, "scope", scope_text(listing->scopes, ban->scope, scope));
+    if (by_hand || listing->kind == &held_back)
         fjson_object_object_add(object, "class", NULL);
     else
         format_add_string(object, "class", offence_class_name(ban->class));
@@ -155,19 +178,19 @@ ban_json(const struct table *table, const struct kind *kind, const struct ban *b
     else
         format_add_number(object, "left",
                           ban->until_ms > now_ms ? (uint64_t)(ban->until_ms - now_ms) / 1000 : 0);
-    format_add_bool(object, "enforced", ban->state == BAN_ENFORCED);
+    format_add_bool(object, "enforced",
+                    ban->state == BAN_ENFORCED && ban->scope <= TABLE_SCOPE_OWN);
     return object;
 }
 
 static void
-print_json(const struct table *table, const struct kind *kind, const struct bans *bans,
-           int64_t now_ms)
+print_json(const struct listing *listing, const struct bans *bans)
 {
     struct fjson_object *object = fjson_object_new_object(), *array = fjson_object_new_array();
 
     for (size_t i = 0; i < bans->count; i++)
-        fjson_object_array_add(array, ban_json(table, kind, &bans->ban[i], now_ms));
-    fjson_object_object_add(object, kind->member, array);
+        fjson_object_array_add(array, ban_json(listing, &bans->ban[i]));
+    fjson_object_object_add(object, listing->kind->member, array);
     format_print_json(object);
 }
 
@@ -201,8 +224,7 @@ kind_of(const struct invocation *invocation)
 int
 list_main(const struct invocation *invocation)
 {
-    const struct kind *const kind = kind_of(invocation);
-    int64_t now_ms = banmailctl_now_ms();
+    struct listing listing = {.kind = kind_of(invocation), .now_ms = banmailctl_now_ms()};
     struct source source, *of = NULL;
     struct location place;
     struct table *table;
@@ -220,14 +242,17 @@ list_main(const struct invocation *invocation)
                                "--observed and --held-back are two lists; ask for one of them");
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
         return status;
-    if (kind->read(table, now_ms, &bans) < 0) {
+    if (listing.kind->read(table, listing.now_ms, &bans) < 0) {
         table_close(table);
         return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     }
-    if (take_wanted(invocation, table, of, now_ms, &bans) && !invocation->json)
+    listing.table = table;
+    listing.scopes = scopes_read(table);
+    if (take_wanted(invocation, table, of, listing.now_ms, &bans) && !invocation->json)
         puts("no ban matches that");
     else
-        (invocation->json ? print_json : print_text)(table, kind, &bans, now_ms);
+        (invocation->json ? print_json : print_text)(&listing, &bans);
+    scopes_free(listing.scopes);
     bans_free(&bans);
     table_close(table);
     return EXIT_FINE;

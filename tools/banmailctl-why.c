@@ -24,6 +24,7 @@
 #include "banmailctl-history.h"
 #include "banmailctl-format.h"
 #include "banmailctl-geo.h"
+#include "banmailctl-scope.h"
 #include "control/command.h"
 #include "count/gateway.h"
 #include "base/object.h"
@@ -42,7 +43,8 @@ struct why {
     const char *ledger_reason;
     int64_t now_ms;
     bool is_paused;
-    struct bans bans;          /* all */
+    struct bans bans; /* all */
+    struct scopes *scopes;
     struct fjson_object *json; /* the array of what was found, or NULL */
     bool any_banned, any_known;
 };
@@ -100,6 +102,17 @@ print_cause(const struct why *why, const struct ban *ban)
                offence_class_name(ban->class));
 }
 
+/* Where it is not for the whole fleet. */
+static void
+print_scope(const struct why *why, const struct ban *ban)
+{
+    char text[SCOPE_TEXT_SIZE];
+
+    if (ban->scope != TABLE_SCOPE_FLEET)
+        printf("  on %s alone: its jail counts each host by itself\n",
+               scope_text(why->scopes, ban->scope, text));
+}
+
 static void
 print_ban(struct why *why, const struct ban *ban)
 {
@@ -121,6 +134,7 @@ print_ban(struct why *why, const struct ban *ban)
     if (table_read_jail(why->table, ban->jail, &of))
         printf("  closed: %s\n",
                ports_are_all(&of.ports) ? "all ports" : ports_print(&of.ports, ", ", ports));
+    print_scope(why, ban);
     print_cause(why, ban);
     if (why->is_paused)
         printf("  NOT IN FORCE: ombanmail is paused (banmailctl resume)\n");
@@ -143,6 +157,7 @@ static struct fjson_object *
 ban_json(struct why *why, const struct ban *ban)
 {
     struct ledger_row row = {.ban = *ban};
+    char scope[SCOPE_TEXT_SIZE];
     struct fjson_object *object;
     struct lines lines;
     struct jail jail;
@@ -153,7 +168,9 @@ ban_json(struct why *why, const struct ban *ban)
         row.findtime_s = ban->origin == BAN_BY_HAND ? 0 : jail.findtime_s;
     }
     object = history_row_json(&row);
-    format_add_bool(object, "enforced", ban->state == BAN_ENFORCED && !why->is_paused);
+    format_add_string(object, "scope", scope_text(why->scopes, ban->scope, scope));
+    format_add_bool(object, "enforced",
+                    ban->state == BAN_ENFORCED && ban->scope <= TABLE_SCOPE_OWN && !why->is_paused);
     fjson_object_object_add(object, "ineffective", ineffective_ban_json(ban, why->now_ms));
     history_of_ban(why->table, why->ledger, ban, &lines);
     fjson_object_object_add(object, "lines", history_lines_json(&lines));
@@ -216,11 +233,20 @@ look_up(struct why *why, const struct source *source, struct found *found)
     why->any_known |= found->ban_count > 0 || found->lines.count > 0 || found->earlier.count > 0;
 }
 
+/* Whether a ban of this kernel's holds all of what was asked for. */
+static bool
+is_closed_here(const struct found *found)
+{
+    for (unsigned i = 0; i < found->ban_count; i++)
+        if (found->bans[i]->scope <= TABLE_SCOPE_OWN)
+            return source_contains(&found->bans[i]->source, &found->source);
+    return false;
+}
+
 static void
 print_kernel(const struct why *why, const struct found *found)
 {
-    bool should = found->ban_count > 0 && !why->is_paused &&
-                  source_contains(&found->bans[0]->source, &found->source);
+    const bool should = !why->is_paused && is_closed_here(found);
 
     if (!found->others.was_asked)
         printf("  kernel: not asked, %s\n", found->others.trouble);
@@ -317,7 +343,7 @@ print_found(struct why *why, const struct found *found)
         printf("  gateway: %s\n", gateway_explain(&found->gateway, text));
     if (geo_is_given())
         printf("  comes from: %s\n", geo_text(&found->source, origin));
-    counters_print(why->table, &found->source, why->now_ms);
+    counters_print(why->table, why->scopes, &found->source, why->now_ms);
     print_earlier(why, &found->earlier);
     if (found->allowed == ALLOWED_YES && found->allowed_jail[0])
         printf("  allow list: the entry %s of jail %s holds it, so that jail never bans it\n",
@@ -373,7 +399,8 @@ found_json(struct why *why, const struct found *found)
         fjson_object_array_add(earlier, history_row_json(&found->earlier.row[i]));
     fjson_object_object_add(object, "bans", bans);
     fjson_object_object_add(object, "failures", history_lines_json(&found->lines));
-    fjson_object_object_add(object, "counters", counters_json(why->table, &found->source));
+    fjson_object_object_add(object, "counters",
+                            counters_json(why->table, why->scopes, &found->source));
     fjson_object_object_add(object, "earlier", earlier);
     format_add_number(object, "earlierCount", found->earlier.all);
     format_add_number(object, "earlierSeconds", (uint64_t)found->earlier.total_ms / 1000);
@@ -642,6 +669,7 @@ why_main(const struct invocation *invocation)
     table_read_health(why.table, why.now_ms, &health);
     why.is_paused = health.paused_until_ms > why.now_ms;
     why.ledger = history_ledger(why.table, &why.ledger_reason);
+    why.scopes = scopes_read(why.table);
     if (bans_read(why.table, why.now_ms, &why.bans) < 0)
         status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     why.json = invocation->json ? fjson_object_new_array() : NULL;
@@ -654,6 +682,7 @@ why_main(const struct invocation *invocation)
     if (status == EXIT_FINE && !why.any_banned)
         status = EXIT_NO;
     bans_free(&why.bans);
+    scopes_free(why.scopes);
     ledger_close(why.ledger);
     table_close(why.table);
     return status;

@@ -15,9 +15,6 @@
 
 _Static_assert(TELEGRAM_FOREVER_MS == TABLE_FOREVER_MS, "both mean for ever");
 
-#define FLEET_SCOPE 0
-#define HOST_SCOPE  1
-
 struct follower {
     pthread_mutex_t lock;
     struct table *table;
@@ -115,7 +112,7 @@ ban_of(const struct order *order, unsigned jail)
     return (struct ban){
         .source = order->source,
         .jail = (uint8_t)jail,
-        .scope = order->is_host ? HOST_SCOPE : FLEET_SCOPE,
+        .scope = order->is_host ? TABLE_SCOPE_OWN : TABLE_SCOPE_FLEET,
         .origin = BAN_BY_HAND,
         .first_ms = order->since_ms,
         .since_ms = order->since_ms,
@@ -189,7 +186,7 @@ find_again(struct follower *follower, const char *origin)
         memcpy(order.origin, origin, sizeof order.origin);
         order.source = ban.source;
         order.ports = jail.ports;
-        order.is_host = ban.scope == HOST_SCOPE;
+        order.is_host = ban.scope == TABLE_SCOPE_OWN;
         order.since_ms = ban.since_ms;
         order.end_ms = ban.until_ms;
         order.change = ban.change;

@@ -19,6 +19,7 @@
 struct herald {
     pthread_mutex_t lock;
     const struct table *table;
+    struct hosts *hosts; /* NULL: none is known */
     uint64_t table_id;
     uint32_t max_bans;
     int64_t now_ms; /* of the page that is being made */
@@ -35,7 +36,7 @@ struct herald {
 };
 
 struct herald *
-herald_new(const struct table *table, const char *origin)
+herald_new(const struct table *table, const char *origin, struct hosts *hosts)
 {
     struct herald *const herald = calloc(1, sizeof *herald);
     struct table_status status;
@@ -50,6 +51,7 @@ herald_new(const struct table *table, const char *origin)
     pthread_mutex_init(&herald->lock, NULL);
     table_read_status(table, &status);
     herald->table = table;
+    herald->hosts = hosts;
     herald->table_id = status.table_id;
     herald->max_bans = status.max_bans;
     memcpy(herald->telegram.origin, origin, strnlen(origin, TELEGRAM_NAME_SIZE - 1));
@@ -69,11 +71,15 @@ herald_free(struct herald *herald)
 
 /* ---- a ban of the table as others see it ---- */
 
-/* Ours, and for all hosts. */
+/* Ours, and for all hosts or another one: *scope becomes which. */
 static bool
-is_for_others(const struct ban *ban)
+is_for_others(const struct herald *herald, const struct ban *ban, char scope[TELEGRAM_NAME_SIZE])
 {
-    return ban->table == 0 && ban->scope == 0;
+    if (ban->table != 0 || ban->scope == TABLE_SCOPE_OWN)
+        return false;
+    strcpy(scope, TELEGRAM_SCOPE_FLEET);
+    return ban->scope == TABLE_SCOPE_FLEET ||
+           (herald->hosts != NULL && hosts_name(herald->hosts, ban->scope, scope));
 }
 
 static bool
@@ -84,16 +90,18 @@ is_live(const struct ban *ban)
 
 /* No ban begins after it is told, whatever somebody has done to the clock meanwhile. */
 static struct telegram_ban
-telegram_ban_of(const struct ban *ban, const struct jail *jail, int64_t now_ms)
+telegram_ban_of(const struct ban *ban, const struct jail *jail, const char *scope, int64_t now_ms)
 {
-    return (struct telegram_ban){
+    struct telegram_ban told = {
         .source = ban->source,
         .ports = jail->ports,
         .since_ms = ban->since_ms < now_ms ? ban->since_ms : now_ms,
         .until_ms = ban->until_ms,
         .change = ban->change,
-        .scope = TELEGRAM_SCOPE_FLEET,
     };
+
+    strcpy(told.scope, scope);
+    return told;
 }
 
 static void
@@ -120,16 +128,17 @@ int
 herald_tell(struct herald *herald, const struct ban *ban, int64_t now_ms,
             char text[TELEGRAM_TEXT_SIZE])
 {
+    char scope[TELEGRAM_NAME_SIZE];
     struct jail jail;
     int length;
 
-    if (!is_for_others(ban) || ban->end == BAN_EXPIRED ||
+    if (!is_for_others(herald, ban, scope) || ban->end == BAN_EXPIRED ||
         !table_read_jail(herald->table, ban->jail, &jail))
         return 0;
     pthread_mutex_lock(&herald->lock);
     herald->empty_pages = 0;
     herald->telegram.kind = is_live(ban) ? TELEGRAM_BAN : TELEGRAM_UNBAN;
-    herald->telegram.ban = telegram_ban_of(ban, &jail, now_ms);
+    herald->telegram.ban = telegram_ban_of(ban, &jail, scope, now_ms);
     tell_story(&herald->telegram.story, ban, jail.name);
     length = print(herald, now_ms, text);
     pthread_mutex_unlock(&herald->lock);
@@ -267,6 +276,7 @@ static bool
 read_ban(const void *context, size_t index, struct telegram_ban *told)
 {
     const struct herald *const herald = context;
+    char scope[TELEGRAM_NAME_SIZE];
     struct jail jail;
     struct ban ban;
 
@@ -277,10 +287,10 @@ read_ban(const void *context, size_t index, struct telegram_ban *told)
         return told->until_ms > herald->now_ms;
     }
     if (!table_read_ban(herald->table, (uint32_t)index, &ban) || !is_live(&ban) ||
-        !is_for_others(&ban) || ban.until_ms <= herald->now_ms ||
+        !is_for_others(herald, &ban, scope) || ban.until_ms <= herald->now_ms ||
         !table_read_jail(herald->table, ban.jail, &jail))
         return false;
-    *told = telegram_ban_of(&ban, &jail, herald->now_ms);
+    *told = telegram_ban_of(&ban, &jail, scope, herald->now_ms);
     return true;
 }
 

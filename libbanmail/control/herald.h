@@ -2,7 +2,7 @@
  *
  * It makes the messages (fleet/telegram.h) and sends nothing: whoever has a way to send calls it,
  * with each ban that has changed, and once a second for the next page. Bans of other servers are
- * not passed on, nor those that concern one host's jail alone.
+ * not passed on, nor those of this server's jails that count each host by itself and are its own.
  *
  * It hears the hosts' reports as well: one that holds something else gets a cycle of pages at once.
  *
@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fleet/hosts.h"
 #include "fleet/telegram.h"
 #include "table/table.h"
 
@@ -24,9 +25,10 @@
 
 struct herald;
 
-/* For the server of this name. Returns NULL when out of memory. Free with herald_free; NULL is
+/* For the server of this name; `hosts`, which may be NULL and has to outlive it, names those whom a
+ * ban of one host alone is for. Returns NULL when out of memory. Free with herald_free; NULL is
  * fine. */
-struct herald *herald_new(const struct table *table, const char *origin);
+struct herald *herald_new(const struct table *table, const char *origin, struct hosts *hosts);
 void herald_free(struct herald *herald);
 
 /* A ban has begun, goes on longer, or has been lifted: the message for it. Returns its length, or 0

@@ -664,6 +664,20 @@ without_allow_listed(struct taking *taking, uint64_t actions)
     return left;
 }
 
+/* ---- for which hosts ---- */
+
+static uint16_t
+scope_in(struct taking *taking, const struct jail *jail)
+{
+    const struct line *const line = taking->line;
+
+    if (!jail->is_per_host)
+        return TABLE_SCOPE_FLEET;
+    if (taking->judgement.scope == 0)
+        taking->judgement.scope = line->scope == NULL ? TABLE_SCOPE_OWN : line->scope(line);
+    return taking->judgement.scope;
+}
+
 /* ---- logins ---- */
 
 /* Users are told apart by their letters, not by which of them are capitals: where the server does
@@ -696,9 +710,9 @@ note_merit(struct taking *taking)
 {
     struct counter *const counter = taking->counter;
     const struct offence *const offence = taking->offence;
-    const struct table_merit merit = {.is_login = offence->class == OFFENCE_LOGIN_OK,
-                                      .user_hash = offence->user_hash,
-                                      .stamp_ms = taking->told.stamp_ms};
+    struct table_merit merit = {.is_login = offence->class == OFFENCE_LOGIN_OK,
+                                .user_hash = offence->user_hash,
+                                .stamp_ms = taking->told.stamp_ms};
     const uint64_t user = merit.is_login ? hash_of_user(offence) : 0;
     uint64_t noted = 0;
 
@@ -708,6 +722,7 @@ note_merit(struct taking *taking)
         const struct source *const source = &view_for(taking, i)->source;
         const unsigned index = taking->singles >> i & 1 ? 0 : at->view;
 
+        merit.scope = scope_in(taking, &at->given.jail);
         if (at->classes != 0)
             table_note_merit(counter->options.table, at->given.jail_index, &at->given.jail, source,
                              &merit, taking->line->now_ms);
@@ -895,6 +910,7 @@ count_for(struct taking *taking, unsigned action)
     failure->is_gateway = is_gateway;
     failure->asked = seen;
     failure->is_observed = at->given.jail.is_observing;
+    failure->scope = scope_in(taking, &at->given.jail);
     verdict = is_single ? count_single(taking, at)
                         : table_count(counter->options.table, at->given.jail_index, &at->given.jail,
                                       failure, taking->judgement.attempts, taking->line->now_ms);
@@ -903,6 +919,7 @@ count_for(struct taking *taking, unsigned action)
         count_neighbour(taking, at, seen);
     failure->is_gateway = NULL;
     failure->class = class;
+    failure->scope = TABLE_SCOPE_FLEET;
 }
 
 /* The failure may have to be taken back. */
@@ -912,6 +929,7 @@ remember(struct taking *taking, uint64_t jails, uint64_t singles, bool is_first)
     const struct judgement *const judgement = &taking->judgement;
     const struct table_counted counted = {
         .client = judgement->failure.client,
+        .scope = judgement->scope,
         .attempts = judgement->attempts,
         .stamp_ms = taking->told.stamp_ms,
         .jails = jails,

@@ -27,6 +27,7 @@ struct recent;
 struct judgement {
     struct table_failure failure; /* class: as it was told */
     unsigned attempts;            /* that it adds; 0: it counts nowhere */
+    uint16_t scope;               /* the host's that it comes from; 0: nobody has asked */
     struct breaker_place place;
     uint64_t evidence; /* number of the line that was kept; 0: none was */
 };

@@ -183,6 +183,19 @@ check_repeats(const struct jail *jail, char text[256])
     return text;
 }
 
+int
+jail_parse_scope(const char *word, bool *is_per_host)
+{
+    *is_per_host = strcmp(word, "host") == 0;
+    return *is_per_host || strcmp(word, "fleet") == 0 ? 0 : -EINVAL;
+}
+
+const char *
+jail_scope(const struct jail *jail)
+{
+    return jail->is_per_host ? "host" : "fleet";
+}
+
 const char *
 jail_check(const struct jail *jail, char text[256])
 {

@@ -25,7 +25,8 @@
 #define JAIL_LATELY_S      (7 * 24 * 3600) /* a login, or a mail, is of lately so long */
 #define JAIL_V4_BITS_MIN   8               /* the widest prefixes that are ever banned */
 #define JAIL_V6_BITS_MIN   16
-#define JAIL_SSHD          "sshd"   /* a jail declared for JAIL_SERVICES_SSHD is for its action */
+#define JAIL_SSHD          "sshd" /* a jail declared for JAIL_SERVICES_SSHD is for its action */
+#define JAIL_SCOPES        "fleet or host" /* what `scope` may be; jail_parse_scope */
 #define JAIL_MANUAL        "manual" /* the jail of bans made by hand; no other may be named so */
 
 /* fail2ban's bantime.increment: how long the bans last of a client that was banned before. */
@@ -80,6 +81,7 @@ struct jail {
     uint8_t services;     /* JAIL_SERVICES_…: failures of these, and of services that are not
                              known, count; 0: of all */
     bool is_observing;    /* decides and reports, but bans nobody */
+    bool is_per_host;     /* failures of a client on one host do not add to those on another */
 };
 
 /* The defaults: mail, OFFENCE_DEFAULT, 5 in 10 minutes, 1 hour, /32 and /64, the
@@ -100,6 +102,12 @@ void jail_be_kind(struct jail *jail);
  * number is JAIL_FOREVER where `forever` allows it. Returns 0 and seconds, or -EINVAL (no number,
  * unknown unit, 0, more than JAIL_TIME_MAX_S, negative where not allowed). */
 int jail_parse_time(const char *text, bool forever, int64_t *seconds);
+
+/* Whether "host" or "fleet" it is, for is_per_host. Returns 0, or -EINVAL for any other word. */
+int jail_parse_scope(const char *word, bool *is_per_host);
+
+/* "host" or "fleet". */
+const char *jail_scope(const struct jail *jail);
 
 /* Checks the limits above. Returns NULL, or what is wrong as a sentence that names the parameter,
  * the value and what is allowed, in text[256]. */

@@ -427,6 +427,13 @@ read_observe(struct reading *reading, char *value)
     return read_bool(reading, value, &reading->entry->jail.is_observing);
 }
 
+static bool
+read_scope(struct reading *reading, char *value)
+{
+    return jail_parse_scope(value, &reading->entry->jail.is_per_host) == 0 ||
+           refuse(reading, value, JAIL_SCOPES " is allowed");
+}
+
 /* Read elsewhere. */
 static bool
 read_later(struct reading *reading, char *value)
@@ -466,6 +473,7 @@ static const struct option {
     {"neighbours", read_neighbours},
     {"neighbourstime", read_neighbours_time},
     {"observe", read_observe},
+    {"scope", read_scope},
 };
 
 static const char *const passed_options[] = {
@@ -1065,6 +1073,8 @@ print_entry(FILE *file, const struct jails_entry *entry)
     print_neighbours(file, jail);
     if (jail->is_observing)
         fputs("observe = true\n", file);
+    if (jail->is_per_host)
+        fputs("scope = host\n", file);
     if (entry->ignoreip[0] != '\0')
         fprintf(file, "ignoreip = %s\n", entry->ignoreip);
 }

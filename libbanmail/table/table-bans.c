@@ -341,12 +341,22 @@ enter(struct table *table, uint32_t slot, const struct ban_cell *cell)
     heap_enter(table, slot, cell->until_ms);
 }
 
+/* For another host alone, which hears of it from who reads LIST_UNSENT: this kernel has no part in
+ * it. */
+static bool
+is_elsewhere(const struct ban_cell *cell)
+{
+    return cell->scope > TABLE_SCOPE_OWN;
+}
+
 /* Queues the source of this ban for the enforcer, unless it is queued already. */
 static void
 queue_source(struct table *table, uint32_t slot, const struct ban_cell *cell)
 {
     struct ban_cell other;
 
+    if (is_elsewhere(cell))
+        return;
     FOR_EACH_OF_SOURCE(table, sibling, cell->address, cell->prefix, &other)
     {
         if (list_has(table, LIST_PENDING, sibling))
@@ -370,6 +380,8 @@ change(struct table *table, uint32_t slot, struct ban_cell *cell)
     cell->head.own = is_foreign(cell);
     if (!is_foreign(cell))
         cell->change = atomic_load(&table->header->generation) + 1;
+    if (is_elsewhere(cell) && cell->head.used == BAN_WANTED)
+        cell->head.used = BAN_ENFORCED;
     store(table, slot, cell);
     if (!is_foreign(cell))
         list_append(table, LIST_UNRECORDED, slot);
@@ -393,7 +405,8 @@ become_over(struct table *table, uint32_t slot, struct ban_cell *cell)
     if (was_pending) { /* for all bans of its source */
         FOR_EACH_OF_SOURCE(table, sibling, cell->address, cell->prefix, &other)
         {
-            if (other.head.used == BAN_WANTED || other.head.used == BAN_LIFTED) {
+            if (!is_elsewhere(&other) &&
+                (other.head.used == BAN_WANTED || other.head.used == BAN_LIFTED)) {
                 queue_source(table, sibling, &other);
                 break;
             }
@@ -642,6 +655,8 @@ lift(struct table *table, uint32_t slot, struct ban_cell *cell, enum ban_end end
     set_end(cell, end);
     note_untold(table, slot, cell, BAN_CHANGE_UNTOLD);
     change(table, slot, cell);
+    if (is_elsewhere(cell))
+        become_over(table, slot, cell);
     table_add(&table->header->unbans, 1);
     return true;
 }
@@ -867,12 +882,15 @@ table_share_set(struct table *table, bool v4, bool v6)
     table->shares_v6_set = v6;
 }
 
-/* The lists of ports are told apart by the first jail that has each. */
+/* The lists of ports are told apart by the first jail that has each; TABLE_JAILS_MAX: what it holds
+ * is nothing for this kernel. */
 static uint8_t
 same_ports(const struct table *table, const struct ban_cell *cell)
 {
     struct source source = {.prefix = cell->prefix};
 
+    if (is_elsewhere(cell))
+        return TABLE_JAILS_MAX;
     memcpy(source.address, cell->address, sizeof cell->address);
     if (source_is_v4(&source) ? table->shares_v4_set : table->shares_v6_set)
         return TABLE_JAIL_MANUAL;
@@ -923,7 +941,7 @@ wanted_changes(struct table *table, const struct ban_cell *of, int64_t now_ms,
     {
         uint8_t jail = same_ports(table, &cell);
 
-        if (seen & UINT64_C(1) << jail)
+        if (jail == TABLE_JAILS_MAX || (seen & UINT64_C(1) << jail))
             continue;
         seen |= UINT64_C(1) << jail;
         count += wanted_change(table, of, jail, now_ms, &changes[count]);
@@ -1029,7 +1047,7 @@ table_want_all(struct table *table)
     pthread_mutex_lock(&table->bans.lock);
     for (uint32_t slot = 0; slot < table->max_bans; slot++) {
         load(table, slot, &cell);
-        if (!is_live_state(cell.head.used))
+        if (!is_live_state(cell.head.used) || is_elsewhere(&cell))
             continue;
         if (cell.head.used == BAN_ENFORCED || cell.enforced_ms != 0) {
             cell.head.used = BAN_WANTED;

@@ -103,6 +103,7 @@ jail_of(const struct jail_cell *cell)
         .neighbours = cell->neighbours,
         .neighbours_s = cell->neighbours == 0 ? 0 : get_span(cell->neighbours_time),
         .is_observing = cell->flags & JAIL_CELL_OBSERVES,
+        .is_per_host = cell->flags & JAIL_CELL_PER_HOST,
     };
 
     memcpy(jail.name, cell->name, sizeof jail.name);
@@ -157,7 +158,8 @@ flags_of(const struct jail *jail)
                      (jail->growth.over_all_jails ? JAIL_CELL_OVER_ALL : 0) |
                      (jail->kindness.login_forgives ? JAIL_CELL_FORGIVES : 0) |
                      (jail->kindness.skips_bounces ? JAIL_CELL_SKIPS : 0) |
-                     (jail->is_observing ? JAIL_CELL_OBSERVES : 0));
+                     (jail->is_observing ? JAIL_CELL_OBSERVES : 0) |
+                     (jail->is_per_host ? JAIL_CELL_PER_HOST : 0));
 }
 
 static void

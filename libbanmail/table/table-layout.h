@@ -70,6 +70,7 @@ struct jail_cell {
 #define JAIL_CELL_FORGIVES 4
 #define JAIL_CELL_SKIPS    8
 #define JAIL_CELL_OBSERVES 16
+#define JAIL_CELL_PER_HOST 32
 
 _Static_assert(sizeof(struct jail_cell) == CELL_SIZE && _Alignof(struct jail_cell) == 8 &&
                    sizeof(struct ports) == 34,

@@ -277,7 +277,8 @@ bans_in(const struct table *table, unsigned jail_index, const struct table_failu
 
     if (!table_read_jail(table, jail_index, &jail))
         return 0;
-    key = table_key_of(jail_index, &jail, &failure->client, scope);
+    key = table_key_of(jail_index, &jail, &failure->client,
+                       jail.is_per_host ? scope : TABLE_SCOPE_FLEET);
     return read_record(table, &key, &record) ? record.bans : 0;
 }
 
@@ -866,7 +867,8 @@ void
 table_note_merit(struct table *table, unsigned jail_index, const struct jail *jail,
                  const struct source *source, const struct table_merit *merit, int64_t now_ms)
 {
-    struct record_key key = {.prefix = source->prefix, .jail = (uint8_t)jail_index};
+    struct record_key key = {
+        .prefix = source->prefix, .jail = (uint8_t)jail_index, .scope = merit->scope};
     struct place place;
     struct record record;
     unsigned way, own;
@@ -994,9 +996,9 @@ count_users(const struct record *record)
 
 bool
 table_read_counter(const struct table *table, unsigned jail_index, const struct source *source,
-                   struct table_counter *counter)
+                   uint16_t scope, struct table_counter *counter)
 {
-    struct record_key key = {.prefix = source->prefix, .jail = (uint8_t)jail_index};
+    struct record_key key = {.prefix = source->prefix, .jail = (uint8_t)jail_index, .scope = scope};
     struct record record;
     struct jail jail;
     unsigned within;

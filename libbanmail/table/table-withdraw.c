@@ -94,7 +94,8 @@ withdraw_in(struct table *table, unsigned jail_index, bool is_single,
         jail.v4_bits = 32;
         jail.v6_bits = 128;
     }
-    key = table_key_of(jail_index, &jail, &counted->client, counted->scope);
+    key = table_key_of(jail_index, &jail, &counted->client,
+                       jail.is_per_host ? counted->scope : TABLE_SCOPE_FLEET);
     bucket = table_record_bucket(table, &key);
     pthread_mutex_lock(table_stripe(table, bucket));
     way = table_find_record(table, &key, &record);

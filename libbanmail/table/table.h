@@ -42,6 +42,10 @@
 #define TABLE_BANS_DEFAULT     50000  /* bans at once */
 #define TABLE_PATH_SIZE        256
 #define TABLE_FOREVER_MS       INT64_MAX
+#define TABLE_SCOPE_FLEET      0 /* failures on all hosts, and a ban for all of them */
+#define TABLE_SCOPE_OWN                                                                            \
+    1 /* of this server; each greater number is one other host's, whose                            \
+         bans are kept for it and never come into this kernel */
 
 struct table;
 
@@ -103,7 +107,7 @@ bool table_read_jail(const struct table *table, unsigned index, struct jail *jai
 struct table_failure {
     struct source client; /* the single address */
     enum offence_class class;
-    uint16_t scope;        /* 0: the whole fleet; else one host */
+    uint16_t scope;        /* TABLE_SCOPE_… */
     uint16_t kind;         /* hash of which program wrote the line and which input brought it */
     uint32_t service_hash; /* imap, smtp …: one attempt is never on two services */
     uint64_t user_hash;
@@ -155,7 +159,7 @@ enum table_verdict table_count(struct table *table, unsigned jail_index, const s
 /* What table_count has counted for one line. */
 struct table_counted {
     struct source client; /* the single address */
-    uint16_t scope;
+    uint16_t scope;       /* in jails that count each host by itself */
     uint32_t attempts;
     int64_t stamp_ms;
     uint64_t jails;   /* that counted it, as bits of their indexes */
@@ -351,16 +355,17 @@ struct table_counter {
     int64_t login_s;    /* when a user last logged in from there; 0: never, as far as is known */
 };
 
-/* Reads the counter of `source`, an address masked as the jail does. Returns false when there is
- * none. Any thread, any process. */
+/* Reads the counter of `source`, an address masked as the jail does, in this scope. Returns false
+ * when there is none. Any thread, any process. */
 bool table_read_counter(const struct table *table, unsigned jail_index, const struct source *source,
-                        struct table_counter *counter);
+                        uint16_t scope, struct table_counter *counter);
 
 /* What a client has done well. */
 struct table_merit {
     bool is_login;      /* else mail was taken from it */
     uint64_t user_hash; /* who logged in; 0: not told */
     int64_t stamp_ms;
+    uint16_t scope; /* as of the failures that it makes up for */
 };
 
 /* Notes it of `source`, masked as the jail does, where that has a counter; and where the jail's

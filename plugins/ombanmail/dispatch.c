@@ -57,8 +57,9 @@ static struct {
     struct pardon pardons[PARDONS_MOST];
     _Atomic unsigned pardon_count;
     struct budget own_pardons, hosts_pardons;
-    atomic_bool has_pardoned; /* since that file was written */
-    atomic_bool is_heard;     /* a report has come since the file was written */
+    atomic_bool has_pardoned;  /* since that file was written */
+    atomic_bool has_new_hosts; /* likewise */
+    atomic_bool is_heard;      /* a report has come since the file was written */
     int64_t written_ms;
 } dispatch = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -154,7 +155,7 @@ set_herald(struct herald *herald)
 static struct herald *
 begin_herald(void)
 {
-    struct herald *const herald = herald_new(engine.table, delivery_host());
+    struct herald *const herald = herald_new(engine.table, delivery_host(), engine.hosts);
     char *const text = herald == NULL ? NULL : complaints_read_roster(ROSTER_PARDONS);
 
     if (text != NULL)
@@ -413,6 +414,9 @@ dispatch_take_report(const struct source *peer, const char *text, size_t length)
     is_read = dispatch.herald != NULL && telegram_read(text, length, &telegram) == 0;
     if (is_read && telegram.kind == TELEGRAM_REPORT) {
         asks = herald_take_report(dispatch.herald, peer, &telegram, engine_now_ms());
+        if (engine.hosts != NULL &&
+            hosts_note(engine.hosts, telegram.origin, peer, engine_now_ms()))
+            atomic_store(&dispatch.has_new_hosts, true);
         atomic_store(&dispatch.is_heard, true);
     } else if (is_read && telegram.kind == TELEGRAM_PARDON) {
         pardon = (struct pardon){telegram.ban.source, telegram.ban.since_ms, telegram.ban.until_ms,
@@ -488,6 +492,53 @@ write_pardons(int64_t now_ms)
     free(text);
 }
 
+/* Where the ledger is, in which the hosts' numbers stand. */
+static int
+write_beside_ledger(const char *text)
+{
+    struct table_status status;
+
+    table_read_status(engine.table, &status);
+    return text == NULL
+               ? -ENOMEM
+               : roster_write(status.ledger_path, HOSTS_SUFFIX, text, (uid_t)-1, (gid_t)-1);
+}
+
+static void
+write_hosts(void)
+{
+    char *text;
+    int error;
+
+    if (!atomic_exchange(&dispatch.has_new_hosts, false))
+        return;
+    text = hosts_print(engine.hosts);
+    error = write_beside_ledger(text);
+    free(text);
+    if (error == 0) {
+        hosts_use(engine.hosts);
+        return;
+    }
+    atomic_store(&dispatch.has_new_hosts, true);
+    LogError(-error, RS_RET_ERR,
+             "ombanmail: cannot write which hosts there are: new ones are counted as this server");
+}
+
+void
+dispatch_read_hosts(void)
+{
+    struct table_status status;
+    char *text;
+
+    if (engine.hosts == NULL)
+        return;
+    table_read_status(engine.table, &status);
+    text = roster_read(status.ledger_path, HOSTS_SUFFIX);
+    if (text != NULL)
+        hosts_read(engine.hosts, text, engine_now_ms());
+    free(text);
+}
+
 void
 dispatch_look(void)
 {
@@ -500,6 +551,7 @@ dispatch_look(void)
         return;
     dispatch.written_ms = now_ms;
     atomic_store(&dispatch.is_heard, false);
+    write_hosts();
     pthread_mutex_lock(&dispatch.lock);
     look_for_namesakes(now_ms);
     text = look_at_hosts(now_ms);

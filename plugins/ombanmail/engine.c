@@ -106,7 +106,7 @@ static void
 give_files(const struct parameters *parameters, uid_t owner, gid_t group)
 {
     static const char *const names[] = {LEDGER_NAME, LEDGER_NAME "-wal", LEDGER_NAME "-shm",
-                                        ALLOW_ADDED_NAME};
+                                        LEDGER_NAME HOSTS_SUFFIX, ALLOW_ADDED_NAME};
     char path[FILE_PATH_SIZE], reason[OWNERSHIP_REASON_SIZE];
     int error;
 
@@ -753,6 +753,21 @@ make_follower(const modConfData_t *configuration)
                  "ombanmail: what other servers of the fleet ban is not banned here");
 }
 
+/* A centre counts its hosts by themselves, where a jail wants it. */
+static void
+make_hosts(const modConfData_t *configuration)
+{
+    char host[COUNTER_HOST_SIZE];
+
+    if (configuration->fleet_ruleset == NULL)
+        return;
+    learn_host(host);
+    engine.hosts = hosts_new(host);
+    if (engine.hosts == NULL)
+        LogError(ENOMEM, RS_RET_OUT_OF_MEMORY,
+                 "ombanmail: jails that count each host by itself count all as this server");
+}
+
 /* As whom rsyslogd will run; -1: as it does now. */
 static uid_t
 owner_of(const modConfData_t *configuration)
@@ -808,6 +823,7 @@ engine_prepare(modConfData_t *configuration)
     register_actions(configuration->instances);
     declared_begin(configuration);
     make_follower(configuration);
+    make_hosts(configuration);
     table_set_manual_ports(engine.table, &parameters->jail.ports);
     listen_for_commands(parameters, owner, commanders);
     start_enforcer(parameters, owner, group);
@@ -821,6 +837,7 @@ engine_begin(modConfData_t *configuration, void (*look)(void))
     char path[FILE_PATH_SIZE];
 
     statistics_enable();
+    dispatch_read_hosts();
     restore_bans(&configuration->parameters);
     limit_learning(&configuration->parameters);
     engine.configuration = configuration;
@@ -856,6 +873,7 @@ engine_end(void)
     counter_free(engine.counter);
     outbox_free(engine.outbox);
     follower_free(engine.follower);
+    hosts_free(engine.hosts);
     declared_end();
     users_free(engine.users);
     table_close(engine.table);
@@ -865,6 +883,7 @@ engine_end(void)
     msgPropDescrDestruct(&engine.socket_user);
     engine.counter = NULL;
     engine.follower = NULL;
+    engine.hosts = NULL;
     engine.users = NULL;
     engine.enforcer = NULL;
     engine.recorder = NULL;

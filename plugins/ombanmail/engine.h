@@ -17,6 +17,7 @@
 #include "control/follower.h"
 #include "control/recorder.h"
 #include "control/resolver.h"
+#include "fleet/hosts.h"
 #include "fleet/limits.h"
 #include "table/table.h"
 
@@ -61,6 +62,7 @@ struct engine {
     struct counter *counter;
     struct outbox *outbox;         /* NULL: nobody is told of what happens */
     uint32_t conditions;           /* that hold, as teller_note_conditions was told last */
+    struct hosts *hosts;           /* that report; NULL: this server is no centre */
     struct follower *follower;     /* of other servers; NULL: no action takes their messages */
     struct allow_list *allow;      /* the module's: for every action, and for banmailctl */
     struct resolver *resolver;     /* of the names on allow lists; NULL: there are none */

@@ -261,6 +261,32 @@ is_trusted(const struct line *line, uint32_t *user)
     return !is_number || is_trusted_user(*user);
 }
 
+/* Who delivered a message is the kernel's word, and not the message's. */
+static bool
+read_peer(smsg_t *message, struct source *peer)
+{
+    unsigned short must_free = 0;
+    rs_size_t length;
+    uchar *const text = MsgGetProp(message, NULL, &engine.peer_field, &length, &must_free, NULL);
+    const bool is_address = source_parse((const char *)text, (size_t)length, peer) == 0;
+
+    if (must_free)
+        free(text);
+    return is_address;
+}
+
+static uint16_t
+scope_of(const struct line *line)
+{
+    smsg_t *const message = ((const struct incoming *)line)->message;
+    struct source peer;
+
+    if (engine.hosts == NULL)
+        return TABLE_SCOPE_OWN;
+    return hosts_scope(engine.hosts, read_peer(message, &peer) ? &peer : NULL, line->host.at,
+                       line->host.length);
+}
+
 static struct fjson_object *
 load_fields(const struct line *line)
 {
@@ -339,22 +365,15 @@ telegram_of(smsg_t *message, size_t *length)
     return text;
 }
 
-/* Who delivered it is the kernel's word, and not the message's. */
 static void
 take_report(smsg_t *message)
 {
-    unsigned short must_free = 0;
-    struct source source;
-    rs_size_t peer_length;
+    struct source peer;
     size_t length;
     const char *const text = telegram_of(message, &length);
-    uchar *const peer =
-        MsgGetProp(message, NULL, &engine.peer_field, &peer_length, &must_free, NULL);
 
-    if (source_parse((const char *)peer, (size_t)peer_length, &source) == 0)
-        dispatch_take_report(&source, text, length);
-    if (must_free)
-        free(peer);
+    if (read_peer(message, &peer))
+        dispatch_take_report(&peer, text, length);
 }
 
 static void
@@ -375,9 +394,10 @@ take_telegram(smsg_t *message, struct reader *worker)
 void
 message_take(smsg_t *message, instanceData *instance, struct reader *worker)
 {
-    struct incoming incoming = {.line = {.reading = instance->reading, .is_trusted = is_trusted},
-                                .message = message,
-                                .instance = instance};
+    struct incoming incoming = {
+        .line = {.reading = instance->reading, .is_trusted = is_trusted, .scope = scope_of},
+        .message = message,
+        .instance = instance};
     bool matched;
 
     if (instance->parameters.is_of_members) {

@@ -622,6 +622,14 @@ read_mode(const char *name, const char *word, struct parameters *parameters)
 }
 
 static bool
+read_scope(const char *name, const char *word, struct parameters *parameters)
+{
+    if (jail_parse_scope(word, &parameters->jail.is_per_host) == 0)
+        return true;
+    return parameters_refuse(name, word, JAIL_SCOPES " is allowed");
+}
+
+static bool
 read_class(const char *name, const char *word, struct parameters *parameters)
 {
     struct jail *const jail = &parameters->jail;
@@ -705,6 +713,7 @@ read_path(const char *name, const char *word, struct parameters *parameters)
         {"mailAllowance", "mailallowance", eCmdHdlrString, read_mail_allowance},                   \
         {"skipBounces", "skipbounces", eCmdHdlrString, read_skip_bounces},                         \
         {"mode", "mode", eCmdHdlrString, read_mode},                                               \
+        {"scope", "scope", eCmdHdlrString, read_scope},                                            \
     {                                                                                              \
         "ipv6Prefix", "ipv6prefix", eCmdHdlrString, read_v6_prefix                                 \
     }

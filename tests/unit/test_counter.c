@@ -167,12 +167,18 @@ next_line(int64_t now_ms)
 }
 
 static unsigned
-failures_in(unsigned jail, const char *source)
+failures_on(unsigned jail, const char *source, uint16_t scope)
 {
     const struct source client = source_of(source);
     struct table_counter found;
 
-    return table_read_counter(f.table, jails[jail], &client, &found) ? found.failures : 0;
+    return table_read_counter(f.table, jails[jail], &client, scope, &found) ? found.failures : 0;
+}
+
+static unsigned
+failures_in(unsigned jail, const char *source)
+{
+    return failures_on(jail, source, TABLE_SCOPE_FLEET);
 }
 
 static struct counter_statistics
@@ -1199,6 +1205,58 @@ a_jail_counts_the_services_that_it_names(void **state)
     assert_int_equal(failures_in(2, "203.0.113.9"), 2);
 }
 
+static uint16_t scope_of_next;
+
+static uint16_t
+scope_of_line(const struct line *line)
+{
+    (void)line;
+    return scope_of_next;
+}
+
+static void
+take_on(uint16_t scope, int64_t now_ms, const char *fields)
+{
+    struct line line = next_line(now_ms);
+
+    scope_of_next = scope;
+    line.scope = scope_of_line;
+    take(0, line, fields);
+}
+
+/* What one host's users do well is no other host's, either. */
+static void
+a_jail_counts_each_host_by_itself(void **state)
+{
+    struct ban found;
+    struct jail jail = f.jail;
+
+    (void)state;
+    begin_without_jail();
+    declare(1, 5, 0, false);
+    jail.is_per_host = jail.kindness.login_forgives = true;
+    f.jail = jail;
+    declare(2, 3, 0, false);
+    take_on(2, NOON_MS, FAILED("203.0.113.9"));
+    take_on(3, NOON_MS + 60000, FAILED("203.0.113.9"));
+    take_on(2, NOON_MS + 120000, FAILED("203.0.113.9"));
+    take(0, next_line(NOON_MS + 180000), FAILED("203.0.113.9"));
+    assert_int_equal(failures_in(1, "203.0.113.9"), 4);
+    assert_int_equal(failures_in(2, "203.0.113.9"), 0);
+    assert_int_equal(failures_on(2, "203.0.113.9", TABLE_SCOPE_OWN), 1);
+    assert_int_equal(failures_on(2, "203.0.113.9", 2), 2);
+    take_on(3, NOON_MS + 200000,
+            "{\"class\":\"login_ok\",\"ip\":\"203.0.113.9\",\"user\":\"bob\"}");
+    assert_int_equal(failures_on(2, "203.0.113.9", 2), 2);
+    assert_int_equal(failures_on(2, "203.0.113.9", 3), 0);
+    assert_false(is_banned(2, "203.0.113.9", &found));
+    take_on(2, NOON_MS + 240000, FAILED("203.0.113.9"));
+    assert_true(is_banned(2, "203.0.113.9", &found));
+    assert_int_equal(found.scope, 2);
+    assert_true(is_banned(1, "203.0.113.9", &found));
+    assert_int_equal(found.scope, TABLE_SCOPE_FLEET);
+}
+
 int
 main(void)
 {
@@ -1222,6 +1280,7 @@ main(void)
         TEST(a_jail_that_observes_bans_nobody_and_tells),
         TEST(what_a_jail_observes_goes_on_as_a_ban_would),
         TEST(a_jail_counts_the_services_that_it_names),
+        TEST(a_jail_counts_each_host_by_itself),
         TEST(an_unknown_user_is_told_apart_where_a_jail_does),
         TEST(only_unknown_users_count_where_a_jail_says_so),
         TEST(an_allow_list_spares_in_its_own_jail),

@@ -25,7 +25,7 @@ setup(void **state)
     fixture_begin(&host, 1024, 1024);
     allow = allow_new();
     allow_seal(allow);
-    herald = herald_new(centre.table, "centre");
+    herald = herald_new(centre.table, "centre", NULL);
     follower = follower_new(host.table, "mx1", 1024, 7);
     return herald == NULL || follower == NULL;
 }
@@ -140,6 +140,50 @@ events_bring_it_over(void **state)
     table_unban(centre.table, &source, 0, NOON_MS);
     assert_int_equal(tell_all(false), 1);
     assert_true(end_of("203.0.113.9") == 0);
+}
+
+/* Begun at the centre by failures on the host of this number. */
+static void
+ban_on(uint16_t scope, const char *source)
+{
+    const struct ban wanted = {.source = source_from(source),
+                               .jail = (uint8_t)centre.jail_index,
+                               .scope = scope,
+                               .failures = 5,
+                               .since_ms = NOON_MS - 1000,
+                               .until_ms = NOON_MS + HOUR_MS};
+
+    assert_int_equal(table_ban(centre.table, &wanted, NOON_MS), 0);
+}
+
+/* Here mx1 hears; of mx2's, the centre's own and those of an unknown host it takes none. */
+static void
+the_ban_of_one_host_is_for_that_alone(void **state)
+{
+    struct hosts *const hosts = hosts_new("centre");
+    struct ban found;
+
+    (void)state;
+    hosts_read(hosts, "mx1 192.0.2.1\nmx2 192.0.2.2\n", NOON_MS);
+    herald_free(herald);
+    herald = herald_new(centre.table, "centre", hosts);
+    for (uint16_t scope = TABLE_SCOPE_OWN; scope <= 4; scope++)
+        ban_on(scope, scope == 2 ? "203.0.113.2" : "203.0.113.9");
+    assert_int_equal(tell_all(false), 2);
+    assert_true(end_of("203.0.113.2") == NOON_MS + HOUR_MS);
+    assert_true(end_of("203.0.113.9") == 0);
+    assert_true(table_read_ban(host.table, 0, &found));
+    assert_int_equal(found.scope, TABLE_SCOPE_OWN);
+    page_all(NOON_MS);
+    assert_true(end_of("203.0.113.2") == NOON_MS + HOUR_MS);
+    assert_true(end_of("203.0.113.9") == 0);
+    found.source = source_from("203.0.113.2");
+    table_unban(centre.table, &found.source, 0, NOON_MS);
+    page_all(NOON_MS);
+    assert_true(end_of("203.0.113.2") == 0);
+    herald_free(herald);
+    herald = NULL;
+    hosts_free(hosts);
 }
 
 static void
@@ -360,7 +404,7 @@ pardons_outlive_a_restart(void **state)
     assert_null(strstr(pardons, "192.0.2.0"));
     free(pardons);
     herald_free(herald);
-    herald = herald_new(centre.table, "centre");
+    herald = herald_new(centre.table, "centre", NULL);
     herald_restore_pardons(herald, text_of_both, NOON_MS + 2000);
     page_all(NOON_MS + 2000);
     assert_true(end_of("203.0.113.9") == 0);
@@ -394,6 +438,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(events_bring_it_over, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_ban_of_one_host_is_for_that_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(pages_bring_what_was_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pardon_goes_everywhere, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_host_pardons_stays_lifted, setup, teardown),

@@ -452,7 +452,8 @@ a_file_changes_a_preset(void **state)
 {
     static const char text[] = "[DEFAULT]\nbantime = 2w\n[auth]\nmaxretry = 4\n"
                                "[abuse]\nenabled = false\n[sieve]\nmaxretry = 3\n"
-                               "[dovecot]\nenabled = true\nneighbours = 4\nneighbourstime = 2h\n";
+                               "[dovecot]\nenabled = true\nneighbours = 4\nneighbourstime = 2h\n"
+                               "scope = host\n";
     struct jails *jails = NULL, *again = NULL;
     char *printed = NULL;
     size_t length;
@@ -476,6 +477,8 @@ a_file_changes_a_preset(void **state)
     assert_int_equal(jails_read_text(printed, "text", &again, reason), 0);
     assert_int_equal(jail(again, "dovecot")->neighbours, 4);
     assert_int_equal(jail(again, "dovecot")->neighbours_s, 2 * 3600);
+    assert_true(jail(again, "dovecot")->is_per_host);
+    assert_false(jail(again, "auth")->is_per_host);
     free(printed);
     jails_free(again);
     jails_free(jails);

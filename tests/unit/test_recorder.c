@@ -556,16 +556,17 @@ earlier_bans_come_back_where_bans_grow(void **state)
     (void)state;
     write_rows();
     assert_true(restore_live_bans(table, ledger_path, now, &report, &first_run) >= 0);
-    assert_false(table_read_counter(table, mail_jail, &client, &counter));
+    assert_false(table_read_counter(table, mail_jail, &client, TABLE_SCOPE_FLEET, &counter));
     assert_true(table_read_jail(table, mail_jail, &jail));
     jail.growth = (struct jail_growth){.is_on = true, .factor = 1};
     jail.maxretry = 1;
     assert_int_equal(table_jail(table, &jail), mail_jail);
     assert_true(restore_live_bans(table, ledger_path, now, &report, &first_run) >= 0);
-    assert_true(table_read_counter(table, mail_jail, &client, &counter));
+    assert_true(table_read_counter(table, mail_jail, &client, TABLE_SCOPE_FLEET, &counter));
     assert_int_equal(counter.bans, 1);
     assert_int_equal(counter.failures, 0);
-    assert_false(table_read_counter(table, mail_jail, &other, &counter)); /* by hand */
+    assert_false(
+        table_read_counter(table, mail_jail, &other, TABLE_SCOPE_FLEET, &counter)); /* by hand */
     assert_int_equal(table_count(table, mail_jail, &jail, &failure, 1, now), TABLE_PROLONGED);
     assert_true(find_ban("203.0.113.2", &ban));
     assert_in_range(ban.until_ms, now + (jail.bantime_s - 1) * 1000, now + jail.bantime_s * 1000);

@@ -344,7 +344,7 @@ counter_of(const struct fixture *f, const char *client)
     const struct source source = source_of(client);
     struct table_counter counter;
 
-    assert_true(table_read_counter(f->table, f->jail_index, &source, &counter));
+    assert_true(table_read_counter(f->table, f->jail_index, &source, TABLE_SCOPE_FLEET, &counter));
     return counter;
 }
 
@@ -680,7 +680,7 @@ a_counter_is_read_and_knows_of_logins(void **state)
     (void)state;
     fixture_begin(&f, 1024, 64);
     note_login(&f, client, 7, NOON_MS); /* it has no counter: not noted */
-    assert_false(table_read_counter(f.table, f.jail_index, &client, &counter));
+    assert_false(table_read_counter(f.table, f.jail_index, &client, TABLE_SCOPE_FLEET, &counter));
     guess(&f, "192.0.2.1", 7, 0, NOON_MS);
     assert_int_equal(counter_of(&f, "192.0.2.1").login_s, 0);
     note_login(&f, client, 7, NOON_MS + 5000);
@@ -690,12 +690,12 @@ a_counter_is_read_and_knows_of_logins(void **state)
     f.jail_index--;
     note_login(&f, stranger, 7, NOON_MS + 9000);
     assert_int_equal(table_open_reader(f.path, &reader), 0);
-    assert_true(table_read_counter(reader, f.jail_index, &client, &counter));
+    assert_true(table_read_counter(reader, f.jail_index, &client, TABLE_SCOPE_FLEET, &counter));
     assert_int_equal(counter.login_s, NOON_MS / 1000 + 5);
     assert_int_equal(counter.newest_s, NOON_MS / 1000);
     assert_int_equal(counter.failures, 1);
     assert_int_equal(counter.bans, 0);
-    assert_false(table_read_counter(reader, f.jail_index, &stranger, &counter));
+    assert_false(table_read_counter(reader, f.jail_index, &stranger, TABLE_SCOPE_FLEET, &counter));
     table_close(reader);
     fixture_reopen(&f);
     assert_int_equal(counter_of(&f, "192.0.2.1").login_s, NOON_MS / 1000 + 5);
@@ -1036,6 +1036,46 @@ an_unban_lifts_all_that_overlaps_and_forgets_the_failures(void **state)
     source = source_of("2001:db8::1234");
     assert_int_equal(table_unban(f.table, &source, 0, NOON_MS), 1);
     assert_int_equal(count_now(&f, "2001:db8::5", NOON_MS), TABLE_COUNTED);
+    fixture_end(&f);
+}
+
+/* A ban of another host's is kept for it: this kernel has what the others want of it, and nothing
+ * more, and does not hold up its end. */
+static void
+the_ban_of_another_host_is_not_for_this_kernel(void **state)
+{
+    struct ban here = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS), elsewhere = here, found;
+    struct table_change changes[TABLE_JAILS_MAX];
+    struct table_failure failure;
+    struct fixture f;
+    int64_t next_ms;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    elsewhere.scope = TABLE_SCOPE_OWN + 1;
+    elsewhere.until_ms = NOON_MS + 3 * HOUR_MS;
+    assert_int_equal(table_ban(f.table, &elsewhere, NOON_MS), 0);
+    assert_int_equal(table_pending(f.table), 0);
+    assert_int_equal(table_want_all(f.table), 0);
+    assert_int_equal(table_ban(f.table, &here, NOON_MS), 0);
+    assert_int_equal(table_dequeue(f.table, changes, TABLE_JAILS_MAX, NOON_MS), 1);
+    assert_true(changes[0].until_ms == NOON_MS + HOUR_MS);
+    table_acknowledge(f.table, changes, 1, true, NOON_MS);
+    fixture_reopen(&f);
+    assert_int_equal(table_want_all(f.table), 1);
+    assert_int_equal(table_expire(f.table, NOON_MS + HOUR_MS, &next_ms), 1);
+    assert_true(next_ms == NOON_MS + 3 * HOUR_MS);
+    assert_int_equal(table_dequeue(f.table, changes, TABLE_JAILS_MAX, NOON_MS + HOUR_MS), 0);
+    assert_int_equal(table_unban(f.table, &here.source, 0, NOON_MS + HOUR_MS), 1);
+    assert_int_equal(table_pending(f.table), 0);
+    for (uint32_t i = 0; i < 64; i++)
+        assert_true(!table_read_ban(f.table, i, &found) || found.state == BAN_OVER);
+    failure = failure_of(here.source, NOON_MS + HOUR_MS);
+    for (int i = 0; i < 4; i++)
+        table_count(f.table, f.jail_index, &f.jail, &failure, 1, NOON_MS + HOUR_MS);
+    failure.scope = TABLE_SCOPE_OWN + 1;
+    assert_int_equal(table_count(f.table, f.jail_index, &f.jail, &failure, 1, NOON_MS + HOUR_MS),
+                     TABLE_COUNTED);
     fixture_end(&f);
 }
 
@@ -1578,6 +1618,7 @@ main(void)
         cmocka_unit_test(the_kernel_gets_the_latest_end_of_all_jails),
         cmocka_unit_test(a_ban_is_prolonged_never_shortened),
         cmocka_unit_test(an_unban_lifts_all_that_overlaps_and_forgets_the_failures),
+        cmocka_unit_test(the_ban_of_another_host_is_not_for_this_kernel),
         cmocka_unit_test(an_unban_forgets_just_the_failures_that_it_means),
         cmocka_unit_test(an_unban_leaves_what_is_known_of_others),
         cmocka_unit_test(a_full_table_refuses_and_goes_on_counting),

@@ -170,7 +170,7 @@ check(struct fixture *f, uint64_t table_id)
     assert_true(table_read_jail(f->table, f->jail_index, &jail));
     assert_int_equal(jail.repeats, 1);
     assert_false(jail.growth.is_on);
-    assert_true(table_read_counter(f->table, f->jail_index, &client, &counter));
+    assert_true(table_read_counter(f->table, f->jail_index, &client, TABLE_SCOPE_FLEET, &counter));
     assert_int_equal(counter.failures, 4);
     assert_int_equal(counter.newest_s, NOON_MS / 1000);
     assert_int_equal(counter.users, 0);

@@ -1,0 +1,285 @@
+/* hosts: see hosts.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "fleet/hosts.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/hash.h"
+#include "fleet/members.h"
+#include "table/table.h"
+
+#define FIRST   (TABLE_SCOPE_OWN + 1)
+#define BUCKETS 1024
+#define NOBODY  UINT16_MAX
+
+struct host {
+    char name[TELEGRAM_NAME_SIZE];
+    struct source peer;
+    int64_t heard_ms;
+    uint16_t after_of_peer, after_of_name; /* in their buckets */
+};
+
+struct hosts {
+    pthread_rwlock_t lock;
+    char own[TELEGRAM_NAME_SIZE];
+    unsigned count;   /* known, */
+    unsigned printed; /* on paper as soon as it is written, */
+    unsigned used;    /* and to be found */
+    uint16_t of_peer[BUCKETS], of_name[BUCKETS];
+    struct host at[HOSTS_MAX];
+};
+
+struct hosts *
+hosts_new(const char *own)
+{
+    struct hosts *const hosts = calloc(1, sizeof *hosts);
+
+    if (hosts == NULL)
+        return NULL;
+    pthread_rwlock_init(&hosts->lock, NULL);
+    memcpy(hosts->own, own, strnlen(own, sizeof hosts->own - 1));
+    memset(hosts->of_peer, 0xff, sizeof hosts->of_peer);
+    memset(hosts->of_name, 0xff, sizeof hosts->of_name);
+    return hosts;
+}
+
+void
+hosts_free(struct hosts *hosts)
+{
+    if (hosts == NULL)
+        return;
+    pthread_rwlock_destroy(&hosts->lock);
+    free(hosts);
+}
+
+/* ---- finding ---- */
+
+static uint16_t *
+bucket_of_peer(struct hosts *hosts, const struct source *peer)
+{
+    return &hosts->of_peer[hash_bytes(0, (const char *)peer->address, sizeof peer->address) %
+                           BUCKETS];
+}
+
+/* Names of hosts do not depend on capitals. */
+static uint16_t *
+bucket_of_name(struct hosts *hosts, const char *name, size_t length)
+{
+    char folded[TELEGRAM_NAME_SIZE];
+
+    if (length > sizeof folded)
+        length = sizeof folded;
+    for (size_t i = 0; i < length; i++)
+        folded[i] = (char)(name[i] | ('a' - 'A'));
+    return &hosts->of_name[hash_bytes(0, folded, length) % BUCKETS];
+}
+
+static bool
+has_name(const struct host *host, const char *name, size_t length)
+{
+    return strlen(host->name) == length && strncasecmp(host->name, name, length) == 0;
+}
+
+static bool
+is_of(const struct host *host, const struct source *peer)
+{
+    return source_compare(&host->peer, peer) == 0;
+}
+
+/* Those that can be found, anew. */
+static void
+fill_buckets(struct hosts *hosts)
+{
+    memset(hosts->of_peer, 0xff, sizeof hosts->of_peer);
+    memset(hosts->of_name, 0xff, sizeof hosts->of_name);
+    for (unsigned i = hosts->used; i-- > 0;) {
+        struct host *const host = &hosts->at[i];
+        uint16_t *const peer = bucket_of_peer(hosts, &host->peer);
+        uint16_t *const name = bucket_of_name(hosts, host->name, strlen(host->name));
+
+        if (host->name[0] == '\0')
+            continue;
+        host->after_of_peer = *peer;
+        host->after_of_name = *name;
+        *peer = *name = (uint16_t)i;
+    }
+}
+
+/* Of several hosts behind one address the one that the line names, or else the first. */
+static uint16_t
+find_of_peer(struct hosts *hosts, const struct source *peer, const char *name, size_t length)
+{
+    uint16_t first = NOBODY;
+
+    for (uint16_t i = *bucket_of_peer(hosts, peer); i != NOBODY; i = hosts->at[i].after_of_peer) {
+        if (!is_of(&hosts->at[i], peer))
+            continue;
+        if (has_name(&hosts->at[i], name, length))
+            return i;
+        if (first == NOBODY)
+            first = i;
+    }
+    return first;
+}
+
+static uint16_t
+find_of_name(struct hosts *hosts, const char *name, size_t length)
+{
+    uint16_t i = *bucket_of_name(hosts, name, length);
+
+    while (i != NOBODY && !has_name(&hosts->at[i], name, length))
+        i = hosts->at[i].after_of_name;
+    return i;
+}
+
+uint16_t
+hosts_scope(struct hosts *hosts, const struct source *peer, const char *name, size_t length)
+{
+    uint16_t found = NOBODY;
+
+    pthread_rwlock_rdlock(&hosts->lock);
+    if (peer != NULL)
+        found = find_of_peer(hosts, peer, name, length);
+    if (found == NOBODY)
+        found = find_of_name(hosts, name, length);
+    pthread_rwlock_unlock(&hosts->lock);
+    return found == NOBODY ? TABLE_SCOPE_OWN : (uint16_t)(FIRST + found);
+}
+
+bool
+hosts_name(struct hosts *hosts, uint16_t scope, char name[TELEGRAM_NAME_SIZE])
+{
+    bool is_there;
+
+    pthread_rwlock_rdlock(&hosts->lock);
+    is_there = scope >= FIRST && scope - FIRST < (int)hosts->count &&
+               hosts->at[scope - FIRST].name[0] != '\0';
+    if (is_there)
+        memcpy(name, hosts->at[scope - FIRST].name, TELEGRAM_NAME_SIZE);
+    pthread_rwlock_unlock(&hosts->lock);
+    return is_there;
+}
+
+/* ---- reports ---- */
+
+static bool
+add(struct hosts *hosts, const char *name, const struct source *peer, int64_t now_ms)
+{
+    struct host *const host = &hosts->at[hosts->count];
+    unsigned of_peer = 0;
+
+    for (unsigned i = 0; i < hosts->count; i++)
+        of_peer += is_of(&hosts->at[i], peer);
+    if (hosts->count == HOSTS_MAX || of_peer >= HOSTS_OF_PEER)
+        return false;
+    *host = (struct host){.peer = *peer, .heard_ms = now_ms};
+    memcpy(host->name, name, strnlen(name, sizeof host->name - 1));
+    hosts->count++;
+    return true;
+}
+
+/* Whose name it is may have another address by now. */
+static bool
+note_known(struct hosts *hosts, struct host *host, const struct source *peer, int64_t now_ms)
+{
+    const bool is_another = !is_of(host, peer);
+
+    if (is_another && now_ms - host->heard_ms < MEMBERS_GONE_MS)
+        return false;
+    host->heard_ms = now_ms;
+    host->peer = *peer;
+    if (is_another)
+        fill_buckets(hosts);
+    return is_another;
+}
+
+/* The lock is held. */
+static bool
+note(struct hosts *hosts, const char *name, const struct source *peer, int64_t now_ms)
+{
+    const size_t length = strlen(name);
+
+    if (strcasecmp(name, hosts->own) == 0)
+        return false;
+    for (unsigned i = 0; i < hosts->count; i++)
+        if (has_name(&hosts->at[i], name, length))
+            return note_known(hosts, &hosts->at[i], peer, now_ms);
+    return add(hosts, name, peer, now_ms);
+}
+
+bool
+hosts_note(struct hosts *hosts, const char *name, const struct source *peer, int64_t now_ms)
+{
+    bool is_news;
+
+    pthread_rwlock_wrlock(&hosts->lock);
+    is_news = note(hosts, name, peer, now_ms);
+    pthread_rwlock_unlock(&hosts->lock);
+    return is_news;
+}
+
+/* ---- on paper ---- */
+
+char *
+hosts_print(struct hosts *hosts)
+{
+    char *text = NULL, peer[SOURCE_TEXT_SIZE];
+    size_t length;
+    FILE *const file = open_memstream(&text, &length);
+
+    if (file == NULL)
+        return NULL;
+    pthread_rwlock_rdlock(&hosts->lock);
+    for (unsigned i = 0; i < hosts->count; i++)
+        fprintf(file, "%s %s\n", hosts->at[i].name, source_print(&hosts->at[i].peer, peer));
+    hosts->printed = hosts->count;
+    pthread_rwlock_unlock(&hosts->lock);
+    if (fclose(file) == 0)
+        return text;
+    free(text);
+    return NULL;
+}
+
+void
+hosts_use(struct hosts *hosts)
+{
+    pthread_rwlock_wrlock(&hosts->lock);
+    hosts->used = hosts->printed;
+    fill_buckets(hosts);
+    pthread_rwlock_unlock(&hosts->lock);
+}
+
+/* A line that is none keeps its number, which nobody has then. */
+static void
+read_host(struct host *host, const char *line, size_t length, int64_t now_ms)
+{
+    const char *const space = memchr(line, ' ', length);
+    const size_t name = space == NULL ? 0 : (size_t)(space - line);
+
+    *host = (struct host){.heard_ms = now_ms};
+    if (name == 0 || name >= sizeof host->name ||
+        source_parse(space + 1, length - name - 1, &host->peer) != 0)
+        return;
+    memcpy(host->name, line, name);
+}
+
+void
+hosts_read(struct hosts *hosts, const char *text, int64_t now_ms)
+{
+    pthread_rwlock_wrlock(&hosts->lock);
+    hosts->count = 0;
+    while (*text != '\0' && hosts->count < HOSTS_MAX) {
+        const size_t length = strcspn(text, "\n");
+
+        read_host(&hosts->at[hosts->count++], text, length, now_ms);
+        text += length + (text[length] == '\n');
+    }
+    hosts->printed = hosts->used = hosts->count;
+    fill_buckets(hosts);
+    pthread_rwlock_unlock(&hosts->lock);
+}

@@ -1,0 +1,57 @@
+/* hosts: which number the table has for each host of the fleet, so that a jail can count each host
+ * by itself, and its bans are sent to that host alone.
+ *
+ * A host is who delivers, as the kernel says it, and only where that is nobody who reports, whom
+ * the line names: so no host that reports can have anybody banned on another one. A name belongs to
+ * the address that has reported by it first, until that was silent for a day.
+ *
+ * Numbers stand in the table and in the ledger, and never change: whoever keeps this writes it down
+ * (hosts_print) before a new host is found by anybody (hosts_use). There is room for HOSTS_MAX, and
+ * for HOSTS_OF_PEER of one address; the others are counted as this server.
+ *
+ * Any thread, unless said otherwise; a lock of its own; no function reads a clock or makes a system
+ * call.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAIL_HOSTS_H
+#define BANMAIL_HOSTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/source.h"
+#include "fleet/telegram.h"
+
+#define HOSTS_SUFFIX  ".hosts" /* of the file, behind the ledger's name */
+#define HOSTS_MAX     1024
+#define HOSTS_OF_PEER 8
+
+struct hosts;
+
+/* For the server of this name, which is none of them. Returns NULL when out of memory. Free with
+ * hosts_free; NULL is fine. */
+struct hosts *hosts_new(const char *own);
+void hosts_free(struct hosts *hosts);
+
+/* `peer` has reported by this name at now_ms. Returns whether that is to be written down. */
+bool hosts_note(struct hosts *hosts, const char *name, const struct source *peer, int64_t now_ms);
+
+/* All of them as text, to be freed (NULL: out of memory); and that it has been written down. One
+ * thread. */
+char *hosts_print(struct hosts *hosts);
+void hosts_use(struct hosts *hosts);
+
+/* What hosts_print has made, in place of what there is, as if all had reported at now_ms. What is
+ * none of it is left out. */
+void hosts_read(struct hosts *hosts, const char *text, int64_t now_ms);
+
+/* Which scope of the table a line has that `peer` delivers and that names this host, `length` bytes
+ * that anybody may have chosen; `peer` NULL: it is not known. TABLE_SCOPE_OWN: no other host's. */
+uint16_t hosts_scope(struct hosts *hosts, const struct source *peer, const char *name,
+                     size_t length);
+
+/* The name of the host that has this scope. Returns false where there is none. */
+bool hosts_name(struct hosts *hosts, uint16_t scope, char name[TELEGRAM_NAME_SIZE]);
+
+#endif

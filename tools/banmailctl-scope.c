@@ -1,0 +1,65 @@
+/* scope: see banmailctl-scope.h.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include "banmailctl-scope.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/roster.h"
+#include "fleet/hosts.h"
+
+struct scopes {
+    struct hosts *hosts;
+};
+
+struct scopes *
+scopes_read(const struct table *table)
+{
+    struct scopes *const scopes = calloc(1, sizeof(*scopes));
+    struct table_status status;
+    char *text;
+
+    if (scopes == NULL)
+        return NULL;
+    table_read_status(table, &status);
+    scopes->hosts = hosts_new("");
+    text = roster_read(status.ledger_path, HOSTS_SUFFIX);
+    if (scopes->hosts != NULL && text != NULL)
+        hosts_read(scopes->hosts, text, 0);
+    free(text);
+    return scopes;
+}
+
+void
+scopes_free(struct scopes *scopes)
+{
+    if (scopes != NULL)
+        hosts_free(scopes->hosts);
+    free(scopes);
+}
+
+uint16_t
+scopes_last(const struct scopes *scopes)
+{
+    char name[TELEGRAM_NAME_SIZE];
+    uint16_t last = TABLE_SCOPE_OWN;
+
+    while (scopes != NULL && scopes->hosts != NULL &&
+           hosts_name(scopes->hosts, (uint16_t)(last + 1), name))
+        last++;
+    return last;
+}
+
+const char *
+scope_text(const struct scopes *scopes, uint16_t scope, char text[SCOPE_TEXT_SIZE])
+{
+    if (scope == TABLE_SCOPE_FLEET)
+        strcpy(text, TELEGRAM_SCOPE_FLEET);
+    else if (scope == TABLE_SCOPE_OWN)
+        strcpy(text, "this server");
+    else if (scopes == NULL || scopes->hosts == NULL || !hosts_name(scopes->hosts, scope, text))
+        snprintf(text, SCOPE_TEXT_SIZE, "host %u", (unsigned)scope);
+    return text;
+}
