@@ -572,6 +572,8 @@ work(struct enforcer *enforcer)
     enforcer->deaf = !open_firewall(enforcer);
     if (enforcer->deaf)
         return false;
+    if (table_take_ports(enforcer->table))
+        use_policy(enforcer);
     if (table_take_rebuild(enforcer->table))
         firewall_rebuild(enforcer->firewall);
     usable = check_sets(enforcer);

@@ -197,6 +197,7 @@ find_same_ports(struct table *table)
 {
     struct ports ports[TABLE_JAILS_MAX] = {{0}};
     struct jail_cell cell;
+    bool are_others = false;
 
     for (unsigned i = 0; i < TABLE_JAILS_MAX; i++) {
         unsigned same = 0;
@@ -206,8 +207,10 @@ find_same_ports(struct table *table)
             while (!ports_are_same(&ports[same], &ports[i]))
                 same++;
         }
-        atomic_store_explicit(&table->same_ports[i], (uint8_t)same, memory_order_relaxed);
+        are_others |= atomic_exchange(&table->same_ports[i], (uint8_t)same) != same;
     }
+    if (are_others)
+        atomic_store(&table->has_other_ports, true);
 }
 
 /* jails_lock is held. */
@@ -218,8 +221,10 @@ enter_jail(struct table *table, unsigned index, const struct jail *jail)
 
     if (read_jail_cell(table, index, &known)) {
         const struct ports ports = ports_of(&known);
-        if (!ports_are_same(&ports, &jail->ports))
+        if (!ports_are_same(&ports, &jail->ports)) {
             table_want_rebuild(table);
+            atomic_store(&table->has_other_ports, true);
+        }
     }
     write_jail(table, index, jail);
     find_same_ports(table);
@@ -292,6 +297,12 @@ bool
 table_take_rebuild(struct table *table)
 {
     return atomic_exchange(&table->rebuild, false);
+}
+
+bool
+table_take_ports(struct table *table)
+{
+    return atomic_exchange(&table->has_other_ports, false);
 }
 
 void

@@ -150,6 +150,7 @@ struct table {
     _Atomic uint8_t same_ports[TABLE_JAILS_MAX]; /* the first jail with the same ports */
     bool shares_v4_set, shares_v6_set;           /* the enforcer's */
     atomic_bool rebuild;
+    atomic_bool has_other_ports; /* than the enforcer has asked for */
     struct line_chains chains;
     struct bans bans;
 };

@@ -98,6 +98,10 @@ void table_want_rebuild(struct table *table);
 /* Whether that was asked for since the last call. Enforcer only. */
 bool table_take_rebuild(struct table *table);
 
+/* Whether there are other lists of ports since the last call: jails may come at any time, as with
+ * the first ban of another server that closes what nobody here does. Enforcer only. */
+bool table_take_ports(struct table *table);
+
 /* The directory's entry; TABLE_JAIL_MANUAL is named JAIL_MANUAL. Returns false when there is none
  * at this index. */
 bool table_read_jail(const struct table *table, unsigned index, struct jail *jail);

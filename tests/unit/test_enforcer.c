@@ -364,6 +364,34 @@ test_bans_land(void **state)
     assert_int_equal(statistics.pending, 0);
 }
 
+/* A jail may come while all runs, as with the first ban of another server that closes other ports;
+ * and what has nothing to do with it is banned as before. */
+static void
+test_ports_that_come_later(void **state)
+{
+    struct world *world = *state;
+    struct ban late = {.source = source_of("203.0.113.25"),
+                       .since_ms = now_ms(),
+                       .first_ms = now_ms(),
+                       .until_ms = now_ms() + HOUR_MS};
+    struct jail jail;
+
+    ban_wake(world, "203.0.113.9");
+    assert_true(settled(world));
+    jail_defaults(&jail);
+    strcpy(jail.name, "late");
+    jail.ports = (struct ports){0};
+    assert_int_equal(ports_add(&jail.ports, "25"), 0);
+    late.jail = (uint8_t)table_jail(world->table, &jail);
+    assert_int_equal(table_ban(world->table, &late, now_ms()), 0);
+    ban_wake(world, "203.0.113.10");
+    assert_true(settled(world));
+    assert_true(in_kernel("v4_ports_25", "203.0.113.25"));
+    assert_true(in_kernel("v4", "203.0.113.9"));
+    assert_true(in_kernel("v4", "203.0.113.10"));
+    assert_false(said(world, NULL));
+}
+
 static void
 test_nothing_before_release(void **state)
 {
@@ -930,6 +958,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_bans_land, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_ports_that_come_later, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_before_release, setup_table, teardown),
         cmocka_unit_test_setup_teardown(test_no_wake_is_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_go_in_batches, setup, teardown),
