@@ -216,6 +216,55 @@ nobody_is_banned_who_may_not_be(void **state)
     assert_int_equal(statistics.taken, 3);
 }
 
+/* Bans of everything, for ever, on other ports each time: half of the room is left to this server,
+ * and most of the jails, and what has nothing to do with it is banned as before. */
+static void
+a_centre_gone_wrong_takes_half_of_the_room(void **state)
+{
+    struct jail jail = f.jail;
+    unsigned bans = 0, change = 0;
+    struct telegram telegram;
+    struct ban found;
+    char source[32];
+
+    (void)state;
+    tell(TELEGRAM_BAN, "mad", "203.0.0.0/8", ++change);
+    tell(TELEGRAM_BAN, "mad", "2000::/3", ++change);
+    for (unsigned i = 0; i < 2000; i++) {
+        snprintf(source, sizeof source, "198.18.%u.%u", i / 250, i % 250);
+        telegram = telegram_of(TELEGRAM_BAN, i % 2 ? "mad" : "too", source, ++change);
+        telegram.ban.until_ms = TELEGRAM_FOREVER_MS;
+        snprintf(source, sizeof source, "%u", 1 + i % 65);
+        telegram.ban.ports = (struct ports){0};
+        assert_int_equal(ports_add(&telegram.ban.ports, source), 0);
+        send_telegram(&telegram);
+    }
+    for (uint32_t i = 0; i < 64; i++) {
+        if (!table_read_ban(f.table, i, &found))
+            continue;
+        bans++;
+        assert_true(found.source.prefix == SOURCE_HOST_PREFIX);
+        assert_true(found.until_ms <= NOON_MS + 7 * 24 * HOUR_MS);
+    }
+    assert_int_equal(bans, 32 - 2); /* those that are withheld take places, too */
+    for (unsigned i = 0; i < 40; i++) {
+        snprintf(jail.name, sizeof jail.name, "own-%u", i);
+        assert_true(table_jail(f.table, &jail) > 0);
+    }
+    ban_here("203.0.113.9");
+    assert_int_equal(live("203.0.113.9", &found), 1);
+    for (unsigned i = 0; i < 100;
+         i++) { /* an honest centre's pages find no room, but its lifts do */
+        snprintf(source, sizeof source, "198.18.0.%u", i);
+        telegram = telegram_of(TELEGRAM_UNBAN, i % 2 ? "mad" : "too", source, ++change);
+        snprintf(source, sizeof source, "%u", 1 + i % 65);
+        telegram.ban.ports = (struct ports){0};
+        ports_add(&telegram.ban.ports, source);
+        send_telegram(&telegram);
+    }
+    assert_true(tell(TELEGRAM_BAN, "centre", "203.0.113.10", 1));
+}
+
 static void
 a_jail_of_that_name_is_left_alone(void **state)
 {
@@ -263,6 +312,8 @@ main(void)
         cmocka_unit_test_setup_teardown(it_ends_when_its_origin_says, setup, teardown),
         cmocka_unit_test_setup_teardown(the_ledger_is_not_told, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_is_banned_who_may_not_be, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_centre_gone_wrong_takes_half_of_the_room, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_jail_of_that_name_is_left_alone, setup, teardown),
         cmocka_unit_test_setup_teardown(it_is_found_again_after_a_restart, setup, teardown),
     };
