@@ -175,8 +175,8 @@ import_configuration(const struct invocation *invocation, const char *path)
         jails_print_json(jails);
     } else {
         printf("# what %s says of mail servers\n", path);
-        for (const char *at = jails->remarks; *at != '\0'; at += strcspn(at, "\n") + 1)
-            printf("# %.*s\n", (int)strcspn(at, "\n"), at);
+        jails_print_lines(jails->remarks, "# ", "");
+        jails_print_lines(jails->passed, "# ", " is passed over");
         jails_print(jails, stdout);
     }
     jails_free(jails);

@@ -110,25 +110,41 @@ jail_json(const struct jails_entry *entry)
     return object;
 }
 
+/* Each line as an object of one member. */
+static struct fjson_object *
+lines_json(const char *lines, const char *member)
+{
+    struct fjson_object *const array = fjson_object_new_array();
+    char line[SETTINGS_REASON_SIZE];
+
+    for (const char *at = lines; *at != '\0'; at += strcspn(at, "\n") + 1) {
+        struct fjson_object *const holder = fjson_object_new_object();
+
+        snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\n"), at);
+        format_add_string(holder, member, line);
+        fjson_object_array_add(array, holder);
+    }
+    return array;
+}
+
+void
+jails_print_lines(const char *lines, const char *before, const char *behind)
+{
+    for (const char *at = lines; *at != '\0'; at += strcspn(at, "\n") + 1)
+        printf("%s%.*s%s\n", before, (int)strcspn(at, "\n"), at, behind);
+}
+
 void
 jails_print_json(const struct jails *jails)
 {
     struct fjson_object *const object = fjson_object_new_object();
     struct fjson_object *const array = fjson_object_new_array();
-    struct fjson_object *const remarks = fjson_object_new_array();
-    char line[SETTINGS_REASON_SIZE];
 
     for (unsigned i = 0; i < jails->count; i++)
         fjson_object_array_add(array, jail_json(&jails->at[i]));
     fjson_object_object_add(object, "jails", array);
-    for (const char *at = jails->remarks; *at != '\0'; at += strcspn(at, "\n") + 1) {
-        struct fjson_object *const holder = fjson_object_new_object();
-
-        snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\n"), at);
-        format_add_string(holder, "remark", line);
-        fjson_object_array_add(remarks, holder);
-    }
-    fjson_object_object_add(object, "remarks", remarks);
+    fjson_object_object_add(object, "remarks", lines_json(jails->remarks, "remark"));
+    fjson_object_object_add(object, "passed", lines_json(jails->passed, "option"));
     format_print_json(object);
 }
 
@@ -178,8 +194,10 @@ check_file(const struct invocation *invocation, const char *path)
             print_jail(&jails->at[i]);
         if (jails->count == 0)
             puts("no jail is enabled");
-        for (const char *at = jails->remarks; *at != '\0'; at += strcspn(at, "\n") + 1)
-            printf("NOTE: %.*s\n", (int)strcspn(at, "\n"), at);
+        if (jails->passed[0] != '\0')
+            puts("passed over, as nothing here reads logs, runs commands or sends mail:");
+        jails_print_lines(jails->passed, "  ", "");
+        jails_print_lines(jails->remarks, "NOTE: ", "");
     }
     jails_free(jails);
     return status;

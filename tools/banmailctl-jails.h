@@ -11,7 +11,10 @@ struct jails;
 /* A command, as those of banmailctl.h. */
 int jails_main(const struct invocation *invocation);
 
-/* Prints the jails and the remarks as one object. */
+/* Prints the jails, the remarks and what is passed over as one object. */
 void jails_print_json(const struct jails *jails);
+
+/* Prints each line of `lines` with these words before and behind it. */
+void jails_print_lines(const char *lines, const char *before, const char *behind);
 
 #endif

@@ -184,7 +184,7 @@ static const char jails_help[] =
     "with --preset as it changes that preset's jails, for preset= beside jails= in the module.\n"
     "filters: which names of filters there are, and what they count.\n"
     "\n"
-    "Exit status: 0 all of it is understood, 1 something is passed over, 5 the file is refused.\n"
+    "Exit status: 0 nothing is to be noted, 1 there is a NOTE, 5 the file is refused.\n"
     "\n"
     "Examples:\n"
     "  banmailctl jails check /etc/ombanmail/jails.conf\n"

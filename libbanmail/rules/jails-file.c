@@ -21,6 +21,7 @@
 #include "base/source.h"
 #include "line/offence.h"
 #include "rules/jails-filter.h"
+#include "rules/jails-passed.h"
 
 #define SEPARATORS " ,\t\r\n"
 #define MANY_PORTS 60000 /* a range of so many is all of them */
@@ -318,6 +319,23 @@ read_port(struct reading *reading, char *value)
     return true;
 }
 
+/* By what the name of an action has in it; false where it has neither word. */
+static bool
+read_range(const char *action, bool *is_all_ports)
+{
+    *is_all_ports = strstr(action, "allports") != NULL || strncmp(action, "route", 5) == 0;
+    return *is_all_ports || strstr(action, "multiport") != NULL;
+}
+
+/* fail2ban's reject, and the kind of ICMP message that iptables knows by --reject-with. */
+static void
+remark_refusal(struct reading *reading, const char *value)
+{
+    if (strcasestr(value, "reject") != NULL)
+        remark(reading, "packets are dropped here, or refused for all jails: with "
+                        "verdict=\"reject\" of the module");
+}
+
 /* The name is a command's in fail2ban. Here the kernel's set takes all bans, so it tells which
  * ports are closed, and nothing else. */
 static bool
@@ -325,14 +343,31 @@ read_banaction(struct reading *reading, char *value)
 {
     const char *const name = value;
 
-    reading->is_all_ports = strstr(name, "allports") != NULL || strncmp(name, "route", 5) == 0;
-    if (strstr(name, "multiport") == NULL && strstr(name, "nftables") == NULL &&
-        strstr(name, "iptables") == NULL && !reading->is_all_ports && *name != '\0')
+    if (!read_range(name, &reading->is_all_ports) && strstr(name, "nftables") == NULL &&
+        strstr(name, "iptables") == NULL && *name != '\0')
         remark(reading, "banaction %.60s is not run: bans go into the kernel's set", name);
-    if (strstr(value, "reject") != NULL || strstr(value, "blocktype") != NULL)
-        remark(reading, "how packets are refused is the same for all jails: verdict= of the "
-                        "module");
+    remark_refusal(reading, value);
     return true;
+}
+
+static bool
+read_blocktype(struct reading *reading, char *value)
+{
+    remark_refusal(reading, value);
+    return true;
+}
+
+/* The old way to name a banaction, as in action = iptables-allports[name=smtp]. As it stands: what
+ * %(…)s names in it may be in a jail.conf that is not there. */
+static void
+read_action(struct reading *reading)
+{
+    const struct setting *const action =
+        settings_find(reading->settings, reading->section, "action");
+    bool is_all_ports;
+
+    if (action != NULL && read_range(action->value, &is_all_ports))
+        reading->is_all_ports = is_all_ports;
 }
 
 static bool
@@ -462,6 +497,7 @@ static const struct option {
     {"bantime.overalljails", read_overalljails},
     {"ignoreip", read_ignoreip},
     {"banaction", read_banaction},
+    {"blocktype", read_blocktype},
     {"classes", read_classes},
     {"ipv4prefix", read_v4_prefix},
     {"ipv6prefix", read_v6_prefix},
@@ -476,26 +512,12 @@ static const struct option {
     {"scope", read_scope},
 };
 
-static const char *const passed_options[] = {
-    "action",      "action_",        "backend",     "banaction_allports", "chain",
-    "destemail",   "fail2ban_agent", "ignoreself",  "ignorecache",        "journalmatch",
-    "logencoding", "logpath",        "logtimezone", "maxmatches",         "mta",
-    "protocol",    "sender",         "sendername",  "syslog_backend",     "syslog_mail",
-    "usedns",      "datepattern",    "maxlines",    "skip_if_nologs",     "systemd_if_nologs",
-};
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 const char *
 jails_option(size_t index)
 {
     return index < COUNT(options) ? options[index].name : NULL;
-}
-
-const char *
-jails_passed_option(size_t index)
-{
-    return index < COUNT(passed_options) ? passed_options[index] : NULL;
 }
 
 /* ---- one jail ---- */
@@ -622,10 +644,7 @@ is_known(const char *name)
     for (size_t i = 0; i < COUNT(options); i++)
         if (strcmp(options[i].name, name) == 0)
             return true;
-    for (size_t i = 0; i < COUNT(passed_options); i++)
-        if (strcmp(passed_options[i], name) == 0)
-            return true;
-    return strncmp(name, "action_", 7) == 0;
+    return jails_passed_has(name);
 }
 
 /* What another value takes in by %(name)s is known as well. */
@@ -643,6 +662,19 @@ is_taken_in(const struct settings *settings, const char *name)
 }
 
 static void
+remark_setting(struct settings *settings, const struct setting *setting)
+{
+    const char *const instead = jails_passed_instead(setting->name);
+
+    if (instead != NULL)
+        settings_remark(settings, "%s, line %u: %s in [%s] does nothing: %s", setting->file,
+                        setting->line, setting->name, setting->section, instead);
+    else
+        settings_remark(settings, "%s, line %u: %s in [%s] is not known, and passed over",
+                        setting->file, setting->line, setting->name, setting->section);
+}
+
+static void
 remark_unknown(struct settings *settings, const char *section)
 {
     const struct setting *setting;
@@ -650,8 +682,8 @@ remark_unknown(struct settings *settings, const char *section)
     for (size_t i = 0; (setting = settings_at(settings, i)) != NULL; i++)
         if (strcmp(setting->section, section) == 0 && setting->value[0] != '\0' &&
             !is_known(setting->name) && !is_taken_in(settings, setting->name))
-            settings_remark(settings, "%s, line %u: %s in [%s] is not known, and passed over",
-                            setting->file, setting->line, setting->name, section);
+            remark_setting(settings, setting);
+    jails_passed_note(settings, section);
 }
 
 /* Of a preset there is no file to look into, but it may stand under one that changes it. */
@@ -720,6 +752,7 @@ read_section(struct reading *reading, char value[SETTINGS_VALUE_SIZE], bool *is_
     }
     if (!read_options(reading))
         return false;
+    read_action(reading);
     settle(reading);
     remark_unknown(reading->settings, reading->section);
     *is_jail = true;
@@ -818,7 +851,8 @@ make(struct settings *settings, const char *origin, struct jails **made,
     snprintf(reason, SETTINGS_REASON_SIZE, "out of memory");
     is_good = is_good && read_sections(settings, jails, value, reason);
     if (is_good)
-        is_good = (jails->remarks = strdup(settings_remarks(settings))) != NULL;
+        is_good = (jails->remarks = strdup(settings_remarks(settings))) != NULL &&
+                  (jails->passed = strdup(settings_passed(settings))) != NULL;
     for (unsigned i = 0; is_good && origin != NULL && i < jails->count; i++)
         snprintf(jails->at[i].origin, JAILS_ORIGIN_SIZE, "%s", origin);
     free(value);
@@ -840,6 +874,7 @@ jails_free(struct jails *jails)
         free(jails->at[i].ignoreip);
     free(jails->at);
     free(jails->remarks);
+    free(jails->passed);
     free(jails);
 }
 

@@ -36,6 +36,7 @@ struct jails {
     struct jails_entry *at;
     unsigned count;
     char *remarks; /* lines; "" where there are none */
+    char *passed;  /* likewise: the options of fail2ban's that do nothing here, and need not */
 };
 
 /* Reads a file, or of a directory such as /etc/fail2ban what fail2ban reads: jail.conf,
@@ -60,9 +61,7 @@ void jails_free(struct jails *jails);
 /* Prints a file that declares the same jails. Any thread. */
 void jails_print(const struct jails *jails, FILE *file);
 
-/* The names of the options that do something, and of those of fail2ban's that are passed over
- * without a word because they are about reading logs or running commands; NULL behind the last. */
+/* The names of the options that do something; NULL behind the last. */
 const char *jails_option(size_t index);
-const char *jails_passed_option(size_t index);
 
 #endif

@@ -33,8 +33,8 @@
 struct settings {
     struct setting *at;
     size_t count, room;
-    char *remarks;
-    unsigned depth; /* of included files */
+    char *remarks, *passed; /* lines */
+    unsigned depth;         /* of included files */
 };
 
 struct settings *
@@ -61,30 +61,59 @@ settings_free(struct settings *settings)
         clear_setting(&settings->at[i]);
     free(settings->at);
     free(settings->remarks);
+    free(settings->passed);
     free(settings);
+}
+
+/* A line that is there already is not added. */
+static void
+add_line(char **lines, const char *line)
+{
+    const size_t used = *lines == NULL ? 0 : strlen(*lines), length = strlen(line);
+    char *longer;
+
+    for (const char *at = *lines; at != NULL && *at != '\0'; at += strcspn(at, "\n") + 1)
+        if (strncmp(at, line, length) == 0 && at[length] == '\n')
+            return;
+    longer = realloc(*lines, used + length + 2);
+    if (longer == NULL)
+        return;
+    *lines = longer;
+    sprintf(longer + used, "%s\n", line);
 }
 
 void
 settings_remark(struct settings *settings, const char *format, ...)
 {
-    const size_t used = settings->remarks == NULL ? 0 : strlen(settings->remarks);
-    char line[SETTINGS_REASON_SIZE], *longer;
+    char line[SETTINGS_REASON_SIZE];
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    longer = realloc(settings->remarks, used + strlen(line) + 2);
-    if (longer == NULL)
-        return;
-    settings->remarks = longer;
-    sprintf(longer + used, "%s\n", line);
+    add_line(&settings->remarks, line);
 }
 
 const char *
 settings_remarks(const struct settings *settings)
 {
     return settings->remarks == NULL ? "" : settings->remarks;
+}
+
+void
+settings_pass_over(struct settings *settings, const struct setting *setting)
+{
+    char line[SETTINGS_REASON_SIZE];
+
+    snprintf(line, sizeof(line), "%s, line %u: %s in [%s]", setting->file, setting->line,
+             setting->name, setting->section);
+    add_line(&settings->passed, line);
+}
+
+const char *
+settings_passed(const struct settings *settings)
+{
+    return settings->passed == NULL ? "" : settings->passed;
 }
 
 /* ---- lines for libinih ---- */

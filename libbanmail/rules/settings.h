@@ -58,10 +58,14 @@ int settings_expand(const struct settings *settings, const char *section,
                     const struct setting *setting, char value[SETTINGS_VALUE_SIZE],
                     char reason[SETTINGS_REASON_SIZE]);
 
-/* What is no error and to be told all the same. Adds a line; and all lines, each with its newline,
- * valid until the next one is added. */
+/* What is no error and to be told all the same. Adds a line, unless it is there already; and all
+ * lines, each with its newline, valid until the next one is added. */
 void settings_remark(struct settings *settings, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 const char *settings_remarks(const struct settings *settings);
+
+/* What is understood and has no use here: likewise, "FILE, line 3: NAME in [SECTION]" of each. */
+void settings_pass_over(struct settings *settings, const struct setting *setting);
+const char *settings_passed(const struct settings *settings);
 
 #endif

@@ -374,6 +374,78 @@ remarks_what_is_not_known(void **state)
     jails_free(jails);
 }
 
+/* What does nothing here, and need not, is named with its line apart from what somebody may expect
+ * something of; what jail.conf says and jail.local says otherwise is named once. */
+static void
+names_what_it_passes_over(void **state)
+{
+    struct jails *const jails = read_text("[DEFAULT]\nmaxmatches = 5\nusedns = warn\n"
+                                          "action_ = %(banaction)s[name=x]\naction = %(action_)s\n"
+                                          "destemail =\nbantime.formula = 2 * ban.Time\n"
+                                          "[dovecot]\nenabled = true\nlogpath = /var/log/a\n"
+                                          "[postfix]\nenabled = true\nlogpath = /var/log/b\n"
+                                          "failregex = ^a\n[sieve]\nenabled = no\nbackend = x\n"
+                                          "[DEFAULT]\nusedns = no\n");
+
+    (void)state;
+    assert_string_equal(jails->passed, "text, line 10: logpath in [dovecot]\n"
+                                       "text, line 13: logpath in [postfix]\n"
+                                       "text, line 2: maxmatches in [DEFAULT]\n"
+                                       "text, line 5: action in [DEFAULT]\n"
+                                       "text, line 19: usedns in [DEFAULT]\n");
+    assert_remarked(jails, "text, line 7: bantime.formula in [DEFAULT] does nothing");
+    assert_remarked(jails, "text, line 14: failregex in [postfix] does nothing");
+    jails_free(jails);
+}
+
+static bool
+closes_all(const char *options, bool is_refusing)
+{
+    char text[256];
+    struct jails *jails;
+    bool is_all;
+
+    snprintf(text, sizeof text, "[DEFAULT]\nbanaction_allports = iptables-allports\n%s", options);
+    jails = read_text(text);
+    is_all = ports_are_all(&jail(jails, "dovecot")->ports);
+    assert_int_equal(strstr(jails->remarks, "verdict=\"reject\" of the module") != NULL,
+                     is_refusing);
+    jails_free(jails);
+    return is_all;
+}
+
+/* As fail2ban's users write it, in options old and new. */
+static void
+takes_the_ports_of_an_action(void **state)
+{
+    static const char *const all[] = {
+        "[dovecot]\nenabled = true\nbanaction = nftables[type=allports]\n",
+        "[dovecot]\nenabled = true\nbanaction = %(banaction_allports)s\n",
+        "[dovecot]\nenabled = true\nbanaction = iptables-ipset-proto6-allports[blocktype=DROP]\n",
+        "blocktype = drop\n[dovecot]\nenabled = true\naction = iptables-allports[name=imap]\n",
+        "[dovecot]\nenabled = true\naction = %(banaction_allports)s[name=imap]\n"
+        " %(of_no_file)s\n",
+    };
+    static const char *const some[] = {
+        "[dovecot]\nenabled = true\nbanaction = nftables-multiport\n",
+        "[dovecot]\nenabled = true\nbanaction = nftables[type=multiport]\n",
+        "banaction = iptables-allports\n[dovecot]\nenabled = true\n"
+        "action = iptables-multiport[name=imap, port=\"imap,imaps\"]\n",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        assert_true(closes_all(all[i], false));
+    for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++)
+        assert_false(closes_all(some[i], false));
+    assert_true(closes_all("blocktype = reject\nbanaction = iptables-allports\n[dovecot]\n"
+                           "enabled = true\n[postfix]\nenabled = true\n",
+                           true));
+    assert_false(closes_all("[dovecot]\nenabled = true\nbanaction = iptables-multiport[blocktype="
+                            "\"REJECT --reject-with icmp-port-unreachable\"]\n",
+                            true));
+}
+
 /* Whatever the bytes are: an answer, and nothing read or written out of bounds (ASan looks). */
 static void
 bears_hostile_bytes(void **state)
@@ -547,6 +619,8 @@ main(void)
         cmocka_unit_test(includes_files),
         cmocka_unit_test(refuses_wrong_values_with_their_lines),
         cmocka_unit_test(remarks_what_is_not_known),
+        cmocka_unit_test(names_what_it_passes_over),
+        cmocka_unit_test(takes_the_ports_of_an_action),
         cmocka_unit_test(bears_hostile_bytes),
         cmocka_unit_test(prints_what_declares_the_same),
         cmocka_unit_test(presets_are_what_they_say),
