@@ -703,6 +703,34 @@ hash_of_user(const struct offence *offence)
     return counter_hash_user(offence->user, offence->user_length);
 }
 
+/* Postfix tells of the login in the line about the mail that it takes from this client. */
+static bool
+is_login_with_mail(const struct offence *offence)
+{
+    static const char postfix[] = "postfix";
+
+    return offence->class == OFFENCE_LOGIN_OK && offence->service_length >= sizeof postfix - 1 &&
+           memcmp(offence->service, postfix, sizeof postfix - 1) == 0;
+}
+
+static void
+note_in_jail(struct taking *taking, const struct action *at, const struct source *source)
+{
+    const struct offence *const offence = taking->offence;
+    struct table_merit merit = {.is_login = offence->class == OFFENCE_LOGIN_OK,
+                                .scope = scope_in(taking, &at->given.jail),
+                                .user_hash = offence->user_hash,
+                                .stamp_ms = taking->told.stamp_ms};
+
+    table_note_merit(taking->counter->options.table, at->given.jail_index, &at->given.jail, source,
+                     &merit, taking->line->now_ms);
+    if (!is_login_with_mail(offence) || at->given.jail.kindness.mail_allowance <= 1)
+        return;
+    merit.is_login = false;
+    table_note_merit(taking->counter->options.table, at->given.jail_index, &at->given.jail, source,
+                     &merit, taking->line->now_ms);
+}
+
 /* What a client has done well, in all jails; and every user who logs in tells whom his address is
  * shared with. */
 static void
@@ -710,10 +738,7 @@ note_merit(struct taking *taking)
 {
     struct counter *const counter = taking->counter;
     const struct offence *const offence = taking->offence;
-    struct table_merit merit = {.is_login = offence->class == OFFENCE_LOGIN_OK,
-                                .user_hash = offence->user_hash,
-                                .stamp_ms = taking->told.stamp_ms};
-    const uint64_t user = merit.is_login ? hash_of_user(offence) : 0;
+    const uint64_t user = offence->class == OFFENCE_LOGIN_OK ? hash_of_user(offence) : 0;
     uint64_t noted = 0;
 
     taking->judgement.failure.client = offence->client;
@@ -722,10 +747,8 @@ note_merit(struct taking *taking)
         const struct source *const source = &view_for(taking, i)->source;
         const unsigned index = taking->singles >> i & 1 ? 0 : at->view;
 
-        merit.scope = scope_in(taking, &at->given.jail);
         if (at->classes != 0)
-            table_note_merit(counter->options.table, at->given.jail_index, &at->given.jail, source,
-                             &merit, taking->line->now_ms);
+            note_in_jail(taking, at, source);
         if (counter->gateways == NULL || user == 0 || index >= 64 || (noted >> index & 1))
             continue;
         noted |= UINT64_C(1) << index;
@@ -982,6 +1005,16 @@ is_held(struct taking *taking)
     return holds;
 }
 
+/* A mechanism that the server does not have gets no name and no secret: nobody is guessed at. */
+static void
+name_nobody(struct taking *taking)
+{
+    struct table_failure *const failure = &taking->judgement.failure;
+
+    if (failure->class == OFFENCE_AUTH_MECH_UNSUPPORTED && failure->user_hash == 0)
+        failure->user_hash = TABLE_NOBODY;
+}
+
 /* Whether a failure adds anything that is not allow-listed by all but these actions; what, is left
  * in the judgement. */
 static bool
@@ -1003,6 +1036,7 @@ adds_anything(struct taking *taking, uint64_t allowed)
     taking->judgement.attempts = table_attempts(counter->options.table, &taking->judgement.failure);
     if (taking->judgement.attempts == 0)
         count(&counter->statistics.duplicates);
+    name_nobody(taking);
     return taking->judgement.attempts != 0;
 }
 

@@ -835,12 +835,13 @@ begin_quiet_record(struct table *table, struct place place, const struct record_
 static void
 forgive(struct record *record, const struct table_merit *merit)
 {
-    const uint16_t user = window_hash(merit->user_hash);
+    const uint16_t user = window_hash(merit->user_hash), nobody = window_hash(TABLE_NOBODY);
     const int64_t until_s = merit->stamp_ms / 1000 + FORGIVEN_AHEAD_S;
     unsigned kept = 0;
 
     for (unsigned at = 0; at < record->head.own; at++)
-        if (user == 0 || record->users[at] != user || record->stamps[at] > until_s)
+        if (((user == 0 || record->users[at] != user) && record->users[at] != nobody) ||
+            record->stamps[at] > until_s)
             window_put(record, kept++, window_get(record, at));
     window_cut(record, kept);
 }

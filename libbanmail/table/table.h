@@ -108,13 +108,17 @@ bool table_read_jail(const struct table *table, unsigned index, struct jail *jai
 
 /* ---- counting: the hot path ---- */
 
+/* A user's hash of a failure that guesses at nobody: what it repeats is told as of any other user,
+ * and every login of the client takes it back. */
+#define TABLE_NOBODY 1
+
 struct table_failure {
     struct source client; /* the single address */
     enum offence_class class;
     uint16_t scope;        /* TABLE_SCOPE_… */
     uint16_t kind;         /* hash of which program wrote the line and which input brought it */
     uint32_t service_hash; /* imap, smtp …: one attempt is never on two services */
-    uint64_t user_hash;
+    uint64_t user_hash;    /* 0: the line names none, who may be another each time */
     uint64_t secret_hash;
     uint64_t session_hash;
     unsigned attempts; /* 1..OFFENCE_ATTEMPTS_MAX */
@@ -374,8 +378,8 @@ struct table_merit {
 
 /* Notes it of `source`, masked as the jail does, where that has a counter; and where the jail's
  * kindness makes anything of it, and there is room that nobody else needs, begins one. A login
- * takes back the failures of this user, if the jail says so and knows which they are (jail_step is
- * 1). They are told apart by 16 bits of their hash. */
+ * takes back the failures of this user, and those of TABLE_NOBODY, if the jail says so and knows
+ * which they are (jail_step is 1). They are told apart by 16 bits of their hash. */
 void table_note_merit(struct table *table, unsigned jail_index, const struct jail *jail,
                       const struct source *source, const struct table_merit *merit, int64_t now_ms);
 

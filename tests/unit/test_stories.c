@@ -206,6 +206,27 @@ reject(const char *class, const char *ip, const char *sender)
     say("postfix/smtpd[7]:", fields, text);
 }
 
+/* Of a mechanism that the server does not have. */
+static void
+ask_for_ntlm(const char *ip)
+{
+    char fields[128];
+
+    snprintf(fields, sizeof fields, "{\"class\":\"auth_mech_unsupported\",\"ip\":\"%s\"}", ip);
+    say("postfix/submission/smtpd[7]:", fields, "");
+}
+
+/* Postfix tells of the login when it takes a mail. */
+static void
+submit(const char *ip, const char *user)
+{
+    char fields[512];
+
+    snprintf(fields, sizeof fields, "{\"class\":\"login_ok\",\"ip\":\"%s\",\"user\":\"%s\"}", ip,
+             user);
+    say("postfix/submission/smtpd[7]:", fields, "sasl_method=LOGIN");
+}
+
 static void
 take_mail(const char *ip)
 {
@@ -402,6 +423,29 @@ a_mail_server_that_bounces(void **state)
 }
 
 static void
+a_server_that_tries_ntlm_before_each_mail(void **state)
+{
+    (void)state;
+    for (; now_ms < NOON_MS + MONTH_MS; now_ms += 5 * MINUTE_MS) {
+        ask_for_ntlm("203.0.113.32");
+        submit("203.0.113.32", user_of(1));
+    }
+    assert_nobody_was_banned("a server that tries NTLM, then logs in, each 5 min");
+}
+
+static void
+a_user_with_an_old_address_book(void **state)
+{
+    (void)state;
+    for (; now_ms < NOON_MS + MONTH_MS; now_ms += HOUR_MS) {
+        submit("203.0.113.33", user_of(1));
+        for (unsigned i = 0; i < 30; i++)
+            reject("rcpt_unknown", "203.0.113.33", user_of(1));
+    }
+    assert_nobody_was_banned("who logs in and writes to 30 dead addresses, each hour");
+}
+
+static void
 a_network_behind_one_address(void **state)
 {
     (void)state;
@@ -511,6 +555,18 @@ guesses_at_one_mailbox_that_the_log_tells_apart(void **state)
     for (; !is_banned() && guesses < 1000; guesses++, now_ms += 4 * HOUR_MS)
         guess_with("198.51.100.13", user_of(1), guesses);
     assert_banned("the same each 4 hours, and the log has the secret's hash", guesses, 10);
+}
+
+/* It guesses at nobody: as guesses at one mailbox. */
+static void
+a_prober_of_mechanisms(void **state)
+{
+    unsigned guesses = 0;
+
+    (void)state;
+    for (; !is_banned() && guesses < 1000; guesses++, now_ms += MINUTE_MS)
+        ask_for_ntlm("198.51.100.21");
+    assert_banned("an unsupported mechanism, each minute", guesses, 41);
 }
 
 static void
@@ -639,6 +695,8 @@ main(void)
         STORY(a_big_sender_with_typos),
         STORY(a_mailing_list_with_five_dead_recipients),
         STORY(a_mail_server_that_bounces),
+        STORY(a_server_that_tries_ntlm_before_each_mail),
+        STORY(a_user_with_an_old_address_book),
         STORY(a_network_behind_one_address),
         STORY(a_webmail),
         STORY(a_backup_script_that_pipelines),
@@ -647,6 +705,7 @@ main(void)
         STORY(a_sprayer_of_names),
         STORY(guesses_at_one_mailbox),
         STORY(guesses_at_one_mailbox_that_the_log_tells_apart),
+        STORY(a_prober_of_mechanisms),
         STORY(a_harvester),
         STORY(a_harvester_who_sends_mail),
         STORY(a_relay_prober),
