@@ -958,6 +958,7 @@ remember(struct taking *taking, uint64_t jails, uint64_t singles, bool is_first)
         .jails = jails,
         .singles = singles,
         .banning = taking->outcome->banning & jails,
+        .observed = taking->outcome->observed & jails,
         .is_known = !is_first,
     };
 

@@ -64,9 +64,12 @@ static bool
 withdraw(struct table *table, struct record *record, const struct table_counted *counted,
          struct ban *banned, int64_t now_ms)
 {
+    const uint32_t stamp_s = (uint32_t)((uint64_t)counted->stamp_ms / 1000);
     bool lifted = false;
 
-    take_stamps(record, (uint32_t)((uint64_t)counted->stamp_ms / 1000), counted->attempts);
+    take_stamps(record, stamp_s, counted->attempts);
+    if ((counted->observed >> record->key.jail & 1) && record->observed.since_s >= stamp_s)
+        record->observed = (struct observed){.since_s = 0};
     if ((counted->banning >> record->key.jail & 1) && record->ban != 0) {
         lifted = table_read_ban(table, record->ban - 1, banned) &&
                  table_lift_ban(table, record->ban - 1, &record->key, BAN_WITHDRAWN, now_ms);

@@ -170,15 +170,17 @@ struct table_counted {
     uint16_t scope;       /* in jails that count each host by itself */
     uint32_t attempts;
     int64_t stamp_ms;
-    uint64_t jails;   /* that counted it, as bits of their indexes */
-    uint64_t singles; /* of these, who counted the single address beside its network */
-    uint64_t banning; /* of these, where it was TABLE_BANNED */
-    bool is_known;    /* the failure is another one's, too, of other jails: number it once */
+    uint64_t jails;    /* that counted it, as bits of their indexes */
+    uint64_t singles;  /* of these, who counted the single address beside its network */
+    uint64_t banning;  /* of these, where it was TABLE_BANNED */
+    uint64_t observed; /* likewise TABLE_OBSERVED */
+    bool is_known;     /* the failure is another one's, too, of other jails: number it once */
 };
 
 /* Takes it back in all these jails; failures that a ban has used up are gone already, and a client
  * without a counter is ignored. Also lifts the bans that it has made, if they are live still
- * (BAN_WITHDRAWN). Returns how many: then wake the enforcer and the recorder. */
+ * (BAN_WITHDRAWN), and forgets those that it would have made, unless it only prolonged them.
+ * Returns how many are lifted: then wake the enforcer and the recorder. */
 unsigned table_withdraw(struct table *table, const struct table_counted *counted, int64_t now_ms);
 
 /* ---- bans ---- */

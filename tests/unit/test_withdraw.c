@@ -4,13 +4,17 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table_fixture.h"
 
+#include "table/table-health.h"
+
+#define CLIENTS 1024
+
 static struct fixture fixture;
 
 static int
 begin(void **state)
 {
     (void)state;
-    fixture_begin(&fixture, 1024, 64);
+    fixture_begin(&fixture, CLIENTS, 64);
     return 0;
 }
 
@@ -123,6 +127,54 @@ the_ban_that_they_completed_is_lifted(void **state)
     assert_int_equal(fail_at("2001:db8::9", 1, NOON_MS), TABLE_BANNED);
 }
 
+/* When the one ban would have been made; 0: none would. */
+static int64_t
+observed_since_ms(void)
+{
+    struct ban ban = {.since_ms = 0};
+
+    for (uint32_t i = 0; i < CLIENTS; i++)
+        if (table_read_observed(fixture.table, i, &ban))
+            return ban.since_ms;
+    return 0;
+}
+
+/* Of a jail that only observes: what this failure would have brought is forgotten, and what an
+ * earlier one would have, and this one prolonged, is not. */
+static void
+what_would_have_been_a_ban_is_forgotten(void **state)
+{
+    const uint64_t jail = UINT64_C(1) << fixture.jail_index;
+    struct table_failure failure = {.client = source_of("203.0.113.9"),
+                                    .class = OFFENCE_AUTH_FAILED,
+                                    .attempts = 5,
+                                    .stamp_ms = NOON_MS - 9000,
+                                    .is_observed = true};
+    struct table_counted counted = {.client = failure.client,
+                                    .jails = jail,
+                                    .observed = jail,
+                                    .attempts = 5,
+                                    .stamp_ms = NOON_MS};
+
+    (void)state;
+    fixture.jail.is_observing = true;
+    assert_int_equal(table_jail(fixture.table, &fixture.jail), fixture.jail_index);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(table_count(fixture.table, fixture.jail_index, &fixture.jail, &failure, 5,
+                                     failure.stamp_ms),
+                         TABLE_OBSERVED);
+        failure.stamp_ms = NOON_MS;
+    }
+    assert_int_equal(observed_since_ms(), NOON_MS - 9000);
+    assert_int_equal(table_withdraw(fixture.table, &counted, NOON_MS), 0);
+    assert_int_equal(observed_since_ms(), NOON_MS - 9000);
+    counted.stamp_ms = NOON_MS - 9000;
+    assert_int_equal(table_withdraw(fixture.table, &counted, NOON_MS), 0);
+    assert_int_equal(observed_since_ms(), 0);
+    fixture_reopen(&fixture); /* and the record is valid */
+    assert_int_equal(fixture.said, 0);
+}
+
 static void
 another_ban_stays(void **state)
 {
@@ -157,6 +209,7 @@ main(void)
         cmocka_unit_test_setup_teardown(what_is_taken_back_no_longer_counts, begin, end),
         cmocka_unit_test_setup_teardown(a_network_counts_beside_its_addresses, begin, end),
         cmocka_unit_test_setup_teardown(the_ban_that_they_completed_is_lifted, begin, end),
+        cmocka_unit_test_setup_teardown(what_would_have_been_a_ban_is_forgotten, begin, end),
         cmocka_unit_test_setup_teardown(another_ban_stays, begin, end),
         cmocka_unit_test(ends_have_names),
     };
