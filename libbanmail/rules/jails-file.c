@@ -20,6 +20,7 @@
 
 #include "base/source.h"
 #include "line/offence.h"
+#include "rules/allow-list.h"
 #include "rules/jails-filter.h"
 #include "rules/jails-passed.h"
 
@@ -241,19 +242,43 @@ is_ignorable(const char *word)
 {
     struct source source;
 
-    if (source_parse_prefix(word, strlen(word), &source) == 0)
+    if (source_parse_prefix(word, strlen(word), &source) == 0 ||
+        strcmp(word, ALLOW_LIST_MYNETWORKS) == 0)
         return true;
-    if (strchr(word, '/') != NULL)
-        return word[0] == '/' || strncmp(word, "file:", 5) == 0;
     return strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._") ==
                strlen(word) &&
            strpbrk(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") != NULL;
+}
+
+const char *
+jails_ignored_file(const char *word)
+{
+    if (strncmp(word, "file:", 5) == 0)
+        word += 5;
+    return word[0] == '/' ? word : NULL;
+}
+
+/* A file that is wrong refuses the file of jails, so that the former lists go on. */
+static bool
+check_ignored_file(struct reading *reading, const char *word, bool is_first)
+{
+    struct allow_list *const list = allow_list_new();
+    char wrong[ALLOW_LIST_REASON_SIZE] = "memory is out";
+    int error = list == NULL ? -ENOMEM : 0;
+
+    if (error == 0)
+        error = allow_list_set_file(list, jails_ignored_file(word), NULL, wrong);
+    allow_list_free(list);
+    if (error == 0 && is_first)
+        return true;
+    return refuse(reading, word, error == 0 ? "one file for each jail is allowed" : wrong);
 }
 
 static bool
 read_ignoreip(struct reading *reading, char *value)
 {
     char *const list = calloc(1, strlen(value) + 2), *rest = NULL;
+    bool has_file = false;
     size_t used = 0;
 
     if (list == NULL)
@@ -262,9 +287,13 @@ read_ignoreip(struct reading *reading, char *value)
     reading->entry->ignoreip = list;
     for (char *word = strtok_r(value, SEPARATORS, &rest); word != NULL;
          word = strtok_r(NULL, SEPARATORS, &rest)) {
-        if (!is_ignorable(word))
+        if (jails_ignored_file(word) != NULL && !check_ignored_file(reading, word, !has_file))
+            return false;
+        if (jails_ignored_file(word) == NULL && !is_ignorable(word))
             return refuse(reading, word,
-                          "addresses and prefixes such as 192.0.2.1 or 2001:db8::/32 are allowed");
+                          "addresses, prefixes, names, file:/PATH and " ALLOW_LIST_MYNETWORKS
+                          " are allowed");
+        has_file |= jails_ignored_file(word) != NULL;
         used += (size_t)sprintf(list + used, "%s%s", used > 0 ? " " : "", word);
     }
     return true;

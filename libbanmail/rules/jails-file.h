@@ -26,7 +26,8 @@
 /* One jail that is enabled. */
 struct jails_entry {
     struct jail jail;               /* passes jail_check, or counts no class: for bans by hand */
-    char *ignoreip;                 /* entries with a space between them; "": none */
+    char *ignoreip;                 /* entries with a space between them; "": none; one at most is a
+                                       file (jails_ignored_file) */
     char filter[JAILS_WORD_SIZE];   /* whose classes it has; "": `classes` names them */
     char mode[JAILS_WORD_SIZE];     /* of the filter; "": none */
     char origin[JAILS_ORIGIN_SIZE]; /* "/etc/ombanmail/jails.conf, line 12", "preset balanced" */
@@ -60,6 +61,10 @@ void jails_free(struct jails *jails);
 
 /* Prints a file that declares the same jails. Any thread. */
 void jails_print(const struct jails *jails, FILE *file);
+
+/* The path in `word` where an entry of ignoreip is a file, as in fail2ban's file:/PATH; else NULL.
+ */
+const char *jails_ignored_file(const char *word);
 
 /* The names of the options that do something; NULL behind the last. */
 const char *jails_option(size_t index);

@@ -58,6 +58,19 @@ text_of(const struct jails *jails)
 
 /* ---- who is never banned ---- */
 
+/* The file was in order when the file of jails was read. */
+static void
+add_entry(struct allow_list *list, const char *word, const char *jail)
+{
+    const char *const path = jails_ignored_file(word);
+    char reason[ALLOW_LIST_REASON_SIZE] = "it is no address, prefix or name";
+
+    if (path == NULL ? allow_list_add(list, word, strlen(word)) != 0
+                     : allow_list_set_file(list, path, NULL, reason) != 0)
+        LogMsg(0, RS_RET_OK, LOG_WARNING, "ombanmail: ignoreip = %s of jail %s is passed over: %s",
+               word, jail, reason);
+}
+
 static struct allow_list *
 list_of(const struct jails_entry *entry)
 {
@@ -67,12 +80,7 @@ list_of(const struct jails_entry *entry)
 
     for (char *word = words == NULL ? NULL : strtok_r(words, " ", &rest);
          list != NULL && word != NULL; word = strtok_r(NULL, " ", &rest))
-        if (allow_list_add(list, word, strlen(word)) != 0)
-            LogMsg(
-                0, RS_RET_OK, LOG_WARNING,
-                "ombanmail: ignoreip = %s of jail %s is passed over: it is no address, prefix or "
-                "name",
-                word, entry->jail.name);
+        add_entry(list, word, entry->jail.name);
     free(words);
     if (list != NULL)
         allow_list_read(list, NULL, &changed, reason);

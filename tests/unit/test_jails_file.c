@@ -257,6 +257,32 @@ reads_comments_and_lines_that_go_on(void **state)
     jails_free(jails);
 }
 
+/* What ignoreip may have beside addresses: a file is looked into, so that a wrong one is refused in
+ * time, and the former jails go on. */
+static void
+takes_lists_of_others(void **state)
+{
+    char text[768];
+    struct jails *jails;
+
+    (void)state;
+    write_file("list", "192.0.2.0/24 # office\nhome.example.org\n", 38);
+    snprintf(text, sizeof text,
+             "[dovecot]\nenabled = true\nignoreip = postfix:mynetworks file:%s\n", path_of("list"));
+    jails = read_text(text);
+    snprintf(text, sizeof text, "postfix:mynetworks file:%s", path_of("list"));
+    assert_string_equal(entry(jails, "dovecot")->ignoreip, text);
+    jails_free(jails);
+    snprintf(text, sizeof text, "[dovecot]\nenabled = true\nignoreip = file:%s %s\n",
+             path_of("list"), path_of("list"));
+    assert_refused(text, "one file for each jail");
+    write_file("list", "192.0.2.0/33\n", 13);
+    assert_refused(text, "line 1");
+    unlink(path_of("list"));
+    assert_refused(text, "No such file");
+    assert_refused("[dovecot]\nenabled = true\nignoreip = user@example.org\n", "names, file:/PATH");
+}
+
 static void
 loses_nothing_of_a_long_line(void **state)
 {
@@ -333,7 +359,7 @@ refuses_wrong_values_with_their_lines(void **state)
         {"port = 30:1", "TCP ports"},
         {"port = 70000", "TCP ports"},
         {"ignoreip = 192.0.2.300/33", "ignoreip = 192.0.2.300/33"},
-        {"ignoreip = <HOST>", "addresses and prefixes"},
+        {"ignoreip = <HOST>", "addresses, prefixes, names"},
         {"mode = extra", "no such mode"},
         {"filter = postfix[mode=x]", "no such mode"},
         {"classes = auth_failed login_ok", "login_ok"},
@@ -615,6 +641,7 @@ main(void)
         cmocka_unit_test(reads_a_list_of_a_container),
         cmocka_unit_test(replaces_what_stands_in_values),
         cmocka_unit_test(reads_comments_and_lines_that_go_on),
+        cmocka_unit_test(takes_lists_of_others),
         cmocka_unit_test(loses_nothing_of_a_long_line),
         cmocka_unit_test(includes_files),
         cmocka_unit_test(refuses_wrong_values_with_their_lines),
