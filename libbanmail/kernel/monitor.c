@@ -2,21 +2,16 @@
  * the process; only then it can be told whether one element was deleted or a whole set flushed,
  * for the kernel announces both element by element, a flushed set of ours with its marker.
  *
- * Our own changes, thousands of elements a second under attack, are dropped in the kernel by a
- * socket filter on the sender's port, so that they neither wake us nor fill the queue.
- *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "kernel/monitor.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
-#include <linux/filter.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +19,7 @@
 #include <unistd.h>
 
 #include "kernel/firewall.h"
+#include "kernel/notifications.h"
 
 /* Every message about a part of a table has the table's name as its first attribute. */
 #define ATTRIBUTE_TABLE 1
@@ -33,8 +29,6 @@ _Static_assert(NFTA_TABLE_NAME == ATTRIBUTE_TABLE && NFTA_CHAIN_TABLE == ATTRIBU
                    NFTA_RULE_TABLE == ATTRIBUTE_TABLE && NFTA_SET_TABLE == ATTRIBUTE_TABLE &&
                    NFTA_SET_ELEM_LIST_TABLE == ATTRIBUTE_TABLE,
                "one attribute names the table everywhere");
-
-#define MESSAGE_SIZE 32768 /* the kernel's notifications are no longer than a page or two */
 
 /* An administrator's. */
 struct foreign_set {
@@ -54,39 +48,20 @@ struct monitor {
     struct source element; /* the last of them */
 };
 
-static int
-refuse_own(int descriptor, uint32_t port)
-{
-    /* A filter loads words as if they were in network order. */
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct nlmsghdr, nlmsg_pid)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, htonl(port), 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, 0),
-        BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
-    };
-    struct sock_fprog program = {.len = sizeof(code) / sizeof(code[0]), .filter = code};
-
-    return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
-}
-
 int
 monitor_open(struct monitor **monitor, uint32_t port)
 {
-    struct sockaddr_nl address = {.nl_family = AF_NETLINK,
-                                  .nl_groups = 1U << (NFNLGRP_NFTABLES - 1)};
-    struct monitor *made = calloc(1, sizeof(*made));
+    struct monitor *const made = calloc(1, sizeof(*made));
+    int error;
 
     *monitor = NULL;
     if (made == NULL)
         return -ENOMEM;
     made->port = port;
-    made->descriptor =
-        socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
-    if (made->descriptor < 0 || refuse_own(made->descriptor, port) < 0 ||
-        bind(made->descriptor, (struct sockaddr *)&address, sizeof(address)) < 0) {
-        int error = errno;
-        monitor_close(made);
-        return -error;
+    error = notifications_open(port, &made->descriptor);
+    if (error != 0) {
+        free(made);
+        return error;
     }
     *monitor = made;
     return 0;
@@ -118,46 +93,17 @@ monitor_close(struct monitor *monitor)
 {
     if (monitor == NULL)
         return;
-    if (monitor->descriptor >= 0)
-        close(monitor->descriptor);
+    close(monitor->descriptor);
     free(monitor);
 }
 
 /* ---- reading a message ---- */
 
-static const struct nlattr *
-find(const struct nlmsghdr *message, uint16_t type)
-{
-    const struct nlattr *attribute;
-
-    mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
-    {
-        if (mnl_attr_get_type(attribute) == type)
-            return attribute;
-    }
-    return NULL;
-}
-
-static const struct nlattr *
-find_in(const struct nlattr *nest, uint16_t type)
-{
-    const struct nlattr *attribute;
-
-    if (nest == NULL)
-        return NULL;
-    mnl_attr_for_each_nested(attribute, nest)
-    {
-        if (mnl_attr_get_type(attribute) == type)
-            return attribute;
-    }
-    return NULL;
-}
-
 static bool
 is_ours(const struct nlmsghdr *message)
 {
     const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
-    const struct nlattr *table = find(message, ATTRIBUTE_TABLE);
+    const struct nlattr *table = notifications_find(message, ATTRIBUTE_TABLE);
 
     return header->nfgen_family == NFPROTO_INET && table != NULL &&
            strcmp(mnl_attr_get_str(table), FIREWALL_TABLE) == 0;
@@ -168,8 +114,8 @@ static bool
 is_watched(const struct monitor *monitor, const struct nlmsghdr *message)
 {
     const struct nfgenmsg *header = mnl_nlmsg_get_payload(message);
-    const struct nlattr *table = find(message, ATTRIBUTE_TABLE);
-    const struct nlattr *set = find(message, NFTA_SET_ELEM_LIST_SET);
+    const struct nlattr *table = notifications_find(message, ATTRIBUTE_TABLE);
+    const struct nlattr *set = notifications_find(message, NFTA_SET_ELEM_LIST_SET);
 
     for (unsigned i = 0; i < monitor->set_count && table != NULL; i++) {
         const struct foreign_set *watched = &monitor->sets[i];
@@ -187,10 +133,11 @@ is_watched(const struct monitor *monitor, const struct nlmsghdr *message)
 static bool
 read_element(const struct nlmsghdr *message, bool is_ours, struct source *source)
 {
-    const struct nlattr *set = find(message, NFTA_SET_ELEM_LIST_SET);
-    const struct nlattr *element =
-        find_in(find(message, NFTA_SET_ELEM_LIST_ELEMENTS), NFTA_LIST_ELEM);
-    const struct nlattr *key = find_in(find_in(element, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
+    const struct nlattr *set = notifications_find(message, NFTA_SET_ELEM_LIST_SET);
+    const struct nlattr *element = notifications_find_in(
+        notifications_find(message, NFTA_SET_ELEM_LIST_ELEMENTS), NFTA_LIST_ELEM);
+    const struct nlattr *key =
+        notifications_find_in(notifications_find_in(element, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
     char text[SOURCE_TEXT_SIZE];
     unsigned bits = SOURCE_HOST_PREFIX;
     size_t length;
@@ -250,7 +197,7 @@ static enum monitor_event
 conclude(struct monitor *monitor, const struct nlmsghdr *message, struct source *deleted,
          char *process)
 {
-    const struct nlattr *name = find(message, NFTA_GEN_PROC_NAME);
+    const struct nlattr *name = notifications_find(message, NFTA_GEN_PROC_NAME);
     enum monitor_event event = MONITOR_NOTHING;
 
     if (monitor->lost)
@@ -274,9 +221,7 @@ read_messages(struct monitor *monitor, const void *buffer, int length, struct so
     enum monitor_event event = MONITOR_NOTHING;
 
     for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length)) {
-        if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES ||
-            message->nlmsg_pid == monitor->port ||
-            mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+        if (!notifications_has(message) || message->nlmsg_pid == monitor->port)
             continue;
         if ((message->nlmsg_type & 0xff) == NFT_MSG_NEWGEN)
             event = conclude(monitor, message, deleted, process);
@@ -289,7 +234,7 @@ read_messages(struct monitor *monitor, const void *buffer, int length, struct so
 enum monitor_event
 monitor_read(struct monitor *monitor, struct source *deleted, char process[MONITOR_PROCESS_SIZE])
 {
-    _Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE];
+    _Alignas(struct nlmsghdr) char buffer[NOTIFICATIONS_MESSAGE_SIZE];
 
     for (;;) {
         enum monitor_event event;

@@ -19,9 +19,9 @@
 #include <unistd.h>
 
 #include "kernel/firewall.h"
+#include "kernel/notifications.h"
 
-#define MESSAGE_SIZE 32768
-#define CHANGES_MAX  4096 /* of one transaction; more are left out */
+#define CHANGES_MAX 4096 /* of one transaction; more are left out */
 
 struct element {
     struct watch_change change;
@@ -39,9 +39,8 @@ struct watch {
 int
 watch_open(struct watch **watch, const struct source *source)
 {
-    struct sockaddr_nl address = {.nl_family = AF_NETLINK,
-                                  .nl_groups = 1U << (NFNLGRP_NFTABLES - 1)};
     struct watch *const made = calloc(1, sizeof(*made));
+    int error;
 
     *watch = NULL;
     if (made == NULL)
@@ -49,14 +48,10 @@ watch_open(struct watch **watch, const struct source *source)
     made->is_of_all = source == NULL;
     if (source != NULL)
         made->source = *source;
-    made->descriptor =
-        socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
-    if (made->descriptor < 0 ||
-        bind(made->descriptor, (struct sockaddr *)&address, sizeof(address)) < 0) {
-        const int error = errno;
-
-        watch_close(made);
-        return -error;
+    error = notifications_open(0, &made->descriptor);
+    if (error != 0) {
+        free(made);
+        return error;
     }
     *watch = made;
     return 0;
@@ -73,8 +68,7 @@ watch_close(struct watch *watch)
 {
     if (watch == NULL)
         return;
-    if (watch->descriptor >= 0)
-        close(watch->descriptor);
+    close(watch->descriptor);
     free(watch);
 }
 
@@ -120,21 +114,6 @@ read_key(const struct nlattr *data, struct source *source)
            source_parse(text, strlen(text), source) == 0;
 }
 
-static const struct nlattr *
-find_in(const struct nlattr *nest, uint16_t type)
-{
-    const struct nlattr *attribute;
-
-    if (nest == NULL)
-        return NULL;
-    mnl_attr_for_each_nested(attribute, nest)
-    {
-        if (mnl_attr_get_type(attribute) == type)
-            return attribute;
-    }
-    return NULL;
-}
-
 static struct element *
 next_element(struct watch *watch, const struct nlmsghdr *message, const char *table,
              const char *name)
@@ -158,16 +137,17 @@ static void
 note_element(struct watch *watch, const struct nlmsghdr *message, const struct nlattr *given,
              const char *table, const char *set)
 {
-    const struct nlattr *const flags = find_in(given, NFTA_SET_ELEM_FLAGS);
-    const struct nlattr *const key = find_in(given, NFTA_SET_ELEM_KEY);
-    const struct nlattr *const key_end = find_in(given, NFTA_SET_ELEM_KEY_END);
+    const struct nlattr *const flags = notifications_find_in(given, NFTA_SET_ELEM_FLAGS);
+    const struct nlattr *const key = notifications_find_in(given, NFTA_SET_ELEM_KEY);
+    const struct nlattr *const key_end = notifications_find_in(given, NFTA_SET_ELEM_KEY_END);
     struct element *const element = next_element(watch, message, table, set);
 
-    if (element == NULL || !read_key(find_in(key, NFTA_DATA_VALUE), &element->change.first))
+    if (element == NULL ||
+        !read_key(notifications_find_in(key, NFTA_DATA_VALUE), &element->change.first))
         return;
     element->change.last = element->change.first;
     if (key_end != NULL)
-        read_key(find_in(key_end, NFTA_DATA_VALUE), &element->change.last);
+        read_key(notifications_find_in(key_end, NFTA_DATA_VALUE), &element->change.last);
     element->is_end = flags != NULL && (ntohl(mnl_attr_get_u32(flags)) & NFT_SET_ELEM_INTERVAL_END);
     watch->count++;
 }
@@ -201,28 +181,24 @@ static void
 note(struct watch *watch, const struct nlmsghdr *message)
 {
     const struct nfgenmsg *const header = mnl_nlmsg_get_payload(message);
-    const struct nlattr *attribute, *table = NULL, *name = NULL, *elements = NULL;
     const uint8_t kind = message->nlmsg_type & 0xff;
     const bool is_rule = kind == NFT_MSG_NEWRULE || kind == NFT_MSG_DELRULE;
+    const struct nlattr *const table = notifications_find(
+        message, is_rule ? (uint16_t)NFTA_RULE_TABLE : (uint16_t)NFTA_SET_ELEM_LIST_TABLE);
+    const struct nlattr *const name = notifications_find(
+        message, is_rule ? (uint16_t)NFTA_RULE_CHAIN : (uint16_t)NFTA_SET_ELEM_LIST_SET);
+    const struct nlattr *elements, *attribute;
 
     if (!is_rule && kind != NFT_MSG_NEWSETELEM && kind != NFT_MSG_DELSETELEM)
         return;
-    mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
-    {
-        const uint16_t type = mnl_attr_get_type(attribute);
-
-        if (type == (is_rule ? (uint16_t)NFTA_RULE_TABLE : (uint16_t)NFTA_SET_ELEM_LIST_TABLE))
-            table = attribute;
-        else if (type == (is_rule ? (uint16_t)NFTA_RULE_CHAIN : (uint16_t)NFTA_SET_ELEM_LIST_SET))
-            name = attribute;
-        else if (!is_rule && type == NFTA_SET_ELEM_LIST_ELEMENTS)
-            elements = attribute;
-    }
     if (header->nfgen_family == NFPROTO_INET && strcmp(text_of(table), FIREWALL_TABLE) == 0)
         return;
-    if (is_rule)
+    if (is_rule) {
         note_rule(watch, message, text_of(table), text_of(name));
-    else if (elements != NULL)
+        return;
+    }
+    elements = notifications_find(message, NFTA_SET_ELEM_LIST_ELEMENTS);
+    if (elements != NULL)
         mnl_attr_for_each_nested(attribute, elements)
             note_element(watch, message, attribute, text_of(table), text_of(name));
 }
@@ -280,17 +256,11 @@ static void
 conclude(struct watch *watch, const struct nlmsghdr *message,
          void (*each)(void *context, const struct watch_change *change), void *context)
 {
-    const struct nlattr *attribute;
-    char name[WATCH_PROCESS_SIZE] = "?";
-    uint32_t process = 0;
+    const struct nlattr *const id = notifications_find(message, NFTA_GEN_PROC_PID);
+    const uint32_t process = id == NULL ? 0 : ntohl(mnl_attr_get_u32(id));
+    char name[WATCH_PROCESS_SIZE];
 
-    mnl_attr_for_each(attribute, message, sizeof(struct nfgenmsg))
-    {
-        if (mnl_attr_get_type(attribute) == NFTA_GEN_PROC_NAME)
-            snprintf(name, sizeof(name), "%s", mnl_attr_get_str(attribute));
-        else if (mnl_attr_get_type(attribute) == NFTA_GEN_PROC_PID)
-            process = ntohl(mnl_attr_get_u32(attribute));
-    }
+    snprintf(name, sizeof(name), "%s", text_of(notifications_find(message, NFTA_GEN_PROC_NAME)));
     for (unsigned i = 0; i < watch->count; i++) {
         struct watch_change *const change = &watch->elements[i].change;
 
@@ -313,8 +283,7 @@ read_messages(struct watch *watch, const void *buffer, int length,
     const struct nlmsghdr *message = buffer;
 
     for (; mnl_nlmsg_ok(message, length); message = mnl_nlmsg_next(message, &length)) {
-        if (message->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES ||
-            mnl_nlmsg_get_payload_len(message) < sizeof(struct nfgenmsg))
+        if (!notifications_has(message))
             continue;
         if ((message->nlmsg_type & 0xff) == NFT_MSG_NEWGEN)
             conclude(watch, message, each, context);
@@ -327,7 +296,7 @@ int
 watch_read(struct watch *watch, void (*each)(void *context, const struct watch_change *change),
            void *context)
 {
-    _Alignas(struct nlmsghdr) char buffer[MESSAGE_SIZE];
+    _Alignas(struct nlmsghdr) char buffer[NOTIFICATIONS_MESSAGE_SIZE];
     ssize_t length;
 
     while ((length = recv(watch->descriptor, buffer, sizeof(buffer), 0)) > 0)
