@@ -303,7 +303,7 @@ allow_main(const struct invocation *invocation)
     const char *const what = invocation->count > 0 ? invocation->words[0] : "";
     const bool lists = strcmp(what, "list") == 0, adds = strcmp(what, "add") == 0;
     struct location place;
-    struct table *table;
+    const struct table *table;
     int status;
 
     if (!(lists ? invocation->count == 1
@@ -313,6 +313,6 @@ allow_main(const struct invocation *invocation)
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
         return status;
     status = lists ? list(invocation, table) : change(invocation, &place, table, adds);
-    table_close(table);
+    table_close_reader(table);
     return status;
 }

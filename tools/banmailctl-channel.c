@@ -41,14 +41,14 @@ lock_table(struct channel *channel)
         .report = &banmailctl_report,
     };
     struct table_status was;
-    struct table *reader;
+    const struct table *reader;
     bool is_new;
     int status = table_open_reader(channel->place->table, &reader);
 
     if (status < 0)
         return status;
     table_read_status(reader, &was);
-    table_close(reader);
+    table_close_reader(reader);
     options.ledger_path = was.ledger_path;
     options.capacity = was.capacity;
     options.max_bans = was.max_bans;

@@ -311,7 +311,7 @@ check_main(const struct invocation *invocation)
     char reason[LOCATION_REASON_SIZE];
     struct check check;
     struct location place;
-    struct table *table;
+    const struct table *table;
     int error, status = banmailctl_read(invocation, &place, &table);
 
     if (status != EXIT_FINE)
@@ -328,6 +328,6 @@ check_main(const struct invocation *invocation)
             invocation, error == -EPERM || error == -EACCES ? EXIT_PERMISSION : EXIT_UNREACHABLE,
             "%s", reason);
     }
-    table_close(table);
+    table_close_reader(table);
     return status;
 }

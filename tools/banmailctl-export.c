@@ -162,7 +162,7 @@ export_main(const struct invocation *invocation)
     const struct bans_wanted wanted = {.jail = invocation->jail, .class = -1};
     const int64_t now_ms = banmailctl_now_ms();
     struct location place;
-    struct table *table;
+    const struct table *table;
     struct bans bans;
     size_t format = 0;
     char clean[64];
@@ -180,13 +180,13 @@ export_main(const struct invocation *invocation)
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
         return status;
     if (bans_read(table, now_ms, &bans) < 0) {
-        table_close(table);
+        table_close_reader(table);
         return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     }
     bans_select(table, &wanted, &bans);
     bans_sort(table, BANS_BY_ADDRESS, &bans);
     formats[format].print(table, &bans, now_ms);
     bans_free(&bans);
-    table_close(table);
+    table_close_reader(table);
     return EXIT_FINE;
 }

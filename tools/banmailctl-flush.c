@@ -54,13 +54,13 @@ is_in_use(const struct location *place)
 {
     char reason[LOCATION_REASON_SIZE];
     struct table_status status = {0};
-    struct table *table;
+    const struct table *table;
     int error = location_read(place, &table, reason);
 
     if (error < 0)
         return is_locked(place->table);
     table_read_status(table, &status);
-    table_close(table);
+    table_close_reader(table);
     return status.writer != 0;
 }
 

@@ -38,7 +38,7 @@ history_open(const struct invocation *invocation, struct ledger **ledger,
 {
     struct table_status table_status;
     struct location place;
-    struct table *table;
+    const struct table *table;
     const char *reason;
     int status = banmailctl_read(invocation, &place, &table);
 
@@ -47,7 +47,7 @@ history_open(const struct invocation *invocation, struct ledger **ledger,
     table_read_status(table, &table_status);
     memcpy(path, table_status.ledger_path, TABLE_PATH_SIZE);
     *ledger = history_ledger(table, &reason);
-    table_close(table);
+    table_close_reader(table);
     if (*ledger)
         return EXIT_FINE;
     return banmailctl_fail(invocation, EXIT_UNREACHABLE, "the ledger %.200s cannot be read: %s",

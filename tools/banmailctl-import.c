@@ -140,7 +140,7 @@ import_bans(const struct invocation *invocation, const char *path)
     struct importing importing = {.json = invocation->json};
     char reason[FAIL2BAN_REASON_SIZE];
     struct location place;
-    struct table *table;
+    const struct table *table;
     int status = banmailctl_read(invocation, &place, &table);
 
     if (status != EXIT_FINE)
@@ -157,7 +157,7 @@ import_bans(const struct invocation *invocation, const char *path)
         print_result(&importing);
     if (channel_close(&importing.channel, importing.reason) < 0 && status == EXIT_FINE)
         status = banmailctl_fail(invocation, EXIT_REFUSED, "%s", importing.reason);
-    table_close(table);
+    table_close_reader(table);
     return status;
 }
 

@@ -303,13 +303,13 @@ learn_main(const struct invocation *invocation)
     struct learning learning = {.invocation = invocation, .now_s = banmailctl_now_ms() / 1000};
     struct log_reader reader = {.take = take_line, .context = &learning};
     struct location place;
-    struct table *table;
+    const struct table *table;
     int status = banmailctl_read(invocation, &place, &table);
 
     if (status != EXIT_FINE)
         return status;
     learning.was_learning = table_learns_until(table) > banmailctl_now_ms();
-    table_close(table);
+    table_close_reader(table);
     if (reader_add_shipped(&reader) != 0 ||
         reader_run(&reader, invocation->journal ? JAIL_LATELY_S : -1, invocation->words,
                    invocation->count) != 0)

@@ -227,7 +227,7 @@ list_main(const struct invocation *invocation)
     struct listing listing = {.kind = kind_of(invocation), .now_ms = banmailctl_now_ms()};
     struct source source, *of = NULL;
     struct location place;
-    struct table *table;
+    const struct table *table;
     struct bans bans;
     char reason[512];
     int status;
@@ -243,7 +243,7 @@ list_main(const struct invocation *invocation)
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
         return status;
     if (listing.kind->read(table, listing.now_ms, &bans) < 0) {
-        table_close(table);
+        table_close_reader(table);
         return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     }
     listing.table = table;
@@ -254,6 +254,6 @@ list_main(const struct invocation *invocation)
         (invocation->json ? print_json : print_text)(&listing, &bans);
     scopes_free(listing.scopes);
     bans_free(&bans);
-    table_close(table);
+    table_close_reader(table);
     return EXIT_FINE;
 }

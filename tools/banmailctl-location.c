@@ -84,7 +84,7 @@ mapped_table(char *line, bool *deleted)
 static void
 search_note(struct search *search, const char *pid, const char *path, bool deleted)
 {
-    struct table *table;
+    const struct table *table;
 
     if (!is_same_mount_namespace(pid)) {
         if (!deleted && !search->elsewhere[0])
@@ -95,7 +95,7 @@ search_note(struct search *search, const char *pid, const char *path, bool delet
     } else if (strcmp(search->first, path) != 0 && table_open_reader(path, &table) == 0) {
         size_t used = strlen(search->all);
 
-        table_close(table);
+        table_close_reader(table);
         snprintf(search->all + used, sizeof(search->all) - used, "%s%s", used ? ", " : "", path);
         if (search->found++ == 0)
             snprintf(search->first, sizeof(search->first), "%s", path);
@@ -191,12 +191,12 @@ static bool
 is_in_use(const char *path)
 {
     struct table_status status;
-    struct table *table;
+    const struct table *table;
 
     if (table_open_reader(path, &table) < 0)
         return false;
     table_read_status(table, &status);
-    table_close(table);
+    table_close_reader(table);
     return status.writer != 0;
 }
 
@@ -239,7 +239,8 @@ location_find(const char *given, struct location *place, char reason[LOCATION_RE
 }
 
 int
-location_read(const struct location *place, struct table **table, char reason[LOCATION_REASON_SIZE])
+location_read(const struct location *place, const struct table **table,
+              char reason[LOCATION_REASON_SIZE])
 {
     int status = table_open_reader(place->table, table);
 

@@ -24,7 +24,7 @@ struct location {
 int location_find(const char *given, struct location *place, char reason[LOCATION_REASON_SIZE]);
 
 /* Maps the table for reading. Returns 0, or a negative errno with the reason. */
-int location_read(const struct location *place, struct table **table,
+int location_read(const struct location *place, const struct table **table,
                   char reason[LOCATION_REASON_SIZE]);
 
 #endif

@@ -169,7 +169,7 @@ struct seen {
 struct log {
     const struct invocation *invocation;
     struct location place;
-    struct table *table;
+    const struct table *table;
     ino_t inode;       /* of the table */
     ino_t coming;      /* of another in its place */
     unsigned settling; /* how many looks have seen that one */
@@ -283,7 +283,7 @@ look_anew(struct log *log, struct seen *before, uint32_t slots)
 
 /* Opens the table that is there now. Returns whether that could be done. */
 static bool
-attach(struct log *log, struct table *table)
+attach(struct log *log, const struct table *table)
 {
     struct table_status status;
     struct stat file;
@@ -292,7 +292,7 @@ attach(struct log *log, struct table *table)
     struct seen *seen = calloc(status.max_bans, sizeof(*seen));
     if (!seen)
         return false;
-    table_close(log->table);
+    table_close_reader(log->table);
     log->table = table;
     log->slots = status.max_bans;
     log->generation = 0;
@@ -323,7 +323,7 @@ look_for_another(struct log *log)
     char reason[LOCATION_REASON_SIZE];
     const uint32_t slots = log->slots;
     struct seen *before = log->seen;
-    struct table *table;
+    const struct table *table;
 
     if (!has_another(log) || location_read(&log->place, &table, reason) < 0)
         return;
@@ -331,7 +331,7 @@ look_for_another(struct log *log)
         look_anew(log, before, slots);
         free(before);
     } else {
-        table_close(table);
+        table_close_reader(table);
     }
 }
 
@@ -342,13 +342,13 @@ log_main(const struct invocation *invocation)
     const int64_t end_ms = banmailctl_now_ms() + invocation->for_s * 1000;
     struct log log = {.invocation = invocation};
     struct table_status now;
-    struct table *table;
+    const struct table *table;
     int status = banmailctl_read(invocation, &log.place, &table);
 
     if (status != EXIT_FINE)
         return status;
     if (!attach(&log, table)) {
-        table_close(table);
+        table_close_reader(table);
         return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     }
     for (uint32_t i = 0; i < log.slots; i++)
@@ -362,6 +362,6 @@ log_main(const struct invocation *invocation)
         look_for_another(&log);
     }
     free(log.seen);
-    table_close(log.table);
+    table_close_reader(log.table);
     return EXIT_FINE;
 }

@@ -195,7 +195,7 @@ render(const struct invocation *invocation, FILE *out)
 {
     struct summary summary;
     struct location place;
-    struct table *table;
+    const struct table *table;
     int status = banmailctl_read(invocation, &place, &table);
 
     if (status == EXIT_UNREACHABLE)
@@ -207,7 +207,7 @@ render(const struct invocation *invocation, FILE *out)
     else
         print_all(out, table, &summary);
     summary_free(&summary);
-    table_close(table);
+    table_close_reader(table);
     return status;
 }
 

@@ -50,7 +50,7 @@ struct order {
     const struct invocation *invocation;
     bool ban; /* else unban */
     struct location place;
-    struct table *table; /* read-only */
+    const struct table *table; /* read-only */
     struct channel channel;
     struct outcome *outcomes;
     int count;
@@ -444,7 +444,7 @@ order_main(const struct invocation *invocation, bool ban)
     for (int i = 0; list.words && i < list.count; i++)
         free(list.words[i]);
     free(list.words);
-    table_close(order.table);
+    table_close_reader(order.table);
     return status;
 }
 

@@ -30,7 +30,7 @@ order(const struct invocation *invocation, const char *request, const char *key,
     const struct timespec pause = {.tv_nsec = POLL_MS * 1000000};
     struct fjson_object *object;
     struct location place;
-    struct table *table;
+    const struct table *table;
     struct channel channel = {.place = &place};
     const int64_t now_ms = banmailctl_now_ms();
     int status = banmailctl_read(invocation, &place, &table), error;
@@ -55,7 +55,7 @@ order(const struct invocation *invocation, const char *request, const char *key,
     if (status == EXIT_FINE && bans_waiting(table, now_ms) > 0)
         status = banmailctl_fail(invocation, EXIT_REFUSED,
                                  "done, but the kernel does not agree yet; see banmailctl status");
-    table_close(table);
+    table_close_reader(table);
     return status;
 }
 

@@ -170,7 +170,7 @@ report_main(const struct invocation *invocation)
 {
     static struct report_facts facts; /* some 20 kB */
     struct location place;
-    struct table *table;
+    const struct table *table;
     int status = banmailctl_read(invocation, &place, &table);
 
     if (status != EXIT_FINE)
@@ -179,6 +179,6 @@ report_main(const struct invocation *invocation)
     if (status == EXIT_FINE)
         status = deliver(invocation, table, &facts);
     summary_free(&facts.summary);
-    table_close(table);
+    table_close_reader(table);
     return status;
 }

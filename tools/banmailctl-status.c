@@ -376,13 +376,13 @@ status_main(const struct invocation *invocation)
     const char *const only = invocation->count > 0 ? invocation->words[0] : NULL;
     struct summary summary;
     struct location place;
-    struct table *table;
+    const struct table *table;
     int status;
 
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
         return status;
     if (only != NULL && !bans_has_jail(table, only)) {
-        table_close(table);
+        table_close_reader(table);
         return banmailctl_fail(invocation, EXIT_USAGE, "there is no jail of this name");
     }
     if (summary_read(&place, table, silent_ms, &summary) < 0)
@@ -393,6 +393,6 @@ status_main(const struct invocation *invocation)
         status = summary.conditions ? EXIT_NO : EXIT_FINE;
     }
     summary_free(&summary);
-    table_close(table);
+    table_close_reader(table);
     return status;
 }

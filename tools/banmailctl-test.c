@@ -355,7 +355,7 @@ read_jails_in_force(struct test *test)
     char path[PATH_MAX + sizeof(ORIGINS_JAILS)];
     struct location place;
     struct jails *jails;
-    struct table *table;
+    const struct table *table;
 
     if (location_find(NULL, &place, reason) != 0)
         return;
@@ -371,7 +371,7 @@ read_jails_in_force(struct test *test)
 
         test->jail_count += table_read_jail(table, i, jail) && jail->classes != 0;
     }
-    table_close(table);
+    table_close_reader(table);
 }
 
 /* Where none are named: those in force, or where there are none the default preset's. */

@@ -38,7 +38,7 @@
 struct why {
     const struct invocation *invocation;
     struct location place;
-    struct table *table;
+    const struct table *table;
     struct ledger *ledger; /* NULL: cannot be read */
     const char *ledger_reason;
     int64_t now_ms;
@@ -684,6 +684,6 @@ why_main(const struct invocation *invocation)
     bans_free(&why.bans);
     scopes_free(why.scopes);
     ledger_close(why.ledger);
-    table_close(why.table);
+    table_close_reader(why.table);
     return status;
 }

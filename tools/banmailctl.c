@@ -273,7 +273,8 @@ banmailctl_fail(const struct invocation *invocation, int status, const char *for
 }
 
 int
-banmailctl_read(const struct invocation *invocation, struct location *place, struct table **table)
+banmailctl_read(const struct invocation *invocation, struct location *place,
+                const struct table **table)
 {
     char reason[LOCATION_REASON_SIZE], setup[SETUP_SIZE];
     int status = location_find(invocation->table, place, reason);

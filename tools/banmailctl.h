@@ -56,7 +56,7 @@ int banmailctl_fail(const struct invocation *invocation, int status, const char 
 /* Finds the table and maps it for reading. Returns EXIT_FINE, or the exit status after having said
  * why not. */
 int banmailctl_read(const struct invocation *invocation, struct location *place,
-                    struct table **table);
+                    const struct table **table);
 
 int64_t banmailctl_now_ms(void);
 

@@ -381,7 +381,7 @@ table_open(const struct table_options *options, struct table **table, bool *is_n
 }
 
 int
-table_open_reader(const char *path, struct table **table)
+table_open_reader(const char *path, const struct table **table)
 {
     struct table *opened = malloc(sizeof *opened);
     int error;
@@ -407,6 +407,13 @@ table_close(struct table *table)
         atomic_store(&table->header->writer, 0);
     detach(table);
     free(table);
+}
+
+/* What is const is the memory that is mapped; who reads it has the rest to himself. */
+void
+table_close_reader(const struct table *table)
+{
+    table_close((struct table *)table);
 }
 
 /* ---- status ---- */

@@ -71,13 +71,13 @@ struct table_options {
  * negative errno. Makes system calls; one thread. */
 int table_open(const struct table_options *options, struct table **table, bool *is_new);
 
-/* Maps an existing table read-only, without lock. Returns 0, -ENOENT, -EACCES, -EPROTO when it is
- * no table of this layout, another negative errno. Only the functions that take a const struct
- * table may be used. */
-int table_open_reader(const char *path, struct table **table);
+/* Maps an existing table read-only, without lock. Free with table_close_reader. Returns 0, -ENOENT,
+ * -EACCES, -EPROTO when it is no table of this layout, another negative errno. */
+int table_open_reader(const char *path, const struct table **table);
 
 /* Unmaps and unlocks; the file stays. No other thread may use the table any more. NULL is fine. */
 void table_close(struct table *table);
+void table_close_reader(const struct table *table);
 
 /* ---- jails ---- */
 

@@ -107,7 +107,7 @@ static void
 look(void)
 {
     struct table_status status;
-    struct table *table;
+    const struct table *table;
     struct ban ban;
 
     if (table_open_reader(path, &table) != 0)
@@ -117,7 +117,7 @@ look(void)
     for (uint32_t i = 0; i < status.max_bans; i++)
         table_read_ban(table, i, &ban);
     table_tracked(table);
-    table_close(table);
+    table_close_reader(table);
 }
 
 static void

@@ -189,7 +189,7 @@ count_now(struct fixture *fixture, const char *client, int64_t now_ms)
 
 /* The only ban of this source that is neither over nor free. */
 static inline bool
-find_ban(struct table *table, const char *source, struct ban *ban)
+find_ban(const struct table *table, const char *source, struct ban *ban)
 {
     struct source wanted = source_of(source);
     struct table_status status;

@@ -674,7 +674,7 @@ a_counter_is_read_and_knows_of_logins(void **state)
 {
     const struct source client = source_of("192.0.2.1"), stranger = source_of("192.0.2.2");
     struct table_counter counter;
-    struct table *reader;
+    const struct table *reader;
     struct fixture f;
 
     (void)state;
@@ -696,7 +696,7 @@ a_counter_is_read_and_knows_of_logins(void **state)
     assert_int_equal(counter.failures, 1);
     assert_int_equal(counter.bans, 0);
     assert_false(table_read_counter(reader, f.jail_index, &stranger, TABLE_SCOPE_FLEET, &counter));
-    table_close(reader);
+    table_close_reader(reader);
     fixture_reopen(&f);
     assert_int_equal(counter_of(&f, "192.0.2.1").login_s, NOON_MS / 1000 + 5);
     assert_int_equal(f.said, 0);

@@ -217,7 +217,7 @@ static void
 another_process_finds_them_too(void **state)
 {
     struct ban ban = {.source = source_of("203.0.113.9"), .jail = 1, .origin = BAN_BY_JAIL};
-    struct table *reader;
+    const struct table *reader;
     struct fixture f;
 
     (void)state;
@@ -226,7 +226,7 @@ another_process_finds_them_too(void **state)
     add_line(f.table, source_of("203.0.113.10"), 1, NOON_MS);
     assert_int_equal(table_open_reader(f.path, &reader), 0);
     assert_int_equal(assert_found_as_searched(reader, &ban), 1);
-    table_close(reader);
+    table_close_reader(reader);
     fixture_end(&f);
 }
 

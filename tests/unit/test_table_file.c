@@ -220,7 +220,8 @@ static void
 a_second_writer_is_refused(void **state)
 {
     struct table_status status;
-    struct table *second = NULL, *reader;
+    const struct table *reader;
+    struct table *second = NULL;
     struct fixture f;
     bool is_new;
     int child, result;
@@ -242,7 +243,7 @@ a_second_writer_is_refused(void **state)
     fixture_close(&f);
     table_read_status(reader, &status);
     assert_int_equal(status.writer, 0);
-    table_close(reader);
+    table_close_reader(reader);
     fixture_open(&f);
     fixture_end(&f);
 }
@@ -260,7 +261,7 @@ a_jails_time_for_neighbours_is_kept(void **state)
                  {14 * 24 * 3600, 14 * 24 * 3600},
                  {800 * 24 * 3600, 115 * INT64_C(604800)},
                  {JAIL_TIME_MAX_S, JAIL_TIME_MAX_S}};
-    struct table *reader;
+    const struct table *reader;
     struct fixture f;
     struct jail jail;
 
@@ -274,7 +275,7 @@ a_jails_time_for_neighbours_is_kept(void **state)
         assert_true(table_read_jail(reader, f.jail_index, &jail));
         assert_int_equal(jail.neighbours_s, spans[i].kept);
     }
-    table_close(reader);
+    table_close_reader(reader);
     fixture_end(&f);
 }
 
@@ -282,7 +283,7 @@ static void
 a_reader_reads_and_nothing_else(void **state)
 {
     struct table_status status;
-    struct table *reader;
+    const struct table *reader;
     struct fixture f;
     struct jail jail;
     struct ban ban;
@@ -311,7 +312,7 @@ a_reader_reads_and_nothing_else(void **state)
     table_set_trouble(f.table, NULL);
     table_read_status(reader, &status);
     assert_string_equal(status.trouble, "");
-    table_close(reader);
+    table_close_reader(reader);
     fixture_close(&f);
     spew(f.path, (const uint8_t *)"not a table", 11);
     assert_int_equal(table_open_reader(f.path, &reader), -EPROTO);
@@ -478,7 +479,7 @@ spoil_jail(uint8_t *data, unsigned index)
 static void
 a_jail_that_was_made_up_is_none(void **state)
 {
-    struct table *reader;
+    const struct table *reader;
     struct bytes whole;
     struct fixture f;
     struct jail jail;
@@ -494,7 +495,7 @@ a_jail_that_was_made_up_is_none(void **state)
         spew(f.path, whole.data, whole.size);
         assert_int_equal(table_open_reader(f.path, &reader), 0);
         assert_false(table_read_jail(reader, f.jail_index, &jail));
-        table_close(reader);
+        table_close_reader(reader);
         fixture_open(&f);
         assert_false(f.is_new);
         assert_int_equal(f.said, copies - 1); /* the record was dropped */
@@ -759,7 +760,7 @@ static void
 read_all(const char *path, _Atomic uint32_t *read)
 {
     struct table_status status;
-    struct table *reader;
+    const struct table *reader;
     struct ban ban;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -840,7 +841,7 @@ a_half_written_cell_is_not_read(void **state)
 {
     const struct table_header *header;
     struct ban_cell copy;
-    struct table *reader;
+    const struct table *reader;
     struct bytes whole;
     struct fixture f;
     struct ban ban;
@@ -860,7 +861,7 @@ a_half_written_cell_is_not_read(void **state)
     spew(f.path, whole.data, whole.size);
     assert_int_equal(table_open_reader(f.path, &reader), 0);
     assert_false(table_read_ban(reader, 0, &ban));
-    table_close(reader);
+    table_close_reader(reader);
     fixture_open(&f);
     assert_int_equal(f.said, 1);
     assert_int_equal(used_slots(f.table), 0);

@@ -195,7 +195,7 @@ all_of_it_is_taken_over(void **state)
 {
     static const uint32_t capacities[] = {1024, 8192};
     struct table_fixed fixed;
-    struct table *reader;
+    const struct table *reader;
     struct fixture f;
 
     (void)state;
@@ -210,7 +210,7 @@ all_of_it_is_taken_over(void **state)
         fixture_reopen(&f);
         assert_int_equal(f.said, 0);
         assert_int_equal(table_open_reader(f.path, &reader), 0);
-        table_close(reader);
+        table_close_reader(reader);
         fixture_end(&f);
     }
 }
