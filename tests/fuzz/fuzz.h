@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Ends the process where a promise of a header is broken. */
 #define FUZZ_WANT(condition)                                                                       \
@@ -35,6 +36,51 @@ extern const struct fuzz_seed fuzz_seeds[];
 /* How many mutations `make check` tries, about a second's worth; a hundred times as many with LONG
  * in the environment. */
 extern const unsigned fuzz_rounds;
+
+/* A file that is damaged again and again: how it was when it was whole, and as much room in which
+ * to damage it. */
+struct fuzz_image {
+    uint8_t *whole, *work;
+    size_t size;
+};
+
+/* Reads the file into both; they stay until the process ends. */
+static inline struct fuzz_image
+fuzz_read_image(const char *path)
+{
+    struct fuzz_image image;
+    FILE *const file = fopen(path, "r");
+
+    FUZZ_WANT(file != NULL && fseek(file, 0, SEEK_END) == 0);
+    image.size = (size_t)ftell(file);
+    image.whole = malloc(image.size);
+    image.work = malloc(image.size);
+    rewind(file);
+    FUZZ_WANT(image.whole != NULL && image.work != NULL &&
+              fread(image.whole, 1, image.size, file) == image.size);
+    fclose(file);
+    memcpy(image.work, image.whole, image.size);
+    return image;
+}
+
+/* Lays as many of the bytes into `work` as it has from `at` on. Returns how many. */
+static inline size_t
+fuzz_damage(const struct fuzz_image *image, size_t at, const uint8_t *bytes, size_t count)
+{
+    if (count > image->size - at)
+        count = image->size - at;
+    memcpy(image->work + at, bytes, count);
+    return count;
+}
+
+/* A file of these bytes and no others. */
+static inline void
+fuzz_write_file(const char *path, const uint8_t *bytes, size_t size)
+{
+    FILE *const file = fopen(path, "w");
+
+    FUZZ_WANT(file != NULL && fwrite(bytes, 1, size, file) == size && fclose(file) == 0);
+}
 
 /* The name that libFuzzer calls. Returns 0. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

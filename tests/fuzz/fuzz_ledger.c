@@ -6,7 +6,6 @@
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -31,8 +30,7 @@ const struct fuzz_seed fuzz_seeds[] = {
 };
 
 static char directory[64], path[80];
-static uint8_t *image, *work;
-static size_t image_size;
+static struct fuzz_image image;
 static const struct report silent;
 
 static const struct jail *
@@ -113,7 +111,6 @@ static void
 begin(void)
 {
     struct ledger *ledger;
-    FILE *file;
 
     strcpy(directory, "/dev/shm/fuzz_ledger.XXXXXX");
     FUZZ_WANT(mkdtemp(directory) != NULL);
@@ -123,36 +120,23 @@ begin(void)
     FUZZ_WANT(write_ledger(ledger) == 0);
     ledger_prune(ledger, 0, 1); /* what is in the -wal comes into the file */
     ledger_close(ledger);
-    image = malloc(1 << 20);
-    work = malloc(1 << 20);
-    file = fopen(path, "r");
-    FUZZ_WANT(image != NULL && work != NULL && file != NULL);
-    image_size = fread(image, 1, 1 << 20, file);
-    fclose(file);
-    FUZZ_WANT(image_size > 4096);
+    image = fuzz_read_image(path);
+    FUZZ_WANT(image.size > 4096);
 }
 
 static void
 write_damaged(const uint8_t *data, size_t size)
 {
-    int file;
-
-    memcpy(work, image, image_size);
+    memcpy(image.work, image.whole, image.size);
     while (size >= 4) {
-        const size_t at = ((size_t)data[0] << 16 | (size_t)data[1] << 8 | data[2]) % image_size;
-        size_t length = data[3];
+        const size_t at = ((size_t)data[0] << 16 | (size_t)data[1] << 8 | data[2]) % image.size;
+        const size_t length = data[3] < size - 4 ? data[3] : size - 4;
+        const size_t taken = fuzz_damage(&image, at, data + 4, length);
 
-        if (length > size - 4)
-            length = size - 4;
-        if (length > image_size - at)
-            length = image_size - at;
-        memcpy(work + at, data + 4, length);
-        data += 4 + length;
-        size -= 4 + length;
+        data += 4 + taken;
+        size -= 4 + taken;
     }
-    file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    FUZZ_WANT(file >= 0 && write(file, work, image_size) == (ssize_t)image_size);
-    close(file);
+    fuzz_write_file(path, image.work, image.size);
 }
 
 static bool
@@ -206,7 +190,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct ledger *ledger;
 
-    if (image == NULL)
+    if (image.whole == NULL)
         begin();
     remove_files();
     write_damaged(data, size);

@@ -10,9 +10,7 @@
  * once it has been opened.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fuzz.h"
@@ -37,8 +35,7 @@ const struct fuzz_seed fuzz_seeds[] = {
 enum { DAMAGE_RAW, DAMAGE_CELL, DAMAGE_CUT, DAMAGE_HEADER, DAMAGES };
 
 static char path[64], damaged_path[80];
-static uint8_t *image, *work;
-static size_t image_size;
+static struct fuzz_image image;
 static const struct report silent;
 
 static struct table_options
@@ -126,7 +123,6 @@ begin(void)
     const struct table_options asked = options();
     struct table *table;
     bool is_new;
-    int file;
 
     snprintf(path, sizeof path, "%s/ombanmail-fuzz-%d",
              access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp", (int)getpid());
@@ -134,14 +130,7 @@ begin(void)
     FUZZ_WANT(table_open(&asked, &table, &is_new) == 0);
     use(table);
     table_close(table);
-    file = open(path, O_RDONLY);
-    FUZZ_WANT(file >= 0);
-    image_size = (size_t)lseek(file, 0, SEEK_END);
-    image = malloc(image_size);
-    work = malloc(image_size);
-    FUZZ_WANT(image != NULL && work != NULL &&
-              pread(file, image, image_size, 0) == (ssize_t)image_size);
-    close(file);
+    image = fuzz_read_image(path);
     unlink(path);
 }
 
@@ -150,7 +139,7 @@ static void
 whole_cell(size_t offset)
 {
     const struct section *const records =
-        &((const struct table_header *)image)->fixed.sections[SECTION_RECORDS];
+        &((const struct table_header *)image.whole)->fixed.sections[SECTION_RECORDS];
     const bool is_record = offset >= records->offset && offset < records->offset + records->length;
     const size_t size = is_record ? RECORD_SIZE : CELL_SIZE;
     const size_t from = is_record ? records->offset : TABLE_HEADER_SIZE;
@@ -158,9 +147,9 @@ whole_cell(size_t offset)
     struct cell_head head;
     uint8_t *cell;
 
-    if (offset < TABLE_HEADER_SIZE || (offset - from) / size * size + from + size > image_size)
+    if (offset < TABLE_HEADER_SIZE || (offset - from) / size * size + from + size > image.size)
         return;
-    cell = work + from + (offset - from) / size * size;
+    cell = image.work + from + (offset - from) / size * size;
     memcpy(words, cell, size);
     memcpy(&head, words, sizeof head);
     head.sequence &= ~1U;
@@ -173,23 +162,21 @@ whole_header(void)
 {
     struct table_fixed fixed;
 
-    memcpy(&fixed, work, sizeof fixed);
+    memcpy(&fixed, image.work, sizeof fixed);
     fixed.check = table_fixed_check(&fixed);
-    memcpy(work, &fixed, sizeof fixed);
+    memcpy(image.work, &fixed, sizeof fixed);
 }
 
 /* Applies one damage. Returns how many bytes of the input it took; a cut shortens *size. */
 static size_t
 damage(const uint8_t *data, size_t left, size_t *size)
 {
-    const size_t offset = (data[1] | (size_t)data[2] << 8 | (size_t)data[3] << 16) % image_size;
+    const size_t offset = (data[1] | (size_t)data[2] << 8 | (size_t)data[3] << 16) % image.size;
     size_t length = data[4];
 
     if (length > left - 5)
         length = left - 5;
-    if (length > image_size - offset)
-        length = image_size - offset;
-    memcpy(work + offset, data + 5, length);
+    length = fuzz_damage(&image, offset, data + 5, length);
     if (data[0] % DAMAGES == DAMAGE_CELL)
         whole_cell(offset);
     else if (data[0] % DAMAGES == DAMAGE_HEADER)
@@ -197,15 +184,6 @@ damage(const uint8_t *data, size_t left, size_t *size)
     else if (data[0] % DAMAGES == DAMAGE_CUT)
         *size = offset;
     return 5 + length;
-}
-
-static void
-write_table(size_t size)
-{
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-    FUZZ_WANT(file >= 0 && write(file, work, size) == (ssize_t)size);
-    close(file);
 }
 
 int
@@ -216,13 +194,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t file_size, used = 0;
     bool is_new;
 
-    if (image == NULL)
+    if (image.whole == NULL)
         begin();
-    memcpy(work, image, image_size);
-    file_size = image_size;
+    memcpy(image.work, image.whole, image.size);
+    file_size = image.size;
     while (size - used >= 5)
         used += damage(data + used, size - used, &file_size);
-    write_table(file_size);
+    fuzz_write_file(path, image.work, file_size);
     look();
     FUZZ_WANT(table_open(&asked, &table, &is_new) == 0);
     use(table);
