@@ -132,8 +132,8 @@ explain(const struct channel *channel, int status, char reason[LOCATION_REASON_S
                  channel->place->socket);
     else if (status == -ETIMEDOUT)
         snprintf(reason, LOCATION_REASON_SIZE,
-                 "rsyslogd did not answer within %d ms at %.400s; look whether it was done: "
-                 "banmailctl list",
+                 "rsyslogd did not answer within %d ms at %.400s; banmailctl list shows whether "
+                 "it was done",
                  ANSWER_MS, channel->place->socket);
     else
         snprintf(reason, LOCATION_REASON_SIZE, "%.400s: %s", channel->place->socket,

@@ -172,11 +172,11 @@ export_main(const struct invocation *invocation)
         format++;
     if (format == sizeof(formats) / sizeof(*formats))
         return banmailctl_fail(invocation, EXIT_USAGE,
-                               "--format: '%s' is none of plain, json, nft and ipset",
+                               "--format: '%s' is not one of plain, json, nft and ipset",
                                format_clean(name, clean, sizeof(clean)));
     if (invocation->json && strcmp(name, "json") != 0)
         return banmailctl_fail(invocation, EXIT_USAGE,
-                               "--json and --format %s are two formats; ask for one of them", name);
+                               "--json and --format %s contradict each other; leave one out", name);
     if ((status = banmailctl_read(invocation, &place, &table)) != EXIT_FINE)
         return status;
     if (bans_read(table, now_ms, &bans) < 0) {

@@ -262,8 +262,7 @@ print_text(const struct learning *learning, uint64_t lines)
     if (learning->was_learning)
         puts(learning->is_enough
                  ? "the learning time is over"
-                 : "the logs do not reach back a day with a login in it: the learning "
-                   "time is not shortened");
+                 : "no login in the logs is a day old, so the learning time goes on");
 }
 
 static void

@@ -35,7 +35,7 @@ static const struct kind banned = {bans_read, "bans", "nobody is banned"};
 static const struct kind held_back = {bans_read_spared, "heldBack", "nobody is held back"};
 static const struct kind observed = {
     bans_read_observed, "observed",
-    "no jail that only observes would have banned anybody; banmailctl status tells which do"};
+    "no observing jail would have banned anybody; banmailctl status shows which jails observe"};
 
 /* What all of the list has in common. */
 struct listing {

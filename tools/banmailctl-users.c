@@ -55,7 +55,7 @@ read_names(const struct invocation *invocation, char **text, size_t *length, siz
         return banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     if (!is_good)
         return banmailctl_fail(invocation, EXIT_USAGE,
-                               "line %lu is not one name; the file is left as it was", number);
+                               "line %lu is not a single name; the file is left as it was", number);
     if (ferror(stdin))
         return banmailctl_fail(invocation, EXIT_UNREACHABLE, "standard input: %s", strerror(errno));
     if (*count == 0)

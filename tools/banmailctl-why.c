@@ -352,9 +352,10 @@ print_found(struct why *why, const struct found *found)
         printf("  allow list: its entry %s holds it, so it is never banned by a jail\n",
                found->entry);
     else
-        printf("  allow list: %s\n", found->allowed == ALLOWED_NO
-                                         ? "not on it"
-                                         : "not known: rsyslogd does not answer, or to root only");
+        printf("  allow list: %s\n",
+               found->allowed == ALLOWED_NO
+                   ? "not on it"
+                   : "not known: rsyslogd does not answer, or answers root only");
     if (found->is_added)
         printf("    put there with banmailctl allow add %s%s%s\n",
                source_print(&found->added.source, source), found->added.note[0] ? ", " : "",

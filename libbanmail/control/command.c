@@ -155,7 +155,8 @@ read_source(struct fjson_object *object, struct request *request, char *answer)
     if (!request->has_source)
         return 0;
     if (result < 0)
-        return answer_error(answer, -EINVAL, "no source, or not an address nor ADDRESS/BITS");
+        return answer_error(answer, -EINVAL,
+                            "source is missing, or is neither an address nor ADDRESS/BITS");
     if (source_parse_prefix(text, strlen(text), &request->source) < 0)
         return answer_error(answer, -EINVAL, "'%s' is neither an address nor ADDRESS/BITS", text);
     source_print(&request->source, request->source_text);
@@ -170,7 +171,8 @@ read_caller(const struct command_context *context, struct fjson_object *object,
     const int result = object_integer(object, "caller", 0, UINT32_MAX - 1, &request->caller);
 
     if (result == -EINVAL || (result == 0 && context->caller != 0))
-        return answer_error(answer, -EINVAL, "caller is no user id, or named by another than root");
+        return answer_error(answer, -EINVAL,
+                            "caller is not a user id, or somebody other than root names it");
     if (result == -ENOENT)
         request->caller = context->caller;
     return 0;
@@ -199,7 +201,7 @@ read_request(struct fjson_object *object, struct request *request, char *answer)
     request->forever = result == -ENOENT;
     if (result == -EINVAL)
         return answer_error(answer, -EINVAL,
-                            "seconds is not a whole number from 1 to %lld (none: for ever)",
+                            "seconds is not a whole number from 1 to %lld (without it: for ever)",
                             (long long)SECONDS_MAX);
     return 0;
 }
@@ -224,7 +226,8 @@ check_members(const struct request *request, unsigned takes, char *answer)
             return answer_error(answer, -EINVAL, "%s takes no %s", request->command,
                                 members[i].name);
     if ((takes & NEEDS_SOURCE) && !request->has_source)
-        return answer_error(answer, -EINVAL, "no source, or not an address nor ADDRESS/BITS");
+        return answer_error(answer, -EINVAL,
+                            "source is missing, or is neither an address nor ADDRESS/BITS");
     return 0;
 }
 
@@ -559,7 +562,7 @@ run_learn(const struct command_context *context, const struct request *request, 
     if (request->forever || request->seconds > JAIL_LATELY_S ||
         request->source.prefix != SOURCE_HOST_PREFIX || !source_is_client(&request->source))
         return answer_error(answer, -EINVAL,
-                            "learn needs a client's address, and seconds, at most %d",
+                            "learn needs a client's address, and seconds of at most %d",
                             JAIL_LATELY_S);
     learn(context, &request->source, &merit);
     return answer_done(answer, 0);

@@ -172,7 +172,7 @@ refuse_line(const struct content *content, const char *path, unsigned number, ch
             *c = '?';
     }
     snprintf(reason, ALLOW_LIST_REASON_SIZE,
-             "%.300s, line %u: '%.60s' is none of what is allowed: one address%s, "
+             "%.300s, line %u: '%.60s' is not allowed: a line has one address%s, "
              "such as 192.0.2.1%s, and comments after #",
              path, number, entry, is_name ? ", prefix or name" : " or prefix",
              is_name ? ", 2001:db8::/32 or home.example.org" : " or 2001:db8::/32");

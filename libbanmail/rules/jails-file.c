@@ -361,8 +361,9 @@ static void
 remark_refusal(struct reading *reading, const char *value)
 {
     if (strcasestr(value, "reject") != NULL)
-        remark(reading, "packets are dropped here, or refused for all jails: with "
-                        "verdict=\"reject\" of the module");
+        remark(reading,
+               "a jail does not choose how packets are refused: they are dropped, or, with "
+               "verdict=\"reject\" of the module, rejected for all jails");
 }
 
 /* The name is a command's in fail2ban. Here the kernel's set takes all bans, so it tells which
@@ -631,7 +632,8 @@ read_filter(struct reading *reading, char value[SETTINGS_VALUE_SIZE], bool *is_o
     found = jails_filter_find(entry->filter, entry->mode);
     reading->setting = reading->setting == NULL ? by : reading->setting;
     if (found == NULL)
-        return refuse(reading, entry->mode, "the filter has no such mode (docs/jails.md has all)");
+        return refuse(reading, entry->mode,
+                      "the filter has no such mode (banmailctl jails filters lists them)");
     entry->jail.classes = found->classes;
     entry->jail.services = found->services;
     if (found->mode[0] == '\0')
@@ -774,9 +776,10 @@ read_section(struct reading *reading, char value[SETTINGS_VALUE_SIZE], bool *is_
     if (!begin_entry(reading) || !read_filter(reading, value, &is_ours))
         return false;
     if (!is_ours && settings_find(reading->settings, reading->section, "classes") == NULL) {
-        settings_remark(reading->settings,
-                        "%s: jail %s is passed over: filter %s is of no service that is known here",
-                        reading->entry->origin, reading->section, reading->entry->filter);
+        settings_remark(
+            reading->settings,
+            "%s: jail %s is passed over: filter %s is for a service that ombanmail does not watch",
+            reading->entry->origin, reading->section, reading->entry->filter);
         return true;
     }
     if (!read_options(reading))
@@ -816,10 +819,11 @@ apply_recidive(struct settings *settings, struct jails *jails, const struct jail
             jail->growth.multipliers[ban] = 1;
         jail->growth.multipliers[first - 1] = (uint16_t)(times < UINT16_MAX ? times : UINT16_MAX);
     }
-    settings_remark(settings,
-                    "jail recidive is none here: what it does is that ban %u of a client, in "
-                    "whichever jails, lasts as long as it says",
-                    recidive->maxretry);
+    settings_remark(
+        settings,
+        "jail recidive makes no bans of its own: from ban %u of a client on, counted over "
+        "all jails, the other jails' bans last as long as it says",
+        recidive->maxretry);
 }
 
 static bool

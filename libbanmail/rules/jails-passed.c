@@ -25,11 +25,10 @@ static const struct {
     const char *name, *instead;
 } others[] = {
     {"bantime.formula", "bantime.factor and bantime.multipliers say how bans grow"},
-    {"failregex",
-     "filters are built in (docs/jails.md), and lines that they lack are a rulebase's"},
+    {"failregex", "filters are built in; other lines need a rule (ombanmail-rulebase(5))"},
     {"ignorecommand", "no command is run; ignoreip takes names and files as well"},
-    {"ignoreregex", "filters are built in (docs/jails.md)"},
-    {"prefregex", "filters are built in (docs/jails.md)"},
+    {"ignoreregex", "filters are built in"},
+    {"prefregex", "filters are built in"},
 };
 
 static bool

@@ -284,7 +284,7 @@ what_is_no_request(void **state)
     assert_refused("", -EINVAL, "one object of JSON");
     assert_refused("ban 203.0.113.9", -EINVAL, "one object of JSON");
     assert_refused("{}", -EINVAL, "no command");
-    assert_refused("{\"command\":\"ban\"}", -EINVAL, "no source");
+    assert_refused("{\"command\":\"ban\"}", -EINVAL, "source is missing");
     assert_refused("{\"command\":\"flush\",\"source\":\"203.0.113.9\"}", -EINVAL, "'flush'");
     assert_refused("{\"command\":\"ban\",\"source\":\"203.0.113.9\",\"source\":\"203.0.113.8\"}",
                    -EINVAL, "one object of JSON");
@@ -306,7 +306,7 @@ what_is_no_request(void **state)
     assert_refused(BAN("203.0.113.999"), -EINVAL, "'203.0.113.999' is neither");
     assert_refused(BAN("203.0.113.0/33"), -EINVAL, "neither");
     assert_refused(BAN("a\\\"b\\\\c"), -EINVAL, "'a'b'c' is neither");
-    assert_refused(BAN("\\u0000"), -EINVAL, "no source");
+    assert_refused(BAN("\\u0000"), -EINVAL, "source is missing");
     assert_refused("{\"command\":\"ban\",\"source\":\"203.0.113.9\",\"\\n\\\"\xff\":1}", -EINVAL,
                    "'?'?'");
 
@@ -450,7 +450,7 @@ who_bans_is_known(void **state)
     assert_int_equal(run(BAN("203.0.113.8")), 1);
     assert_int_equal(live_bans(&ban), 1);
     assert_int_equal(ban.made_by, 1001);
-    assert_refused(on_behalf, -EINVAL, "another than root");
+    assert_refused(on_behalf, -EINVAL, "other than root");
     caller = 0;
     assert_int_equal(run("{\"command\":\"unban\",\"source\":\"203.0.113.8\"}"), 1);
     assert_int_equal(run(on_behalf), 1);

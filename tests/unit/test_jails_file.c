@@ -173,7 +173,7 @@ reads_debians_file_with_a_jail_local(void **state)
     assert_true(HAS(jail(jails, "dovecot"), AUTH_FAILED));
     assert_string_equal(entry(jails, "dovecot")->ignoreip, "127.0.0.1/8 ::1 192.0.2.7");
     assert_remarked(jails, "jail apache-auth is passed over");
-    assert_remarked(jails, "jail recidive is none here");
+    assert_remarked(jails, "jail recidive makes no bans of its own");
     if (strstr(jails->remarks, "not known") != NULL)
         fail_msg("%s", jails->remarks);
     jails_free(jails);
