@@ -275,6 +275,22 @@ a_family_with_a_phone_that_has_an_old_password(void **state)
     assert_nobody_was_banned("family; a phone with an old password, each 15 min");
 }
 
+/* A phone takes another address of its network's IPv6 prefix each time. */
+static void
+a_phone_with_privacy_addresses(void **state)
+{
+    char ip[64];
+
+    (void)state;
+    for (; now_ms < NOON_MS + MONTH_MS; now_ms += 15 * MINUTE_MS) {
+        snprintf(ip, sizeof ip, "2001:db8:7:1:%x:%x:0:1", number & 0xffff, number % 251);
+        guess_at(ip, user_of(1));
+        if (now_ms % (4 * HOUR_MS) == 0)
+            log_in("2001:db8:7:1::10", user_of(1));
+    }
+    assert_nobody_was_banned("the same phone, with another IPv6 address each time");
+}
+
 /* Its owner uses nothing else, and the log has no hash: it may as well be an attacker. */
 static void
 a_phone_alone_with_an_old_password(void **state)
@@ -684,6 +700,7 @@ main(void)
 #define STORY(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         STORY(a_family_with_a_phone_that_has_an_old_password),
+        STORY(a_phone_with_privacy_addresses),
         STORY(a_phone_alone_with_an_old_password),
         STORY(a_phone_whose_old_password_the_log_tells),
         STORY(somebody_mistypes_every_morning),
