@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "fixture.h"
 #include "table/table.h"
 
 #define NOON_MS INT64_C(1795262400000) /* 2026-11-21 12:00 UTC */
@@ -123,16 +124,6 @@ fixture_end(struct fixture *fixture)
     fixture_unlink(fixture, "");
     fixture_unlink(fixture, ".damaged");
     assert_int_equal(rmdir(fixture->directory), 0); /* and nothing else was left */
-}
-
-static inline struct source
-source_of(const char *text)
-{
-    struct source source;
-
-    if (source_parse_prefix(text, strlen(text), &source))
-        fail_msg("%s is no source", text);
-    return source;
 }
 
 /* Each number another one, most of them of another /16, of which each has but a share of the bans.

@@ -224,15 +224,6 @@ setup_volume_old(void **state)
     return setup_volume(state);
 }
 
-static struct source
-source_of(const char *text)
-{
-    struct source source;
-
-    assert_int_equal(source_parse_prefix(text, strlen(text), &source), 0);
-    return source;
-}
-
 static void
 ban(struct world *world, const char *text, int64_t until_ms)
 {

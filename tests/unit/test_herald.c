@@ -42,19 +42,10 @@ teardown(void **state)
     return 0;
 }
 
-static struct source
-source_from(const char *words)
-{
-    struct source source;
-
-    assert_int_equal(source_parse_prefix(words, strlen(words), &source), 0);
-    return source;
-}
-
 static void
 ban(struct fixture *where, const char *source, uint32_t table, int64_t until_ms)
 {
-    const struct ban wanted = {.source = source_from(source),
+    const struct ban wanted = {.source = source_of(source),
                                .jail = (uint8_t)where->jail_index,
                                .failures = 5,
                                .table = table,
@@ -113,7 +104,7 @@ page_all(int64_t now_ms)
 static int64_t
 end_of(const char *words)
 {
-    const struct source source = source_from(words);
+    const struct source source = source_of(words);
     struct ban found;
 
     for (uint32_t i = 0; i < 1024; i++)
@@ -126,7 +117,7 @@ end_of(const char *words)
 static void
 events_bring_it_over(void **state)
 {
-    const struct source source = source_from("203.0.113.9");
+    const struct source source = source_of("203.0.113.9");
 
     (void)state;
     ban(&centre, "203.0.113.9", 0, NOON_MS + HOUR_MS);
@@ -189,7 +180,7 @@ the_ban_of_one_host_is_for_that_alone(void **state)
 static void
 pages_bring_what_was_lost(void **state)
 {
-    const struct source source = source_from("203.0.113.7");
+    const struct source source = source_of("203.0.113.7");
     char words[32];
 
     (void)state;
@@ -218,7 +209,7 @@ pages_bring_what_was_lost(void **state)
 static void
 a_pardon_goes_everywhere(void **state)
 {
-    const struct source source = source_from("203.0.113.0/24");
+    const struct source source = source_of("203.0.113.0/24");
     int length;
 
     (void)state;
@@ -233,7 +224,7 @@ a_pardon_goes_everywhere(void **state)
 static void
 what_a_host_pardons_stays_lifted(void **state)
 {
-    const struct source source = source_from("203.0.113.9");
+    const struct source source = source_of("203.0.113.9");
     struct telegram told;
     int length;
 
@@ -258,7 +249,7 @@ what_a_host_pardons_stays_lifted(void **state)
 static bool
 report(int64_t now_ms)
 {
-    const struct source address = source_from("192.0.2.7"), peer = source_from("192.0.2.8");
+    const struct source address = source_of("192.0.2.7"), peer = source_of("192.0.2.8");
     const int length = follower_report(follower, &address, 1, now_ms, text);
     struct telegram telegram;
 
@@ -312,7 +303,7 @@ who_reports_otherwise_gets_pages_at_once(void **state)
 static void
 a_ban_that_was_taken_off_by_hand_is_reported(void **state)
 {
-    const struct source source = source_from("203.0.113.9");
+    const struct source source = source_of("203.0.113.9");
 
     (void)state;
     ban(&centre, "203.0.113.9", 0, NOON_MS + HOUR_MS);
@@ -331,7 +322,7 @@ a_ban_that_was_taken_off_by_hand_is_reported(void **state)
 static void
 a_pardon_again_is_the_same_one(void **state)
 {
-    const struct source source = source_from("203.0.113.9"), other = source_from("203.0.113.10");
+    const struct source source = source_of("203.0.113.9"), other = source_of("203.0.113.10");
 
     (void)state;
     assert_true(herald_pardon(herald, &source, NOON_MS, NOON_MS + HOUR_MS, NOON_MS, text) > 0);
@@ -347,7 +338,7 @@ a_pardon_again_is_the_same_one(void **state)
 static void
 a_late_pardon_lifts_no_later_ban(void **state)
 {
-    const struct source source = source_from("203.0.113.9"), other = source_from("203.0.113.10");
+    const struct source source = source_of("203.0.113.9"), other = source_of("203.0.113.10");
 
     (void)state;
     ban(&host, "203.0.113.9", 0, NOON_MS + HOUR_MS);
@@ -364,7 +355,7 @@ a_late_pardon_lifts_no_later_ban(void **state)
 static void
 what_no_message_can_say_is_not_pardoned(void **state)
 {
-    const struct source all = source_from("::/0"), loopback = source_from("127.0.0.0/8");
+    const struct source all = source_of("::/0"), loopback = source_of("127.0.0.0/8");
 
     (void)state;
     ban(&centre, "203.0.113.9", 0, NOON_MS + HOUR_MS);
@@ -380,7 +371,7 @@ what_no_message_can_say_is_not_pardoned(void **state)
 static void
 a_clock_that_is_set_back_stops_no_page(void **state)
 {
-    const struct source source = source_from("203.0.113.9");
+    const struct source source = source_of("203.0.113.9");
 
     (void)state;
     assert_true(herald_pardon(herald, &source, NOON_MS + HOUR_MS, NOON_MS + 2 * HOUR_MS,
@@ -392,7 +383,7 @@ a_clock_that_is_set_back_stops_no_page(void **state)
 static void
 pardons_outlive_a_restart(void **state)
 {
-    const struct source source = source_from("203.0.113.0/24"), other = source_from("192.0.2.0/24");
+    const struct source source = source_of("203.0.113.0/24"), other = source_of("192.0.2.0/24");
     char *pardons, text_of_both[256];
 
     (void)state;
@@ -413,7 +404,7 @@ pardons_outlive_a_restart(void **state)
 static void
 no_pages_are_due_where_there_is_no_ban(void **state)
 {
-    const struct source source = source_from("203.0.113.9");
+    const struct source source = source_of("203.0.113.9");
 
     (void)state;
     page_all(NOON_MS);

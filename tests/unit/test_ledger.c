@@ -35,6 +35,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "fixture.h"
 #include "ledger/ledger.h"
 
 #define NOW_MS INT64_C(1795248545000)
@@ -419,17 +420,6 @@ a_killed_writer_loses_nothing_answered(void **state)
 }
 
 static void
-remove_files(void)
-{
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    for (size_t i = 0; i < 3; i++) {
-        char name[160];
-        snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
-        unlink(name);
-    }
-}
-
-static void
 write_file(const char *name, const void *bytes, size_t length)
 {
     FILE *file = fopen(name, "w");
@@ -465,11 +455,11 @@ no_ledger_is_moved_aside(void **state)
     write_file(path, garbage, sizeof(garbage));
     assert_int_equal(ledger_open(path, true, &report, &ledger, NULL), -EPROTO);
     assert_moved_aside_and_begun_anew();
-    remove_files();
+    remove_ledger(path);
     write_file(path, garbage, 100); /* a second time, and a short one */
     assert_moved_aside_and_begun_anew();
 
-    remove_files(); /* somebody else's database */
+    remove_ledger(path); /* somebody else's database */
     sqlite3 *sqlite;
     sqlite3_open(path, &sqlite);
     sqlite3_exec(sqlite, "CREATE TABLE ban (x); PRAGMA user_version = 1", NULL, NULL, NULL);
@@ -601,7 +591,7 @@ random_damage_is_survived(void **state)
             write_one(ledger, &ban);
         }
         ledger_close(ledger);
-        remove_files();
+        remove_ledger(path);
     }
 }
 

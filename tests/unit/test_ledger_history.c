@@ -20,6 +20,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "fixture.h"
 #include "ledger/ledger.h"
 
 #define NOW_MS INT64_C(1795248545000)
@@ -50,13 +51,8 @@ make_directory(void **state)
 static int
 remove_directory(void **state)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char name[160];
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
-        snprintf(name, sizeof(name), "%s%s", path, suffixes[i]);
-        unlink(name);
-    }
+    remove_ledger(path);
     return rmdir(directory);
 }
 
@@ -66,14 +62,6 @@ open_ledger(bool read_only)
     struct ledger *ledger = NULL;
     assert_int_equal(ledger_open(path, read_only, NULL, &ledger, NULL), 0);
     return ledger;
-}
-
-static struct source
-source_of(const char *text)
-{
-    struct source source;
-    assert_int_equal(source_parse_prefix(text, strlen(text), &source), 0);
-    return source;
 }
 
 static struct ban

@@ -44,16 +44,10 @@ begin(void **state)
 static int
 finish(void **state)
 {
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char name[160];
-
     (void)state;
     outbox_free(outbox);
     ledger_close(ledger);
-    for (int i = 0; i < 3; i++) {
-        snprintf(name, sizeof(name), "%s%s", ledger_path, suffixes[i]);
-        unlink(name);
-    }
+    remove_ledger(ledger_path);
     fixture_end(fixture);
     return 0;
 }
@@ -61,7 +55,8 @@ finish(void **state)
 static void
 ban(const char *address, int64_t until_ms)
 {
-    struct ban ban = {.jail = (uint8_t)fixture->jail_index,
+    struct ban ban = {.source = source_of(address),
+                      .jail = (uint8_t)fixture->jail_index,
                       .failures = 5,
                       .origin = BAN_BY_JAIL,
                       .class = OFFENCE_AUTH_FAILED,
@@ -69,16 +64,14 @@ ban(const char *address, int64_t until_ms)
                       .since_ms = NOON_MS,
                       .until_ms = until_ms};
 
-    assert_int_equal(source_parse_prefix(address, strlen(address), &ban.source), 0);
     assert_int_equal(table_ban(fixture->table, &ban, NOON_MS), 0);
 }
 
 static void
 unban(const char *address)
 {
-    struct source source;
+    const struct source source = source_of(address);
 
-    assert_int_equal(source_parse_prefix(address, strlen(address), &source), 0);
     assert_int_equal(table_unban(fixture->table, &source, 0, NOON_MS + 1000), 1);
 }
 
@@ -208,8 +201,8 @@ what_was_told_elsewhere_is_not_told(void **state)
     of_other.id = 10;
     of_other.table = 77;
     of_other.change = 5;
-    assert_int_equal(source_parse_prefix("203.0.113.9", 11, &of_ledger.source), 0);
-    assert_int_equal(source_parse_prefix("203.0.113.10", 12, &of_other.source), 0);
+    of_ledger.source = source_of("203.0.113.9");
+    of_other.source = source_of("203.0.113.10");
     assert_int_equal(table_ban(fixture->table, &of_ledger, NOON_MS), 0);
     assert_int_equal(table_ban(fixture->table, &of_other, NOON_MS), 0);
     outbox_begin(outbox);

@@ -39,6 +39,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
+#include "fixture.h"
 #include "control/command.h"
 #include "ledger/ledger.h"
 #include "ledger/batch.h"
@@ -220,14 +221,6 @@ ban(unsigned number)
     snprintf(text, sizeof(text), "203.%u.0.%u", number / 256, number % 256);
     source_parse(text, strlen(text), &ban.source);
     assert_int_equal(table_ban(table, &ban, now_ms()), 0);
-}
-
-static struct source
-source_of(const char *text)
-{
-    struct source source = {0};
-    assert_int_equal(source_parse_prefix(text, strlen(text), &source), 0);
-    return source;
 }
 
 /* ---- what the ledger says ---- */
