@@ -1213,8 +1213,8 @@ a_full_table_refuses_and_goes_on_counting(void **state)
 
     (void)state;
     fixture_begin(&f, 1024, 64);
-    for (int i = 0; i < 64; i++) {
-        snprintf(text, sizeof text, "198.51.100.%d", i);
+    for (int i = 0; i < 64; i++) { /* each of another network: no share is used up */
+        snprintf(text, sizeof text, "198.%d.100.1", i);
         ban = ban_by_hand(text, NOON_MS, NOON_MS + 1000 + i);
         assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
     }
