@@ -275,6 +275,12 @@ bans_sort(const struct table *table, unsigned order, struct bans *bans)
 
 /* ---- some of them ---- */
 
+bool
+bans_is_here(const struct ban *ban)
+{
+    return ban->scope <= TABLE_SCOPE_OWN;
+}
+
 static bool
 is_wanted(const struct table *table, const struct bans_wanted *wanted, const struct ban *ban)
 {
@@ -284,7 +290,8 @@ is_wanted(const struct table *table, const struct bans_wanted *wanted, const str
            (wanted->jail == NULL || strcmp(bans_jail_name(table, ban, jail), wanted->jail) == 0) &&
            (wanted->class < 0 ||
             (ban->origin != BAN_BY_HAND && (int)ban->class == wanted->class)) &&
-           (wanted->until_ms == 0 || ban->until_ms <= wanted->until_ms);
+           (wanted->until_ms == 0 || ban->until_ms <= wanted->until_ms) &&
+           (!wanted->is_here || bans_is_here(ban));
 }
 
 void

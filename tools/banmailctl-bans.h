@@ -44,7 +44,11 @@ struct bans_wanted {
     const char *jail;
     int class;
     int64_t until_ms; /* that end by then */
+    bool is_here;     /* not those that are for another host alone */
 };
+
+/* Whether it is for this server's kernel, and not for another host's alone. */
+bool bans_is_here(const struct ban *ban);
 
 /* Takes the others out. */
 void bans_select(const struct table *table, const struct bans_wanted *wanted, struct bans *bans);

@@ -108,12 +108,13 @@ expect(struct check *check, const struct table *table)
     for (size_t i = 0; i < check->bans.count; i++) {
         const struct ban *ban = &check->bans.ban[i];
 
-        check->expected[i] = (struct expected){.source = ban->source,
-                                               .list = list_of(check, table, ban),
-                                               .waits = ban->state == BAN_WANTED,
-                                               .until_ms = ban->until_ms};
+        if (!bans_is_here(ban))
+            continue;
+        check->expected[check->count++] = (struct expected){.source = ban->source,
+                                                            .list = list_of(check, table, ban),
+                                                            .waits = ban->state == BAN_WANTED,
+                                                            .until_ms = ban->until_ms};
     }
-    check->count = check->bans.count;
     merge_expected(check);
     return 0;
 }

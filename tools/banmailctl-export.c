@@ -159,7 +159,7 @@ export_main(const struct invocation *invocation)
     const char *const name = invocation->format ? invocation->format
                              : invocation->json ? "json"
                                                 : "plain";
-    const struct bans_wanted wanted = {.jail = invocation->jail, .class = -1};
+    const struct bans_wanted wanted = {.jail = invocation->jail, .class = -1, .is_here = true};
     const int64_t now_ms = banmailctl_now_ms();
     struct location place;
     const struct table *table;

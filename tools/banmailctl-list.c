@@ -178,8 +178,7 @@ ban_json(const struct listing *listing, const struct ban *ban)
     else
         format_add_number(object, "left",
                           ban->until_ms > now_ms ? (uint64_t)(ban->until_ms - now_ms) / 1000 : 0);
-    format_add_bool(object, "enforced",
-                    ban->state == BAN_ENFORCED && ban->scope <= TABLE_SCOPE_OWN);
+    format_add_bool(object, "enforced", ban->state == BAN_ENFORCED && bans_is_here(ban));
     return object;
 }
 

@@ -170,7 +170,7 @@ ban_json(struct why *why, const struct ban *ban)
     object = history_row_json(&row);
     format_add_string(object, "scope", scope_text(why->scopes, ban->scope, scope));
     format_add_bool(object, "enforced",
-                    ban->state == BAN_ENFORCED && ban->scope <= TABLE_SCOPE_OWN && !why->is_paused);
+                    ban->state == BAN_ENFORCED && bans_is_here(ban) && !why->is_paused);
     fjson_object_object_add(object, "ineffective", ineffective_ban_json(ban, why->now_ms));
     history_of_ban(why->table, why->ledger, ban, &lines);
     fjson_object_object_add(object, "lines", history_lines_json(&lines));
@@ -238,7 +238,7 @@ static bool
 is_closed_here(const struct found *found)
 {
     for (unsigned i = 0; i < found->ban_count; i++)
-        if (found->bans[i]->scope <= TABLE_SCOPE_OWN)
+        if (bans_is_here(found->bans[i]))
             return source_contains(&found->bans[i]->source, &found->source);
     return false;
 }
