@@ -88,6 +88,19 @@ has_action(const struct modConfData_s *configuration, bool is_of_members)
     return false;
 }
 
+static bool
+counts_each_host(const struct modConfData_s *configuration)
+{
+    const struct jails *const declared = configuration->parameters.jails;
+    bool any = false;
+
+    for (unsigned i = 0; declared != NULL && i < declared->count; i++)
+        any |= declared->at[i].jail.is_per_host;
+    for (const instanceData *at = configuration->instances; at != NULL; at = at->next)
+        any |= at->parameters.has_jail && at->parameters.jail.is_per_host;
+    return any;
+}
+
 /* What is there and comes to nothing has to be seen. */
 static void
 look_for_halves(const struct modConfData_s *configuration)
@@ -103,6 +116,11 @@ look_for_halves(const struct modConfData_s *configuration)
         !has_action(configuration, false))
         LogError(0, RS_RET_PARAM_ERROR,
                  "ombanmail: reportRuleset has nothing to report, as no action has fleet=\"on\"");
+    if (!configuration->is_refused && parameters->fleet_ruleset != NULL &&
+        counts_each_host(configuration) && !has_action(configuration, true))
+        LogError(0, RS_RET_PARAM_ERROR,
+                 "ombanmail: scope=\"host\" counts all hosts as this server, as none is known: no "
+                 "action has fleet=\"members\"");
 }
 
 void
