@@ -2,6 +2,7 @@
  *
  *   bench/counter none N           N lines that no rule knows
  *   bench/counter failure N JAILS  N failed logins of 5,000 clients, each counted in so many jails
+ *   bench/counter guess N JAILS    the same, at names that are no mailboxes and so shortened
  *
  * Meant for callgrind, which counts the instructions of counter_take: instructions.sh. The fields
  * are made beforehand, as mmnormalize makes them; the lines are Dovecot's and Postfix's in turn.
@@ -23,6 +24,7 @@ static struct table *table;
 static struct counter *counter;
 static struct readers readers = READERS_INITIALIZER;
 static struct reader worker;
+static const char *domain = "@example.org";
 
 /* One line, with its text and fields. */
 struct made {
@@ -81,14 +83,14 @@ make_dovecots(struct made *made, unsigned number)
 
     snprintf(made->text, sizeof made->text,
              " imap-login: Disconnected: Connection closed (auth failed, 1 attempts in 2 secs): "
-             "user=<user%u@example.org>, method=PLAIN, rip=10.1.%u.%u, lip=198.51.100.1, TLS: "
+             "user=<user%u%s>, method=PLAIN, rip=10.1.%u.%u, lip=198.51.100.1, TLS: "
              "Connection closed",
-             number, number / 250 % 250, number % 250);
+             number, domain, number / 250 % 250, number % 250);
     snprintf(fields, sizeof fields,
              "{\"attempts\":\"1\",\"reason\":\": Connection closed \",\"service\":\"imap-login\","
-             "\"tail\":\" in 2 secs): user=<user%u@example.org>, method=PLAIN, rip=11.1.%u.%u, "
+             "\"tail\":\" in 2 secs): user=<user%u%s>, method=PLAIN, rip=11.1.%u.%u, "
              "lip=198.51.100.1, TLS: Connection closed\",\"class\":\"auth_failed\"}",
-             number, number / 250 % 250, number % 250);
+             number, domain, number / 250 % 250, number % 250);
     made->line.fields = object_parse(fields, strlen(fields));
     made->line.tag = bytes("dovecot:");
     made->line.program = bytes("dovecot");
@@ -101,13 +103,13 @@ make_postfixs(struct made *made, unsigned number)
 
     snprintf(made->text, sizeof made->text,
              " warning: unknown[11.1.%u.%u]: SASL LOGIN authentication failed: authentication "
-             "failure, sasl_username=user%u@example.org",
-             number / 250 % 250, number % 250, number);
+             "failure, sasl_username=user%u%s",
+             number / 250 % 250, number % 250, number, domain);
     snprintf(fields, sizeof fields,
              "{\"client\":\"unknown\",\"ip\":\"11.1.%u.%u\",\"method\":\"LOGIN\",\"reason\":"
-             "\"authentication failure\",\"user\":\"user%u@example.org\","
+             "\"authentication failure\",\"user\":\"user%u%s\","
              "\"class\":\"auth_failed\"}",
-             number / 250 % 250, number % 250, number);
+             number / 250 % 250, number % 250, number, domain);
     made->line.fields = object_parse(fields, strlen(fields));
     made->line.tag = bytes("postfix/submission/smtpd[4711]:");
     made->line.program = bytes("postfix/submission/smtpd");
@@ -149,11 +151,14 @@ int
 main(int argc, char **argv)
 {
     struct made *const made = calloc(CLIENTS, sizeof *made);
-    const bool is_failure = argc == 4 && strcmp(argv[1], "failure") == 0;
+    const bool is_guess = argc == 4 && strcmp(argv[1], "guess") == 0;
+    const bool is_failure = is_guess || (argc == 4 && strcmp(argv[1], "failure") == 0);
     const unsigned jails = is_failure ? (unsigned)atoi(argv[3]) : 1;
 
     if (made == NULL || argc < 3 || jails == 0 || jails > 63)
         return 2;
+    if (is_guess)
+        domain = "";
     open_counter(jails);
     for (unsigned i = 0; i < CLIENTS; i++)
         make_line(&made[i], i, is_failure);
