@@ -137,7 +137,7 @@ events_bring_it_over(void **state)
 static void
 ban_on(uint16_t scope, const char *source)
 {
-    const struct ban wanted = {.source = source_from(source),
+    const struct ban wanted = {.source = source_of(source),
                                .jail = (uint8_t)centre.jail_index,
                                .scope = scope,
                                .failures = 5,
@@ -168,7 +168,7 @@ the_ban_of_one_host_is_for_that_alone(void **state)
     page_all(NOON_MS);
     assert_true(end_of("203.0.113.2") == NOON_MS + HOUR_MS);
     assert_true(end_of("203.0.113.9") == 0);
-    found.source = source_from("203.0.113.2");
+    found.source = source_of("203.0.113.2");
     table_unban(centre.table, &found.source, 0, NOON_MS);
     page_all(NOON_MS);
     assert_true(end_of("203.0.113.2") == 0);
