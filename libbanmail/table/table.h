@@ -126,7 +126,7 @@ struct table_failure {
     int64_t passed_ms; /* a packet of the client came through this machine's kernel for it, then or
                           later; 0: that is not known */
     uint8_t services;  /* EFFECT_… that it came to */
-    /* Whether it is never banned: TABLE_SPARED instead. Asked when it would be; NULL: it is. */
+    /* NULL, or tells whether it is to be spared: TABLE_SPARED. Asked when it would be banned. */
     bool (*is_gateway)(void *asked);
     void *asked;
     bool is_observed; /* its jail only observes: TABLE_OBSERVED instead */
