@@ -39,6 +39,7 @@
 #include <cmocka.h>
 #include <nftables/libnftables.h>
 
+#include "fixture.h"
 #include "kernel/firewall.h"
 #include "kernel/enforcer.h"
 
