@@ -28,7 +28,7 @@ const char fleet_help[] =
     "\"diverged\" where two reports in a row show something else. resync: sends all bans again at\n"
     "once, to HOST or to all.\n"
     "\n"
-    "Exit status: 0 each is right, 1 one is silent or has diverged, or there is none.\n"
+    "Exit status: 0 each is right or behind, 1 one is silent or has diverged, or there is none.\n"
     "\n"
     "Examples:\n"
     "  banmailctl fleet\n"

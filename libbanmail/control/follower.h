@@ -30,7 +30,7 @@ struct follower_statistics {
     uint64_t invalid;  /* that were none, of another version, or of a table that is no more */
     uint64_t bans;     /* made or changed */
     uint64_t lifted;   /* the server's own, by a pardon, among them */
-    uint64_t withheld; /* refused one by one: a private address, a member's, too wide */
+    uint64_t withheld; /* refused one by one: private, allow-listed, or too wide */
     uint64_t limited;  /* too many or too fast: treated as lost */
     uint64_t namesake; /* of another server that has this one's name */
 };

@@ -263,7 +263,7 @@ static bool
 check_ignored_file(struct reading *reading, const char *word, bool is_first)
 {
     struct allow_list *const list = allow_list_new();
-    char wrong[ALLOW_LIST_REASON_SIZE] = "memory is out";
+    char wrong[ALLOW_LIST_REASON_SIZE] = "out of memory";
     int error = list == NULL ? -ENOMEM : 0;
 
     if (error == 0)
@@ -282,7 +282,7 @@ read_ignoreip(struct reading *reading, char *value)
     size_t used = 0;
 
     if (list == NULL)
-        return refuse(reading, "", "memory is out");
+        return refuse(reading, "", "out of memory");
     free(reading->entry->ignoreip);
     reading->entry->ignoreip = list;
     for (char *word = strtok_r(value, SEPARATORS, &rest); word != NULL;

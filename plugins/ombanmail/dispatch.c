@@ -119,8 +119,9 @@ look_for_halves(const struct modConfData_s *configuration)
     if (!configuration->is_refused && parameters->fleet_ruleset != NULL &&
         counts_each_host(configuration) && !has_action(configuration, true))
         LogError(0, RS_RET_PARAM_ERROR,
-                 "ombanmail: scope=\"host\" counts all hosts as this server, as none is known: no "
-                 "action has fleet=\"members\"");
+                 "ombanmail: scope=\"host\" counts all hosts as this server: it knows them by "
+                 "their reports, and no action takes these (fleet=\"members\", as in "
+                 "fleet-members.conf)");
 }
 
 void
@@ -539,7 +540,8 @@ write_hosts(void)
     }
     atomic_store(&dispatch.has_new_hosts, true);
     LogError(-error, RS_RET_ERR,
-             "ombanmail: cannot write which hosts there are: new ones are counted as this server");
+             "ombanmail: cannot write the file of the hosts' numbers: a new host counts as this "
+             "server until it can");
 }
 
 void

@@ -765,7 +765,8 @@ make_hosts(const modConfData_t *configuration)
     engine.hosts = hosts_new(host);
     if (engine.hosts == NULL)
         LogError(ENOMEM, RS_RET_OUT_OF_MEMORY,
-                 "ombanmail: jails that count each host by itself count all as this server");
+                 "ombanmail: out of memory: all hosts count as this server, although jails have "
+                 "scope=\"host\"");
 }
 
 /* As whom rsyslogd will run; -1: as it does now. */
