@@ -99,6 +99,7 @@ evidence_copy(char *to, size_t size, const char *bytes, size_t length)
 {
     if (length > size - 1)
         length = size - 1;
+    length = strnlen(bytes, length); /* behind its end are zeros, and nothing of the sender's */
     memcpy(to, bytes, length);
     to[length] = '\0';
 }
@@ -292,11 +293,13 @@ evidence_line(enum evidence_mode mode, const char *message, size_t message_lengt
         message++;
         length--;
     }
+    length = strnlen(message, length);
     if (mode == EVIDENCE_REDACTED)
         length = secret_from(message, length);
     if (name_length == 0 || is_kept_whole(mode, is_known, name, name_length)) {
         write_bytes(&writer, message, length);
     } else if (shorten(&writer, message, length, name, name_length) == 0) {
+        memset(line, 0, writer.used); /* all of the line goes into the table, also behind its end */
         writer.used = 0;
         write_bytes(&writer, WITHHELD, strlen(WITHHELD));
     }

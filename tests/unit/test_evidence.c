@@ -39,6 +39,29 @@ mailboxes_are_told_from_other_names(void **state)
         assert_false(evidence_is_mailbox(others[i], strlen(others[i])));
 }
 
+/* All bytes of a text go into the table's file, which others may read. */
+static void
+nothing_stands_behind_the_end_of_a_text(void **state)
+{
+    char line[EVIDENCE_LINE_SIZE] = {0}, host[EVIDENCE_HOST_SIZE] = {0};
+    const char *const whole = " x: " PASSWORD " long enough to reach beyond what is said in its "
+                              "place, and so to stand behind its end";
+
+    (void)state;
+    evidence_line(EVIDENCE_REDACTED, whole, strlen(whole), false, "another name", 12, line);
+    for (size_t i = strlen(line); i < sizeof line; i++)
+        assert_int_equal(line[i], 0);
+    memset(line, 0, sizeof line);
+    evidence_line(EVIDENCE_REDACTED, "a\0" PASSWORD, 2 + strlen(PASSWORD), true, "b", 1, line);
+    evidence_copy(host, sizeof host, "mx1\0" PASSWORD, 4 + strlen(PASSWORD));
+    assert_string_equal(line, "a");
+    assert_string_equal(host, "mx1");
+    for (size_t i = 1; i < sizeof line; i++)
+        assert_int_equal(line[i], 0);
+    for (size_t i = 3; i < sizeof host; i++)
+        assert_int_equal(host[i], 0);
+}
+
 static void
 names_are_shortened_in_the_line(void **state)
 {
@@ -270,6 +293,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mailboxes_are_told_from_other_names),
+        cmocka_unit_test(nothing_stands_behind_the_end_of_a_text),
         cmocka_unit_test(names_are_shortened_in_the_line),
         cmocka_unit_test(what_stands_behind_a_secrets_words_is_left_out),
         cmocka_unit_test(the_ring_forgets_the_oldest_first),
