@@ -561,6 +561,16 @@ lay(struct enforcer *enforcer)
     return false;
 }
 
+/* A ban on ports that nobody closed before needs a set of its own first. */
+static bool
+follow_ports(struct enforcer *enforcer)
+{
+    if (!table_take_ports(enforcer->table))
+        return true;
+    use_policy(enforcer);
+    return lay(enforcer);
+}
+
 /* Applies all that waits. Returns false when something was refused. */
 static bool
 work(struct enforcer *enforcer)
@@ -581,6 +591,8 @@ work(struct enforcer *enforcer)
         return false;
     while (table_pending(enforcer->table) > 0) {
         pace(enforcer);
+        if (!follow_ports(enforcer))
+            return false;
         if (run_batch(batch, clock_wall_ms()) == 0)
             break;
         count_batch(enforcer);

@@ -213,21 +213,24 @@ find_same_ports(struct table *table)
         atomic_store(&table->has_other_ports, true);
 }
 
-/* jails_lock is held. */
+/* jails_lock is held. The enforcer is told when all is written: it reads the ports only then. */
 static void
 enter_jail(struct table *table, unsigned index, const struct jail *jail)
 {
     struct jail_cell known;
+    bool closes_others = false;
 
     if (read_jail_cell(table, index, &known)) {
         const struct ports ports = ports_of(&known);
-        if (!ports_are_same(&ports, &jail->ports)) {
-            table_want_rebuild(table);
-            atomic_store(&table->has_other_ports, true);
-        }
+
+        closes_others = !ports_are_same(&ports, &jail->ports);
     }
     write_jail(table, index, jail);
     find_same_ports(table);
+    if (closes_others) {
+        table_want_rebuild(table);
+        atomic_store(&table->has_other_ports, true);
+    }
 }
 
 int
