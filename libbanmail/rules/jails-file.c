@@ -258,22 +258,6 @@ jails_ignored_file(const char *word)
     return word[0] == '/' ? word : NULL;
 }
 
-/* A file that is wrong refuses the file of jails, so that the former lists go on. */
-static bool
-check_ignored_file(struct reading *reading, const char *word, bool is_first)
-{
-    struct allow_list *const list = allow_list_new();
-    char wrong[ALLOW_LIST_REASON_SIZE] = "out of memory";
-    int error = list == NULL ? -ENOMEM : 0;
-
-    if (error == 0)
-        error = allow_list_set_file(list, jails_ignored_file(word), NULL, wrong);
-    allow_list_free(list);
-    if (error == 0 && is_first)
-        return true;
-    return refuse(reading, word, error == 0 ? "one file for each jail is allowed" : wrong);
-}
-
 static bool
 read_ignoreip(struct reading *reading, char *value)
 {
@@ -287,8 +271,8 @@ read_ignoreip(struct reading *reading, char *value)
     reading->entry->ignoreip = list;
     for (char *word = strtok_r(value, SEPARATORS, &rest); word != NULL;
          word = strtok_r(NULL, SEPARATORS, &rest)) {
-        if (jails_ignored_file(word) != NULL && !check_ignored_file(reading, word, !has_file))
-            return false;
+        if (jails_ignored_file(word) != NULL && has_file)
+            return refuse(reading, word, "one file for each jail is allowed");
         if (jails_ignored_file(word) == NULL && !is_ignorable(word))
             return refuse(reading, word,
                           "addresses, prefixes, names, file:/PATH and " ALLOW_LIST_MYNETWORKS
@@ -987,15 +971,9 @@ read_directory(struct settings *settings, const char *path, char reason[SETTINGS
     return error;
 }
 
-int
-jails_read(const char *path, struct jails **jails, char reason[SETTINGS_REASON_SIZE])
-{
-    return jails_read_over("", "", path, jails, reason);
-}
-
-int
-jails_read_over(const char *text, const char *origin, const char *path, struct jails **jails,
-                char reason[SETTINGS_REASON_SIZE])
+static int
+read_settings(const char *text, const char *origin, const char *path, struct jails **jails,
+              char reason[SETTINGS_REASON_SIZE])
 {
     struct settings *const settings = settings_new();
     struct stat status;
@@ -1018,6 +996,65 @@ jails_read_over(const char *text, const char *origin, const char *path, struct j
     return error;
 }
 
+static int
+check_ignored_file(const struct jails_entry *entry, char wrong[ALLOW_LIST_REASON_SIZE])
+{
+    char *words = strdup(entry->ignoreip), *rest = NULL;
+    struct allow_list *const list = allow_list_new();
+    int error = words == NULL || list == NULL ? -ENOMEM : 0;
+
+    for (char *word = error == 0 ? strtok_r(words, " ", &rest) : NULL; error == 0 && word != NULL;
+         word = strtok_r(NULL, " ", &rest))
+        if (jails_ignored_file(word) != NULL)
+            error = allow_list_set_file(list, jails_ignored_file(word), NULL, wrong);
+    allow_list_free(list);
+    free(words);
+    return error;
+}
+
+/* A file in ignoreip that is wrong refuses the file of jails, so that the former lists go on. */
+static int
+check_ignored_files(struct jails **jails, char reason[SETTINGS_REASON_SIZE])
+{
+    char wrong[ALLOW_LIST_REASON_SIZE] = "out of memory";
+    int error = 0;
+
+    for (unsigned i = 0; error == 0 && i < (*jails)->count; i++) {
+        const struct jails_entry *const entry = &(*jails)->at[i];
+
+        error = check_ignored_file(entry, wrong);
+        if (error != 0)
+            snprintf(reason, SETTINGS_REASON_SIZE, "%s: ignoreip of jail %s: %s", entry->origin,
+                     entry->jail.name, wrong);
+    }
+    if (error != 0) {
+        jails_free(*jails);
+        *jails = NULL;
+    }
+    return error;
+}
+
+int
+jails_read(const char *path, struct jails **jails, char reason[SETTINGS_REASON_SIZE])
+{
+    return jails_read_over("", "", path, jails, reason);
+}
+
+int
+jails_read_over(const char *text, const char *origin, const char *path, struct jails **jails,
+                char reason[SETTINGS_REASON_SIZE])
+{
+    int error = read_settings(text, origin, path, jails, reason);
+
+    return error == 0 ? check_ignored_files(jails, reason) : error;
+}
+
+int
+jails_read_copy(const char *path, struct jails **jails, char reason[SETTINGS_REASON_SIZE])
+{
+    return read_settings("", "", path, jails, reason);
+}
+
 int
 jails_read_text(const char *text, const char *origin, struct jails **jails,
                 char reason[SETTINGS_REASON_SIZE])
@@ -1026,9 +1063,10 @@ jails_read_text(const char *text, const char *origin, struct jails **jails,
     int error = settings == NULL ? -ENOMEM : settings_read_text(settings, text, origin, reason);
 
     if (error == 0)
-        return make(settings, origin, jails, reason);
-    settings_free(settings);
-    return error;
+        error = make(settings, origin, jails, reason);
+    else
+        settings_free(settings);
+    return error == 0 ? check_ignored_files(jails, reason) : error;
 }
 
 /* ---- a file of them ---- */

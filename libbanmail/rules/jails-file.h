@@ -46,8 +46,12 @@ struct jails {
  * makes system calls. */
 int jails_read(const char *path, struct jails **jails, char reason[SETTINGS_REASON_SIZE]);
 
-/* The same beside a text that stands in front of it, as jail.conf does in front of jail.local: of
- * two values of one option the file's holds. `origin` begins with JAILS_PRESET. */
+/* The same of what jails_print has written, for a start at which the file itself is wrong. The
+ * files that ignoreip names are not looked at: one of them may be what was wrong. */
+int jails_read_copy(const char *path, struct jails **jails, char reason[SETTINGS_REASON_SIZE]);
+
+/* As jails_read, beside a text that stands in front of it, as jail.conf does in front of
+ * jail.local: of two values of one option the file's holds. `origin` begins with JAILS_PRESET. */
 #define JAILS_PRESET "preset "
 int jails_read_over(const char *text, const char *origin, const char *path, struct jails **jails,
                     char reason[SETTINGS_REASON_SIZE]);

@@ -17,6 +17,7 @@
 #include "complaints.h"
 #include "control/origins.h"
 #include "declared.h"
+#include "parameter.h"
 #include "engine.h"
 #include "rules/preset.h"
 
@@ -58,29 +59,48 @@ text_of(const struct jails *jails)
 
 /* ---- who is never banned ---- */
 
-/* The file was in order when the file of jails was read. */
+/* A file that is wrong refuses the file of jails; but at a start at which the copy of that holds,
+ * what was wrong may be this file, and its own copy holds as well. */
+static void
+set_file(struct allow_list *list, const char *path, const char *jail,
+         const struct parameters *parameters)
+{
+    char reason[ALLOW_LIST_REASON_SIZE], copy[PARAMETER_COPY_PATH_SIZE];
+
+    parameter_copy_path("ignoreip", path, parameters, copy);
+    if (allow_list_set_file(list, path, copy, reason) == 0)
+        return;
+    LogMsg(0, RS_RET_OK, LOG_WARNING, "ombanmail: ignoreip of jail %s: %s. %s", jail, reason,
+           allow_list_has_copy(list) ? "The list as it was last read whole is in force"
+                                     : "Nobody is on it until that is mended");
+}
+
 static void
 add_entry(struct allow_list *list, const char *word, const char *jail)
 {
-    const char *const path = jails_ignored_file(word);
-    char reason[ALLOW_LIST_REASON_SIZE] = "it is no address, prefix or name";
-
-    if (path == NULL ? allow_list_add(list, word, strlen(word)) != 0
-                     : allow_list_set_file(list, path, NULL, reason) != 0)
-        LogMsg(0, RS_RET_OK, LOG_WARNING, "ombanmail: ignoreip = %s of jail %s is passed over: %s",
-               word, jail, reason);
+    if (allow_list_add(list, word, strlen(word)) != 0)
+        LogMsg(0, RS_RET_OK, LOG_WARNING,
+               "ombanmail: ignoreip = %s of jail %s is passed over: it is no address, prefix or "
+               "name",
+               word, jail);
 }
 
 static struct allow_list *
-list_of(const struct jails_entry *entry)
+list_of(const struct jails_entry *entry, const struct parameters *parameters)
 {
     struct allow_list *const list = allow_list_new();
     char reason[ALLOW_LIST_REASON_SIZE], *words = strdup(entry->ignoreip), *rest = NULL;
     bool changed;
 
     for (char *word = words == NULL ? NULL : strtok_r(words, " ", &rest);
-         list != NULL && word != NULL; word = strtok_r(NULL, " ", &rest))
-        add_entry(list, word, entry->jail.name);
+         list != NULL && word != NULL; word = strtok_r(NULL, " ", &rest)) {
+        const char *const path = jails_ignored_file(word);
+
+        if (path != NULL)
+            set_file(list, path, entry->jail.name, parameters);
+        else
+            add_entry(list, word, entry->jail.name);
+    }
     free(words);
     if (list != NULL)
         allow_list_read(list, NULL, &changed, reason);
@@ -160,7 +180,7 @@ prepare(const struct modConfData_s *configuration, struct declared *declared, st
         if (!is_for_any(configuration, &jails->at[i].jail))
             continue;
         index = table_jail(engine.table, &jails->at[i].jail);
-        declared->allow[i] = list_of(&jails->at[i]);
+        declared->allow[i] = list_of(&jails->at[i], &configuration->parameters);
         if (index > 0)
             declared->index[i] = (unsigned)index;
         else

@@ -221,7 +221,7 @@ read_jails_file(struct parameters *module)
         return parameters_refuse("preset", module->preset, PRESET_NAMES " is allowed");
     if (preset_read_file(module->preset, path, &module->jails, reason) == 0)
         return true;
-    module->has_jails_copy = jails_read(copy, &module->jails, copy_reason) == 0;
+    module->has_jails_copy = jails_read_copy(copy, &module->jails, copy_reason) == 0;
     if (!module->has_jails_copy)
         return parameters_refuse("jails", path, reason);
     parser_errmsg(

@@ -276,10 +276,14 @@ takes_lists_of_others(void **state)
     snprintf(text, sizeof text, "[dovecot]\nenabled = true\nignoreip = file:%s %s\n",
              path_of("list"), path_of("list"));
     assert_refused(text, "one file for each jail");
+    snprintf(text, sizeof text, "[dovecot]\nenabled = true\nignoreip = file:%s\n", path_of("list"));
     write_file("list", "192.0.2.0/33\n", 13);
     assert_refused(text, "line 1");
     unlink(path_of("list"));
     assert_refused(text, "No such file");
+    write_file("copy", text, strlen(text));
+    assert_int_equal(jails_read_copy(path_of("copy"), &jails, reason), 0);
+    jails_free(jails);
     assert_refused("[dovecot]\nenabled = true\nignoreip = user@example.org\n", "names, file:/PATH");
 }
 
