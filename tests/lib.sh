@@ -33,7 +33,8 @@ export top_srcdir top_builddir
 BANMAILCTL=$top_builddir/tools/banmailctl
 HELPERS=${HELPERS:-$top_builddir/tests/helpers}
 WORK=/run/world # all files of a test, in its own /run
-PATH=/usr/local/sbin:/usr/sbin:/sbin:$PATH
+# The distribution's own programs before those that somebody has put in front of them.
+PATH=/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin:$PATH
 
 # ---- the world ----
 
