@@ -198,13 +198,20 @@ note_known(struct hosts *hosts, struct host *host, const struct source *peer, in
     return is_another;
 }
 
+/* As a ban's scope this name says that it is for all. */
+static bool
+means_all(const char *name)
+{
+    return strcasecmp(name, TELEGRAM_SCOPE_FLEET) == 0;
+}
+
 /* The lock is held. */
 static bool
 note(struct hosts *hosts, const char *name, const struct source *peer, int64_t now_ms)
 {
     const size_t length = strlen(name);
 
-    if (strcasecmp(name, hosts->own) == 0)
+    if (strcasecmp(name, hosts->own) == 0 || means_all(name))
         return false;
     for (unsigned i = 0; i < hosts->count; i++)
         if (has_name(&hosts->at[i], name, length))
@@ -266,6 +273,8 @@ read_host(struct host *host, const char *line, size_t length, int64_t now_ms)
         source_parse(space + 1, length - name - 1, &host->peer) != 0)
         return;
     memcpy(host->name, line, name);
+    if (means_all(host->name))
+        host->name[0] = '\0';
 }
 
 void

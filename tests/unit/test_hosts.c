@@ -2,8 +2,8 @@
  * too; a line is the host's that delivers it, whatever it names, and only where nobody who reports
  * delivers it, the host's that it names.
  *
- * Fails when a member can pass for another one, when a number is used before it is written down or
- * changes, and when one address takes all the room.
+ * Fails when a member can pass for another one or for the whole fleet, when a number is used before
+ * it is written down or changes, and when one address takes all the room.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <setjmp.h>
@@ -177,6 +177,19 @@ a_damaged_line_is_nobody(void **state)
     assert_string_equal(name_of(3), "");
 }
 
+/* As a ban's scope its name would say that the ban is for all. */
+static void
+nobody_is_called_fleet(void **state)
+{
+    (void)state;
+    assert_false(note("fleet", "192.0.2.1", NOON_MS));
+    assert_false(note("Fleet", "192.0.2.1", NOON_MS));
+    hosts_read(hosts, "fleet 192.0.2.1\nmx2 192.0.2.2\n", NOON_MS);
+    assert_string_equal(name_of(2), "");
+    assert_int_equal(scope("192.0.2.1", "fleet"), TABLE_SCOPE_OWN);
+    assert_int_equal(scope("192.0.2.2", "mx2"), 3);
+}
+
 static void
 one_address_does_not_take_all_the_room(void **state)
 {
@@ -209,6 +222,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_host_is_found_when_it_is_written_down, setup, teardown),
         cmocka_unit_test_setup_teardown(numbers_outlive_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_line_is_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(nobody_is_called_fleet, setup, teardown),
         cmocka_unit_test_setup_teardown(one_address_does_not_take_all_the_room, setup, teardown),
     };
 
