@@ -110,21 +110,24 @@ fill_buckets(struct hosts *hosts)
     }
 }
 
-/* Of several hosts behind one address the one that the line names, or else the first. */
+/* The host behind this address; of several the one that the line names, or else NOBODY: the first
+ * of them may be gone for long. */
 static uint16_t
-find_of_peer(struct hosts *hosts, const struct source *peer, const char *name, size_t length)
+find_of_peer(struct hosts *hosts, const struct source *peer, const char *name, size_t length,
+             unsigned *count)
 {
-    uint16_t first = NOBODY;
+    uint16_t last = NOBODY;
 
+    *count = 0;
     for (uint16_t i = *bucket_of_peer(hosts, peer); i != NOBODY; i = hosts->at[i].after_of_peer) {
         if (!is_of(&hosts->at[i], peer))
             continue;
+        ++*count;
+        last = i;
         if (has_name(&hosts->at[i], name, length))
             return i;
-        if (first == NOBODY)
-            first = i;
     }
-    return first;
+    return *count == 1 ? last : NOBODY;
 }
 
 static uint16_t
@@ -141,11 +144,12 @@ uint16_t
 hosts_scope(struct hosts *hosts, const struct source *peer, const char *name, size_t length)
 {
     uint16_t found = NOBODY;
+    unsigned of_peer = 0;
 
     pthread_rwlock_rdlock(&hosts->lock);
     if (peer != NULL)
-        found = find_of_peer(hosts, peer, name, length);
-    if (found == NOBODY)
+        found = find_of_peer(hosts, peer, name, length, &of_peer);
+    if (of_peer == 0)
         found = find_of_name(hosts, name, length);
     pthread_rwlock_unlock(&hosts->lock);
     return found == NOBODY ? TABLE_SCOPE_OWN : (uint16_t)(FIRST + found);
