@@ -21,6 +21,7 @@ struct host {
     char name[TELEGRAM_NAME_SIZE];
     struct source peer;
     int64_t heard_ms;
+    bool has_reported;                     /* in this life */
     uint16_t after_of_peer, after_of_name; /* in their buckets */
 };
 
@@ -171,35 +172,50 @@ hosts_name(struct hosts *hosts, uint16_t scope, char name[TELEGRAM_NAME_SIZE])
 
 /* ---- reports ---- */
 
+/* A container that is made anew under another name each time leaves the former ones behind: these
+ * keep their numbers, but not the room for those that report. */
 static bool
+has_room(const struct hosts *hosts, const struct source *peer, int64_t now_ms)
+{
+    unsigned of_peer = 0, heard = 0;
+
+    for (unsigned i = 0; i < hosts->count; i++) {
+        const struct host *const host = &hosts->at[i];
+
+        of_peer += is_of(host, peer);
+        heard +=
+            is_of(host, peer) && host->has_reported && now_ms - host->heard_ms < MEMBERS_GONE_MS;
+    }
+    return hosts->count < HOSTS_MAX && of_peer < HOSTS_EVER_OF_PEER && heard < HOSTS_OF_PEER;
+}
+
+static enum hosts_news
 add(struct hosts *hosts, const char *name, const struct source *peer, int64_t now_ms)
 {
     struct host *const host = &hosts->at[hosts->count];
-    unsigned of_peer = 0;
 
-    for (unsigned i = 0; i < hosts->count; i++)
-        of_peer += is_of(&hosts->at[i], peer);
-    if (hosts->count == HOSTS_MAX || of_peer >= HOSTS_OF_PEER)
-        return false;
-    *host = (struct host){.peer = *peer, .heard_ms = now_ms};
+    if (!has_room(hosts, peer, now_ms))
+        return HOSTS_REFUSED;
+    *host = (struct host){.peer = *peer, .heard_ms = now_ms, .has_reported = true};
     memcpy(host->name, name, strnlen(name, sizeof host->name - 1));
     hosts->count++;
-    return true;
+    return HOSTS_CHANGED;
 }
 
 /* Whose name it is may have another address by now. */
-static bool
+static enum hosts_news
 note_known(struct hosts *hosts, struct host *host, const struct source *peer, int64_t now_ms)
 {
     const bool is_another = !is_of(host, peer);
 
     if (is_another && now_ms - host->heard_ms < MEMBERS_GONE_MS)
-        return false;
+        return HOSTS_SAME;
     host->heard_ms = now_ms;
+    host->has_reported = true;
     host->peer = *peer;
     if (is_another)
         fill_buckets(hosts);
-    return is_another;
+    return is_another ? HOSTS_CHANGED : HOSTS_SAME;
 }
 
 /* As a ban's scope this name says that it is for all. */
@@ -210,28 +226,30 @@ means_all(const char *name)
 }
 
 /* The lock is held. */
-static bool
+static enum hosts_news
 note(struct hosts *hosts, const char *name, const struct source *peer, int64_t now_ms)
 {
     const size_t length = strlen(name);
 
-    if (strcasecmp(name, hosts->own) == 0 || means_all(name))
-        return false;
+    if (strcasecmp(name, hosts->own) == 0)
+        return HOSTS_SAME;
+    if (means_all(name))
+        return HOSTS_REFUSED;
     for (unsigned i = 0; i < hosts->count; i++)
         if (has_name(&hosts->at[i], name, length))
             return note_known(hosts, &hosts->at[i], peer, now_ms);
     return add(hosts, name, peer, now_ms);
 }
 
-bool
+enum hosts_news
 hosts_note(struct hosts *hosts, const char *name, const struct source *peer, int64_t now_ms)
 {
-    bool is_news;
+    enum hosts_news news;
 
     pthread_rwlock_wrlock(&hosts->lock);
-    is_news = note(hosts, name, peer, now_ms);
+    news = note(hosts, name, peer, now_ms);
     pthread_rwlock_unlock(&hosts->lock);
-    return is_news;
+    return news;
 }
 
 /* ---- on paper ---- */

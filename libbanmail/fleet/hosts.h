@@ -6,8 +6,9 @@
  * the address that has reported by it first, until that was silent for a day.
  *
  * Numbers stand in the table and in the ledger, and never change: whoever keeps this writes it down
- * (hosts_print) before a new host is found by anybody (hosts_use). There is room for HOSTS_MAX, and
- * for HOSTS_OF_PEER of one address; the others are counted as this server.
+ * (hosts_print) before a new host is found by anybody (hosts_use). There is room for HOSTS_MAX, for
+ * HOSTS_EVER_OF_PEER of one address, and for HOSTS_OF_PEER of it that have reported within a day;
+ * the others are counted as this server, as is one with the name of the whole fleet's scope.
  *
  * Any thread, unless said otherwise; a lock of its own; no function reads a clock or makes a system
  * call.
@@ -23,9 +24,16 @@
 #include "base/source.h"
 #include "fleet/telegram.h"
 
-#define HOSTS_SUFFIX  ".hosts" /* of the file, behind the ledger's name */
-#define HOSTS_MAX     1024
-#define HOSTS_OF_PEER 8
+#define HOSTS_SUFFIX       ".hosts" /* of the file, behind the ledger's name */
+#define HOSTS_MAX          1024
+#define HOSTS_EVER_OF_PEER (HOSTS_MAX / 4)
+#define HOSTS_OF_PEER      8
+
+enum hosts_news {
+    HOSTS_SAME,
+    HOSTS_CHANGED, /* and to be written down */
+    HOSTS_REFUSED, /* it gets no number */
+};
 
 struct hosts;
 
@@ -34,8 +42,9 @@ struct hosts;
 struct hosts *hosts_new(const char *own);
 void hosts_free(struct hosts *hosts);
 
-/* `peer` has reported by this name at now_ms. Returns whether that is to be written down. */
-bool hosts_note(struct hosts *hosts, const char *name, const struct source *peer, int64_t now_ms);
+/* `peer` has reported by this name at now_ms. Returns what that has changed. */
+enum hosts_news hosts_note(struct hosts *hosts, const char *name, const struct source *peer,
+                           int64_t now_ms);
 
 /* All of them as text, to be freed (NULL: out of memory); and that it has been written down. One
  * thread. */

@@ -57,9 +57,11 @@ static struct {
     struct pardon pardons[PARDONS_MOST];
     _Atomic unsigned pardon_count;
     struct budget own_pardons, hosts_pardons;
-    atomic_bool has_pardoned;  /* since that file was written */
-    atomic_bool has_new_hosts; /* likewise */
-    atomic_bool is_heard;      /* a report has come since the file was written */
+    atomic_bool has_pardoned;         /* since that file was written */
+    atomic_bool has_new_hosts;        /* likewise */
+    char refused[TELEGRAM_NAME_SIZE]; /* a host that got no number; "": none */
+    bool has_said_refused;
+    atomic_bool is_heard; /* a report has come since the file was written */
     int64_t written_ms;
 } dispatch = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -422,6 +424,19 @@ obey(struct pardon *pardon)
         enqueue(pardon);
 }
 
+/* The lock is held. */
+static void
+note_host(const struct source *peer, const char *name)
+{
+    const enum hosts_news news =
+        engine.hosts == NULL ? HOSTS_SAME : hosts_note(engine.hosts, name, peer, engine_now_ms());
+
+    if (news == HOSTS_CHANGED)
+        atomic_store(&dispatch.has_new_hosts, true);
+    else if (news == HOSTS_REFUSED && dispatch.refused[0] == '\0')
+        strcpy(dispatch.refused, name);
+}
+
 void
 dispatch_take_report(const struct source *peer, const char *text, size_t length)
 {
@@ -433,9 +448,7 @@ dispatch_take_report(const struct source *peer, const char *text, size_t length)
     is_read = dispatch.herald != NULL && telegram_read(text, length, &telegram) == 0;
     if (is_read && telegram.kind == TELEGRAM_REPORT) {
         asks = herald_take_report(dispatch.herald, peer, &telegram, engine_now_ms());
-        if (engine.hosts != NULL &&
-            hosts_note(engine.hosts, telegram.origin, peer, engine_now_ms()))
-            atomic_store(&dispatch.has_new_hosts, true);
+        note_host(peer, telegram.origin);
         atomic_store(&dispatch.is_heard, true);
     } else if (is_read && telegram.kind == TELEGRAM_PARDON) {
         pardon = (struct pardon){telegram.ban.source, telegram.ban.since_ms, telegram.ban.until_ms,
@@ -544,6 +557,25 @@ write_hosts(void)
              "server until it can");
 }
 
+/* Once, whichever hosts follow. */
+static void
+say_refused(void)
+{
+    char name[TELEGRAM_NAME_SIZE];
+
+    pthread_mutex_lock(&dispatch.lock);
+    memcpy(name, dispatch.refused, sizeof name);
+    pthread_mutex_unlock(&dispatch.lock);
+    if (name[0] == '\0' || dispatch.has_said_refused)
+        return;
+    dispatch.has_said_refused = true;
+    LogMsg(0, RS_RET_OK, LOG_WARNING,
+           "ombanmail: host %s of the fleet gets no number, and counts as this server: there is "
+           "room for %d hosts, of one address for %d ever and for %d within a day, and for none "
+           "with the name " TELEGRAM_SCOPE_FLEET,
+           name, HOSTS_MAX, HOSTS_EVER_OF_PEER, HOSTS_OF_PEER);
+}
+
 void
 dispatch_read_hosts(void)
 {
@@ -572,6 +604,7 @@ dispatch_look(void)
     dispatch.written_ms = now_ms;
     atomic_store(&dispatch.is_heard, false);
     write_hosts();
+    say_refused();
     pthread_mutex_lock(&dispatch.lock);
     look_for_namesakes(now_ms);
     text = look_at_hosts(now_ms);

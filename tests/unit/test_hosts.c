@@ -3,7 +3,8 @@
  * delivers it, the host's that it names.
  *
  * Fails when a member can pass for another one or for the whole fleet, when a number is used before
- * it is written down or changes, and when one address takes all the room.
+ * it is written down or changes, and when one address, or names that are gone, take all the
+ * room.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <setjmp.h>
@@ -54,7 +55,7 @@ note(const char *name, const char *peer, int64_t now_ms)
 {
     const struct source source = address(peer);
 
-    return hosts_note(hosts, name, &source, now_ms);
+    return hosts_note(hosts, name, &source, now_ms) == HOSTS_CHANGED;
 }
 
 static void
@@ -212,6 +213,47 @@ one_address_does_not_take_all_the_room(void **state)
     assert_int_equal(scope("192.0.2.66", "mx1000"), TABLE_SCOPE_OWN);
 }
 
+/* A container that gets another name each time it is made. */
+static void
+names_that_are_gone_leave_room(void **state)
+{
+    const struct source peer = address("192.0.2.66");
+    int64_t now_ms = NOON_MS;
+    char name[32];
+
+    (void)state;
+    for (unsigned i = 0; i < HOSTS_EVER_OF_PEER; i++, now_ms += MEMBERS_GONE_MS / HOSTS_OF_PEER) {
+        snprintf(name, sizeof name, "container%u", i);
+        assert_int_equal(hosts_note(hosts, name, &peer, now_ms), HOSTS_CHANGED);
+        assert_int_equal(hosts_note(hosts, name, &peer, now_ms), HOSTS_SAME);
+    }
+    assert_int_equal(hosts_note(hosts, "more", &peer, now_ms), HOSTS_REFUSED);
+    write_down();
+    assert_int_equal(scope("192.0.2.66", "container8"), 10);
+    assert_int_equal(scope("192.0.2.66", "container0"), 2);
+    assert_int_equal(scope("192.0.2.66", "x"), TABLE_SCOPE_OWN);
+}
+
+/* After a restart only those that report again are there. */
+static void
+names_that_are_read_leave_room(void **state)
+{
+    char line[32], text[32 * 2 * HOSTS_OF_PEER] = "";
+
+    (void)state;
+    for (unsigned i = 0; i < 2 * HOSTS_OF_PEER; i++) {
+        snprintf(line, sizeof line, "old%u 192.0.2.66\n", i);
+        strcat(text, line);
+    }
+    hosts_read(hosts, text, NOON_MS);
+    assert_true(note("new", "192.0.2.66", NOON_MS));
+    for (unsigned i = 0; i < HOSTS_OF_PEER; i++) {
+        snprintf(line, sizeof line, "old%u", i);
+        assert_false(note(line, "192.0.2.66", NOON_MS));
+    }
+    assert_false(note("newer", "192.0.2.66", NOON_MS));
+}
+
 int
 main(void)
 {
@@ -224,6 +266,8 @@ main(void)
         cmocka_unit_test_setup_teardown(a_damaged_line_is_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_is_called_fleet, setup, teardown),
         cmocka_unit_test_setup_teardown(one_address_does_not_take_all_the_room, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_that_are_gone_leave_room, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_that_are_read_leave_room, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
