@@ -141,12 +141,30 @@ find_of_name(struct hosts *hosts, const char *name, size_t length)
     return i;
 }
 
+static bool
+is_loopback(const struct source *peer)
+{
+    static const uint8_t v6[16] = {[15] = 1};
+
+    return source_is_v4(peer) ? peer->address[12] == 127 : memcmp(peer->address, v6, 16) == 0;
+}
+
+/* Reports that come through a tunnel on this server have the address that its own lines have. */
+static bool
+is_own(const struct hosts *hosts, const struct source *peer, const char *name, size_t length)
+{
+    return peer != NULL && is_loopback(peer) && strlen(hosts->own) == length &&
+           strncasecmp(hosts->own, name, length) == 0;
+}
+
 uint16_t
 hosts_scope(struct hosts *hosts, const struct source *peer, const char *name, size_t length)
 {
     uint16_t found = NOBODY;
     unsigned of_peer = 0;
 
+    if (is_own(hosts, peer, name, length))
+        return TABLE_SCOPE_OWN;
     pthread_rwlock_rdlock(&hosts->lock);
     if (peer != NULL)
         found = find_of_peer(hosts, peer, name, length, &of_peer);

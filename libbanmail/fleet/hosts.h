@@ -57,7 +57,8 @@ void hosts_read(struct hosts *hosts, const char *text, int64_t now_ms);
 
 /* Which scope of the table a line has that `peer` delivers and that names this host, `length` bytes
  * that anybody may have chosen; `peer` NULL: it is not known. TABLE_SCOPE_OWN: no other host's, or
- * of several behind one address none that it names. */
+ * of several behind one address none that it names. What comes over loopback and names this server
+ * is its own, also where hosts report through a tunnel. */
 uint16_t hosts_scope(struct hosts *hosts, const struct source *peer, const char *name,
                      size_t length);
 

@@ -120,6 +120,22 @@ of_others_the_line_tells(void **state)
     assert_int_equal(hosts_scope(hosts, NULL, "mx12", 4), TABLE_SCOPE_OWN);
 }
 
+/* A tunnel ends on the centre: hosts have the address that its own lines have. */
+static void
+own_lines_are_not_a_hosts_behind_a_tunnel(void **state)
+{
+    (void)state;
+    assert_true(note("mx1", "127.0.0.1", NOON_MS));
+    assert_true(note("mx2", "::1", NOON_MS));
+    write_down();
+    assert_int_equal(scope("127.0.0.1", "centre"), TABLE_SCOPE_OWN);
+    assert_int_equal(scope("127.0.0.1", "Centre"), TABLE_SCOPE_OWN);
+    assert_int_equal(scope("::1", "centre"), TABLE_SCOPE_OWN);
+    assert_int_equal(scope("127.0.0.1", "centre2"), 2);
+    assert_int_equal(scope("127.0.0.1", "mx1"), 2);
+    assert_int_equal(scope("::1", "mx2"), 3);
+}
+
 static void
 a_name_stays_whose_it_is(void **state)
 {
@@ -260,6 +276,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_delivers_decides, setup, teardown),
         cmocka_unit_test_setup_teardown(of_others_the_line_tells, setup, teardown),
+        cmocka_unit_test_setup_teardown(own_lines_are_not_a_hosts_behind_a_tunnel, setup, teardown),
         cmocka_unit_test_setup_teardown(a_name_stays_whose_it_is, setup, teardown),
         cmocka_unit_test_setup_teardown(a_host_is_found_when_it_is_written_down, setup, teardown),
         cmocka_unit_test_setup_teardown(numbers_outlive_a_restart, setup, teardown),
