@@ -220,20 +220,23 @@ add(struct hosts *hosts, const char *name, const struct source *peer, int64_t no
     return HOSTS_CHANGED;
 }
 
-/* Whose name it is may have another address by now. */
+/* Whose name it is may have another address by now, and write it with other capitals: it knows its
+ * bans by the name as it writes it. */
 static enum hosts_news
-note_known(struct hosts *hosts, struct host *host, const struct source *peer, int64_t now_ms)
+note_known(struct hosts *hosts, struct host *host, const char *name, const struct source *peer,
+           int64_t now_ms)
 {
-    const bool is_another = !is_of(host, peer);
+    const bool is_another = !is_of(host, peer), is_respelled = strcmp(host->name, name) != 0;
 
     if (is_another && now_ms - host->heard_ms < MEMBERS_GONE_MS)
         return HOSTS_SAME;
     host->heard_ms = now_ms;
     host->has_reported = true;
     host->peer = *peer;
+    memcpy(host->name, name, strlen(host->name)); /* as long as it was */
     if (is_another)
         fill_buckets(hosts);
-    return is_another ? HOSTS_CHANGED : HOSTS_SAME;
+    return is_another || is_respelled ? HOSTS_CHANGED : HOSTS_SAME;
 }
 
 /* As a ban's scope this name says that it is for all. */
@@ -255,7 +258,7 @@ note(struct hosts *hosts, const char *name, const struct source *peer, int64_t n
         return HOSTS_REFUSED;
     for (unsigned i = 0; i < hosts->count; i++)
         if (has_name(&hosts->at[i], name, length))
-            return note_known(hosts, &hosts->at[i], peer, now_ms);
+            return note_known(hosts, &hosts->at[i], name, peer, now_ms);
     return add(hosts, name, peer, now_ms);
 }
 

@@ -152,6 +152,20 @@ a_name_stays_whose_it_is(void **state)
     assert_false(note("Centre", "192.0.2.3", NOON_MS));
 }
 
+/* It compares a ban's scope with its name as it writes it. */
+static void
+a_host_may_change_its_capitals(void **state)
+{
+    (void)state;
+    begin_with_two();
+    assert_true(note("MX1", "192.0.2.1", NOON_MS + 1000));
+    assert_string_equal(name_of(2), "MX1");
+    assert_int_equal(scope("192.0.2.1", "x"), 2);
+    assert_false(note("MX1", "192.0.2.1", NOON_MS + 2000));
+    assert_false(note("Mx1", "192.0.2.2", NOON_MS + 2000)); /* of another one */
+    assert_string_equal(name_of(2), "MX1");
+}
+
 static void
 a_host_is_found_when_it_is_written_down(void **state)
 {
@@ -278,6 +292,7 @@ main(void)
         cmocka_unit_test_setup_teardown(of_others_the_line_tells, setup, teardown),
         cmocka_unit_test_setup_teardown(own_lines_are_not_a_hosts_behind_a_tunnel, setup, teardown),
         cmocka_unit_test_setup_teardown(a_name_stays_whose_it_is, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_host_may_change_its_capitals, setup, teardown),
         cmocka_unit_test_setup_teardown(a_host_is_found_when_it_is_written_down, setup, teardown),
         cmocka_unit_test_setup_teardown(numbers_outlive_a_restart, setup, teardown),
         cmocka_unit_test_setup_teardown(a_damaged_line_is_nobody, setup, teardown),
