@@ -60,7 +60,7 @@ static struct {
     atomic_bool has_pardoned;         /* since that file was written */
     atomic_bool has_new_hosts;        /* likewise */
     char refused[TELEGRAM_NAME_SIZE]; /* a host that got no number; "": none */
-    bool has_said_refused;
+    bool has_said_refused, has_said_unwritten;
     atomic_bool is_heard; /* a report has come since the file was written */
     int64_t written_ms;
 } dispatch = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -536,6 +536,7 @@ write_beside_ledger(const char *text)
                : roster_write(status.ledger_path, HOSTS_SUFFIX, text, (uid_t)-1, (gid_t)-1);
 }
 
+/* Every time until it works, and said once. */
 static void
 write_hosts(void)
 {
@@ -549,9 +550,13 @@ write_hosts(void)
     free(text);
     if (error == 0) {
         hosts_use(engine.hosts);
+        dispatch.has_said_unwritten = false;
         return;
     }
     atomic_store(&dispatch.has_new_hosts, true);
+    if (dispatch.has_said_unwritten)
+        return;
+    dispatch.has_said_unwritten = true;
     LogError(-error, RS_RET_ERR,
              "ombanmail: cannot write the file of the hosts' numbers: a new host counts as this "
              "server until it can");
