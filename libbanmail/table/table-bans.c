@@ -1292,10 +1292,29 @@ load_guarded(struct table *table)
     }
 }
 
+/* A ban for another host alone waits for no kernel, wherever a kill has left it. */
+static void
+attach_elsewhere(struct table *table, uint32_t slot, struct ban_cell cell)
+{
+    if (cell.head.used == BAN_WANTED) {
+        cell.head.used = BAN_ENFORCED;
+        store(table, slot, &cell);
+    }
+    enter(table, slot, &cell);
+    if (cell.head.used == BAN_LIFTED)
+        become_over(table, slot, &cell);
+    else if (cell.head.used == BAN_OVER && is_settled(table, &cell))
+        release(table, slot);
+}
+
 /* Takes a cell as it was stored into the private memory. */
 static void
 attach_ban(struct table *table, uint32_t slot, const struct ban_cell *cell)
 {
+    if (is_elsewhere(cell)) {
+        attach_elsewhere(table, slot, *cell);
+        return;
+    }
     enter(table, slot, cell);
     if (cell->head.used == BAN_WANTED || cell->head.used == BAN_LIFTED)
         queue_source(table, slot, cell);

@@ -836,6 +836,49 @@ readers_see_whole_cells_while_eight_threads_write(void **state)
 
 /* What a killed writer leaves half written is no ban, for a reader who comes before the next
  * writer has cleaned up. */
+/* The cell of the only ban of that file. */
+static void
+set_only_ban(const struct fixture *f, enum ban_state state)
+{
+    struct bytes whole = slurp(f->path);
+    const struct table_header *header = (struct table_header *)whole.data;
+    struct cell *cell = (struct cell *)(whole.data + header->fixed.sections[SECTION_BANS].offset);
+    struct ban_cell ban;
+
+    cell_load(cell, &ban);
+    ban.head.used = (uint8_t)state;
+    cell_replace(cell, &ban);
+    spew(f->path, whole.data, whole.size);
+    free(whole.data);
+}
+
+/* The change of such a ban is stored before it is settled, which no kernel does here. */
+static void
+a_kill_leaves_no_ban_of_another_host_unsettled(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS);
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    ban.scope = TABLE_SCOPE_OWN + 1;
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    fixture_close(&f);
+    set_only_ban(&f, BAN_WANTED);
+    fixture_open(&f);
+    assert_true(table_read_ban(f.table, 0, &ban));
+    assert_int_equal(ban.state, BAN_ENFORCED);
+    assert_int_equal(table_pending(f.table), 0);
+    assert_int_equal(table_unban(f.table, &ban.source, 0, NOON_MS + 1), 1);
+    fixture_close(&f);
+    set_only_ban(&f, BAN_LIFTED);
+    fixture_open(&f);
+    assert_true(table_read_ban(f.table, 0, &ban));
+    assert_int_equal(ban.state, BAN_OVER);
+    assert_int_equal(table_pending(f.table), 0);
+    fixture_end(&f);
+}
+
 static void
 a_half_written_cell_is_not_read(void **state)
 {
@@ -1026,6 +1069,7 @@ main(void)
         cmocka_unit_test(shuffled_bytes_do_no_harm),
         cmocka_unit_test(a_kill_costs_at_most_the_record_in_the_writing),
         cmocka_unit_test(readers_see_whole_cells_while_eight_threads_write),
+        cmocka_unit_test(a_kill_leaves_no_ban_of_another_host_unsettled),
         cmocka_unit_test(a_half_written_cell_is_not_read),
         cmocka_unit_test(eight_writers_killed_leave_a_table_that_goes_on),
         cmocka_unit_test(too_little_room_lowers_the_capacity),
