@@ -92,7 +92,7 @@ roster_read(const char *table_path, const char *suffix)
     char path[PATH_MAX], *text = NULL;
     size_t length = 0;
     FILE *file, *into;
-    int byte;
+    int byte, error;
 
     path_of(table_path, suffix, path);
     file = fopen(path, "re");
@@ -101,11 +101,13 @@ roster_read(const char *table_path, const char *suffix)
     into = open_memstream(&text, &length);
     for (size_t i = 0; into != NULL && i < ROSTER_SIZE_MAX && (byte = getc(file)) != EOF; i++)
         putc(byte, into);
+    error = ferror(file) ? errno : 0;
     fclose(file);
-    if (into == NULL || fclose(into) != 0) {
-        free(text);
-        errno = ENOMEM;
-        return NULL;
-    }
-    return text;
+    if (into == NULL || fclose(into) != 0)
+        error = ENOMEM;
+    if (error == 0)
+        return text;
+    free(text);
+    errno = error;
+    return NULL;
 }

@@ -581,6 +581,18 @@ say_refused(void)
            name, HOSTS_MAX, HOSTS_EVER_OF_PEER, HOSTS_OF_PEER);
 }
 
+/* New numbers would give one host's bans to another one. */
+static void
+do_without_hosts(int error)
+{
+    LogError(
+        error, RS_RET_ERR,
+        "ombanmail: cannot read the file of the hosts' numbers: all hosts count as this "
+        "server, and bans on one host alone are told to none, until it can be read at a start");
+    hosts_free(engine.hosts);
+    engine.hosts = NULL;
+}
+
 void
 dispatch_read_hosts(void)
 {
@@ -593,6 +605,8 @@ dispatch_read_hosts(void)
     text = roster_read(status.ledger_path, HOSTS_SUFFIX);
     if (text != NULL)
         hosts_read(engine.hosts, text, engine_now_ms());
+    else if (errno != ENOENT)
+        do_without_hosts(errno);
     free(text);
 }
 

@@ -45,8 +45,9 @@ void dispatch_take_report(const struct source *peer, const char *text, size_t le
  * and centres are told. Any thread. */
 void dispatch_pardon(const struct source *source, int64_t until_ms);
 
-/* Reads which hosts there are, as a former life has written it. Main thread, before anything is
- * counted. */
+/* Reads which hosts there are, as a former life has written it. Where that cannot be read
+ * engine.hosts becomes NULL: nobody gets a number, and the file stays as it is. Main thread, before
+ * anything is counted. */
 void dispatch_read_hosts(void);
 
 /* About once a second: writes for banmailctl what hosts have reported, never bans their addresses,
