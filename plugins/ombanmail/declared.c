@@ -18,6 +18,7 @@
 #include "control/origins.h"
 #include "declared.h"
 #include "parameter.h"
+#include "dispatch.h"
 #include "engine.h"
 #include "rules/preset.h"
 
@@ -358,11 +359,15 @@ static void
 replace_by(struct modConfData_s *configuration, struct jails *jails)
 {
     char *const said = text_of(jails);
+    const char *const refusal = dispatch_refuses(configuration, jails);
     const unsigned before = now.jails == NULL ? 0 : now.jails->count;
     struct declared next;
 
     if (said != NULL && text != NULL && strcmp(said, text) == 0) {
         jails_free(jails);
+    } else if (refusal != NULL) {
+        jails_free(jails);
+        complain(refusal);
     } else if (prepare(configuration, &next, jails) && counter_renew_jails(engine.counter) == 0) {
         say_remarks(jails);
         put_in_force(configuration, &next, false);

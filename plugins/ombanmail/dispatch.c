@@ -91,16 +91,36 @@ has_action(const struct modConfData_s *configuration, bool is_of_members)
 }
 
 static bool
-counts_each_host(const struct modConfData_s *configuration)
+any_is_per_host(const struct jails *declared)
 {
-    const struct jails *const declared = configuration->parameters.jails;
     bool any = false;
 
     for (unsigned i = 0; declared != NULL && i < declared->count; i++)
         any |= declared->at[i].jail.is_per_host;
+    return any;
+}
+
+static bool
+counts_each_host(const struct modConfData_s *configuration)
+{
+    bool any = any_is_per_host(configuration->parameters.jails);
+
     for (const instanceData *at = configuration->instances; at != NULL; at = at->next)
         any |= at->parameters.has_jail && at->parameters.jail.is_per_host;
     return any;
+}
+
+static const char without_members[] =
+    "scope=\"host\" counts all hosts as this server: it knows them by their reports, and no action "
+    "takes these (fleet=\"members\", as in fleet-members.conf)";
+
+const char *
+dispatch_refuses(const struct modConfData_s *configuration, const struct jails *jails)
+{
+    return configuration->fleet_ruleset != NULL && any_is_per_host(jails) &&
+                   !has_action(configuration, true)
+               ? without_members
+               : NULL;
 }
 
 /* What is there and comes to nothing has to be seen. */
@@ -120,10 +140,7 @@ look_for_halves(const struct modConfData_s *configuration)
                  "ombanmail: reportRuleset has nothing to report, as no action has fleet=\"on\"");
     if (!configuration->is_refused && parameters->fleet_ruleset != NULL &&
         counts_each_host(configuration) && !has_action(configuration, true))
-        LogError(0, RS_RET_PARAM_ERROR,
-                 "ombanmail: scope=\"host\" counts all hosts as this server: it knows them by "
-                 "their reports, and no action takes these (fleet=\"members\", as in "
-                 "fleet-members.conf)");
+        LogError(0, RS_RET_PARAM_ERROR, "ombanmail: %s", without_members);
 }
 
 void

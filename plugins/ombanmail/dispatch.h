@@ -12,11 +12,16 @@
 
 /* rsyslog's headers are included by the .c files: they must come first there. */
 struct modConfData_s;
+struct jails;
 struct source;
 
 /* Looks whether the rulesets are there and have queues of their own; what is wrong is said as an
  * error, and nothing is sent then. Main thread, when all of the configuration is read. */
 void dispatch_check(struct modConfData_s *configuration);
+
+/* Why these jails cannot be in force, where they count hosts that nobody knows; NULL: they can. Any
+ * thread, after dispatch_check. */
+const char *dispatch_refuses(const struct modConfData_s *configuration, const struct jails *jails);
 
 /* ---- on the teller's thread ---- */
 
