@@ -43,13 +43,7 @@ scopes_free(struct scopes *scopes)
 uint16_t
 scopes_last(const struct scopes *scopes)
 {
-    char name[TELEGRAM_NAME_SIZE];
-    uint16_t last = TABLE_SCOPE_OWN;
-
-    while (scopes != NULL && scopes->hosts != NULL &&
-           hosts_name(scopes->hosts, (uint16_t)(last + 1), name))
-        last++;
-    return last;
+    return scopes == NULL || scopes->hosts == NULL ? TABLE_SCOPE_OWN : hosts_last(scopes->hosts);
 }
 
 const char *

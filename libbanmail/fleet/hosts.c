@@ -188,6 +188,17 @@ hosts_name(struct hosts *hosts, uint16_t scope, char name[TELEGRAM_NAME_SIZE])
     return is_there;
 }
 
+uint16_t
+hosts_last(struct hosts *hosts)
+{
+    unsigned count;
+
+    pthread_rwlock_rdlock(&hosts->lock);
+    count = hosts->count;
+    pthread_rwlock_unlock(&hosts->lock);
+    return (uint16_t)(TABLE_SCOPE_OWN + count);
+}
+
 /* ---- reports ---- */
 
 /* A container that is made anew under another name each time leaves the former ones behind: these

@@ -65,4 +65,7 @@ uint16_t hosts_scope(struct hosts *hosts, const struct source *peer, const char 
 /* The name of the host that has this scope. Returns false where there is none. */
 bool hosts_name(struct hosts *hosts, uint16_t scope, char name[TELEGRAM_NAME_SIZE]);
 
+/* The last scope that a number stands for, be it nobody's; TABLE_SCOPE_OWN: there is none. */
+uint16_t hosts_last(struct hosts *hosts);
+
 #endif

@@ -183,7 +183,9 @@ numbers_outlive_a_restart(void **state)
     char *text;
 
     (void)state;
+    assert_int_equal(hosts_last(hosts), TABLE_SCOPE_OWN);
     begin_with_two();
+    assert_int_equal(hosts_last(hosts), 3);
     text = hosts_print(hosts);
     hosts_free(hosts);
     hosts = hosts_new("centre");
@@ -206,6 +208,7 @@ a_damaged_line_is_nobody(void **state)
     assert_int_equal(scope("192.0.2.3", "x"), 5);
     assert_int_equal(scope("198.51.100.7", ""), TABLE_SCOPE_OWN);
     assert_string_equal(name_of(3), "");
+    assert_int_equal(hosts_last(hosts), 5);
 }
 
 /* As a ban's scope its name would say that the ban is for all. */
