@@ -17,9 +17,9 @@
 #include "complaints.h"
 #include "control/origins.h"
 #include "declared.h"
-#include "parameter.h"
 #include "dispatch.h"
 #include "engine.h"
+#include "parameter.h"
 #include "rules/preset.h"
 
 struct declared {

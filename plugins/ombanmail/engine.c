@@ -525,9 +525,11 @@ engine_hangup(const instanceData *instance)
         return; /* one of them is enough */
     atomic_store(&engine.hangup, true);
     engine_wake();
-    pthread_mutex_lock(&resolver_lock);
-    resolver_wake(engine.resolver);
-    pthread_mutex_unlock(&resolver_lock);
+    /* Where it is being stopped, which may take seconds, another one follows, and looks at once. */
+    if (pthread_mutex_trylock(&resolver_lock) == 0) {
+        resolver_wake(engine.resolver);
+        pthread_mutex_unlock(&resolver_lock);
+    }
 }
 
 /* Once a minute, as a timer writes it: whether Postfix trusts others since. On the recorder's

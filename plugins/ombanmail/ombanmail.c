@@ -17,7 +17,8 @@
  * Concurrency and locking: doAction runs on any number of workers at once. They only read an
  * instance (pData); a worker's own data (wrkrInstanceData) is the reader, which no other worker
  * touches. What all share is the table: its locks are within table/, and no worker
- * waits for the kernel, the disk or a name server. Threads of the engine never touch an instance.
+ * waits for the kernel, the disk or a name server. Of the engine's threads the recorder alone reads
+ * instances, for their allow lists, under instances_lock.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "config.h"
