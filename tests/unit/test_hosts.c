@@ -3,8 +3,7 @@
  * delivers it, the host's that it names.
  *
  * Fails when a member can pass for another one or for the whole fleet, when a number is used before
- * it is written down or changes, and when one address, or names that are gone, take all the
- * room.
+ * it is written down or changes, and when one address, or names that are gone, take all the room.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <setjmp.h>
