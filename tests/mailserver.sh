@@ -111,6 +111,7 @@ smtpd_sasl_type = dovecot
 smtpd_sasl_path = private/auth
 smtpd_sasl_auth_enable = yes
 smtpd_recipient_restrictions = permit_sasl_authenticated, reject_unauth_destination
+smtpd_forbid_unauth_pipelining = no
 END
     cat >/etc/postfix/master.cf <<END
 smtp       inet n - n - - smtpd

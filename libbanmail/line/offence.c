@@ -1005,6 +1005,7 @@ event_tail(const struct offence_event *event, struct tail *tail)
     tail->user = (struct text){.bytes = event->user, .length = event->user_length};
 }
 
+/* What else than an address may have been put together by a client. */
 static bool
 is_of_session(struct text session)
 {
@@ -1013,7 +1014,6 @@ is_of_session(struct text session)
     return session_address(session, address) != 0;
 }
 
-/* What else than an address may have been put together by a client. */
 /* Bytes that are no commands, on a connection without TLS, and no login in front of them: what a
  * mail program sends that is set to TLS where STARTTLS is spoken. Dovecot does not tell the bytes,
  * so a browser's are taken for the same; nobody gets to guess by them. Nothing of the tail is the
@@ -1021,7 +1021,9 @@ is_of_session(struct text session)
 static bool
 may_be_tls(struct text tail)
 {
-    return find_first(tail, "(no auth attempts") != NULL && find_first(tail, ", TLS") == NULL;
+    return (find_first(tail, "(no auth attempts") != NULL ||
+            find_first(tail, "(disconnected before auth was ready") != NULL) &&
+           find_first(tail, ", TLS") == NULL;
 }
 
 static void
