@@ -36,14 +36,14 @@ at_most() {
     [ "${3:-0}" -gt 0 ] && [ "$3" -le "$1" ] || status=1
 }
 
-at_most 575 "a count, IPv4" "$(instructions counted_calls table_count "$bench/table" count "$calls")"
-at_most 575 "a count, IPv6" "$(instructions counted_calls table_count "$bench/table" count6 "$calls")"
+at_most 590 "a count, IPv4" "$(instructions counted_calls table_count "$bench/table" count "$calls")"
+at_most 590 "a count, IPv6" "$(instructions counted_calls table_count "$bench/table" count6 "$calls")"
 at_most 380 "a line without a class" \
     "$(instructions counted_lines counter_take "$bench/counter" none "$calls")"
-at_most 7650 "a failure" "$(instructions counted_lines counter_take "$bench/counter" failure "$calls" 1)"
-at_most 8100 "a failure at a name that is shortened" \
+at_most 7900 "a failure" "$(instructions counted_lines counter_take "$bench/counter" failure "$calls" 1)"
+at_most 8350 "a failure at a name that is shortened" \
     "$(instructions counted_lines counter_take "$bench/counter" guess "$calls" 1)"
-at_most 14000 "a failure, eight jails" \
+at_most 14400 "a failure, eight jails" \
     "$(instructions counted_lines counter_take "$bench/counter" failure "$calls" 8)"
 
 # normalized NAME ARGUMENT…: of ln_normalize, a line of mail-log.py's, by banmailctl test.
