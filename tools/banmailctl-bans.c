@@ -278,7 +278,7 @@ bans_sort(const struct table *table, unsigned order, struct bans *bans)
 bool
 bans_is_here(const struct ban *ban)
 {
-    return ban->scope <= TABLE_SCOPE_OWN;
+    return !table_is_elsewhere(ban->scope);
 }
 
 static bool

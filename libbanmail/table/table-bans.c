@@ -346,7 +346,7 @@ enter(struct table *table, uint32_t slot, const struct ban_cell *cell)
 static bool
 is_elsewhere(const struct ban_cell *cell)
 {
-    return cell->scope > TABLE_SCOPE_OWN;
+    return table_is_elsewhere(cell->scope);
 }
 
 /* Queues the source of this ban for the enforcer, unless it is queued already. */

@@ -43,9 +43,15 @@
 #define TABLE_PATH_SIZE        256
 #define TABLE_FOREVER_MS       INT64_MAX
 #define TABLE_SCOPE_FLEET      0 /* failures on all hosts, and a ban for all of them */
-#define TABLE_SCOPE_OWN                                                                            \
-    1 /* of this server; each greater number is one other host's, whose                            \
-         bans are kept for it and never come into this kernel */
+#define TABLE_SCOPE_OWN        1 /* of this server; each greater number is one other host's */
+
+/* Whether a ban of this scope is for another host alone: it is kept for that, and never comes into
+ * this kernel. Any thread. */
+static inline bool
+table_is_elsewhere(uint16_t scope)
+{
+    return scope > TABLE_SCOPE_OWN;
+}
 
 struct table;
 
