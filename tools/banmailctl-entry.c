@@ -76,6 +76,19 @@ iso_stamp(struct piece line)
     return space == NULL ? 0 : (size_t)(space - line.bytes) + 1;
 }
 
+/* `@40000000690a5f3c12345678 `, as multilog and s6-log write it; returns its length or 0. */
+static size_t
+tai64n_stamp(struct piece line)
+{
+    size_t digits = 0;
+
+    if (line.length < TAI64N_LENGTH + 1 || line.bytes[0] != '@')
+        return 0;
+    while (digits < TAI64N_LENGTH - 1 && isxdigit((unsigned char)line.bytes[1 + digits]))
+        digits++;
+    return digits == TAI64N_LENGTH - 1 && line.bytes[TAI64N_LENGTH] == ' ' ? TAI64N_LENGTH + 1 : 0;
+}
+
 static struct piece
 skip(struct piece line, size_t length)
 {
@@ -186,9 +199,11 @@ unwrap_repeated(struct entry *entry)
 static size_t
 stamp_length(struct piece line)
 {
-    const size_t length = traditional_stamp(line);
+    size_t length = traditional_stamp(line);
 
-    return length == 0 ? iso_stamp(line) : length;
+    if (length == 0)
+        length = iso_stamp(line);
+    return length == 0 ? tai64n_stamp(line) : length;
 }
 
 /* Of several stamps the last is the daemon's. */

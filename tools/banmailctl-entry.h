@@ -6,6 +6,10 @@
 
 #include "banmailctl-unwrap.h"
 
+/* `@` and 24 hexadecimal digits: a stamp's seconds and nanoseconds
+ * (https://cr.yp.to/libtai/tai64.html). */
+#define TAI64N_LENGTH 25
+
 struct entry {
     struct piece stamp, host, tag, message;
     unsigned repeated; /* `message repeated N times: [ … ]` */

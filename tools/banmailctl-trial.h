@@ -24,9 +24,9 @@ bool trial_jail(const struct trial *trial, unsigned jail_index, struct jail *jai
 bool trial_next_ban(struct trial *trial, struct ban *ban);
 
 /* When a line of this stamp was written: traditional (`Nov 21 08:03:32`, the latest such time that
- * is not ahead of now_s, in this machine's zone) or RFC 3339, with or without zone and fraction.
- * Returns microseconds since 1970, or -1 when it is neither; *has_microseconds tells whether it has
- * them. Pure but for the zone. */
+ * is not ahead of now_s, in this machine's zone), RFC 3339, with or without zone and fraction, or
+ * TAI64N (`@40000000690a5f3c12345678`). Returns microseconds since 1970, or -1 when it is none;
+ * *has_microseconds tells whether it has them. Pure but for the zone. */
 int64_t trial_stamp(const char *text, size_t length, int64_t now_s, bool *has_microseconds);
 
 /* Counts the line, of which host, tag, program, text, fields and stamp are set; time is its stamp.
