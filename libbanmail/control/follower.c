@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
+#include "fleet/fellows.h"
 #include "fleet/merge.h"
 #include "fleet/telegram.h"
 
@@ -22,6 +24,8 @@ struct follower {
     uint64_t table_id;
     uint32_t max_bans;
     struct merge *merge;
+    struct fellows *fellows;
+    atomic_bool has_new_fellows;
     struct limits limits;
     uint32_t known[MERGE_ORIGINS_MAX]; /* origins whose bans were looked for in the table */
     unsigned known_count;
@@ -40,7 +44,10 @@ follower_new(struct table *table, const char *own, uint32_t max_bans, uint64_t s
         return NULL;
     /* twice as many: each lifted ban leaves a tombstone */
     follower->merge = merge_new(own, 2 * max_bans, seed);
-    if (follower->merge == NULL) {
+    follower->fellows = fellows_new();
+    if (follower->merge == NULL || follower->fellows == NULL) {
+        merge_free(follower->merge);
+        fellows_free(follower->fellows);
         free(follower);
         return NULL;
     }
@@ -61,6 +68,7 @@ follower_free(struct follower *follower)
         return;
     pthread_mutex_destroy(&follower->lock);
     merge_free(follower->merge);
+    fellows_free(follower->fellows);
     free(follower);
 }
 
@@ -196,6 +204,17 @@ find_again(struct follower *follower, const char *origin)
 
 /* ---- a message ---- */
 
+static void
+take_members(struct follower *follower, const struct telegram *telegram, int64_t now_ms)
+{
+    if (strcmp(telegram->origin, follower->own) == 0)
+        return;
+    follower->statistics.taken++;
+    if (fellows_take(follower->fellows, telegram->members.addresses,
+                     telegram->members.address_count, now_ms))
+        atomic_store(&follower->has_new_fellows, true);
+}
+
 static bool
 take(struct follower *follower, const char *text, size_t length, int64_t now_ms)
 {
@@ -203,6 +222,10 @@ take(struct follower *follower, const char *text, size_t length, int64_t now_ms)
 
     if (telegram_read(text, length, &follower->telegram) != 0) {
         follower->statistics.invalid++;
+        return false;
+    }
+    if (follower->telegram.kind == TELEGRAM_MEMBERS) {
+        take_members(follower, &follower->telegram, now_ms);
         return false;
     }
     if (follower->telegram.kind != TELEGRAM_REPORT)
@@ -306,6 +329,24 @@ follower_report(struct follower *follower, const struct source *addresses, unsig
     return length > 0 ? length : 0;
 }
 
+bool
+follower_has_new_fellows(struct follower *follower)
+{
+    return atomic_load(&follower->has_new_fellows);
+}
+
+unsigned
+follower_fellows(struct follower *follower, int64_t now_ms, struct source *addresses, unsigned most)
+{
+    unsigned count;
+
+    pthread_mutex_lock(&follower->lock);
+    atomic_store(&follower->has_new_fellows, false);
+    count = fellows_addresses(follower->fellows, now_ms, addresses, most);
+    pthread_mutex_unlock(&follower->lock);
+    return count;
+}
+
 void
 follower_read_statistics(struct follower *follower, struct follower_statistics *statistics)
 {
@@ -315,7 +356,7 @@ follower_read_statistics(struct follower *follower, struct follower_statistics *
     merge_read_counts(follower->merge, &counts);
     *statistics = follower->statistics;
     pthread_mutex_unlock(&follower->lock);
-    statistics->taken = counts.taken;
+    statistics->taken += counts.taken;
     statistics->invalid += counts.retired + counts.crowded + counts.own;
     statistics->withheld = counts.withheld;
     statistics->limited = counts.limited;

@@ -26,7 +26,7 @@
 struct follower;
 
 struct follower_statistics {
-    uint64_t taken;    /* messages that were merged */
+    uint64_t taken;    /* messages that were merged, or told of members */
     uint64_t invalid;  /* that were none, of another version, or of a table that is no more */
     uint64_t bans;     /* made or changed */
     uint64_t lifted;   /* the server's own, by a pardon, among them */
@@ -57,6 +57,12 @@ int follower_pardon(struct follower *follower, const struct source *source, int6
  * the length of the message, or 0. */
 int follower_report(struct follower *follower, const struct source *addresses, unsigned count,
                     int64_t now_ms, char text[TELEGRAM_TEXT_SIZE]);
+
+/* The other servers of the fleet, which centres have told: single addresses, never to be banned;
+ * how many, at most `most`. And whether there is a new one since these were last read. */
+bool follower_has_new_fellows(struct follower *follower);
+unsigned follower_fellows(struct follower *follower, int64_t now_ms, struct source *addresses,
+                          unsigned most);
 
 void follower_read_statistics(struct follower *follower, struct follower_statistics *statistics);
 

@@ -372,6 +372,24 @@ herald_is_asked(struct herald *herald)
     return is_asked;
 }
 
+int
+herald_members(struct herald *herald, const struct source *addresses, unsigned count,
+               int64_t now_ms, char text[TELEGRAM_TEXT_SIZE])
+{
+    struct telegram_members *const members = &herald->telegram.members;
+    int length;
+
+    if (count > TELEGRAM_MEMBERS_MAX)
+        return 0;
+    pthread_mutex_lock(&herald->lock);
+    herald->telegram.kind = TELEGRAM_MEMBERS;
+    members->address_count = count;
+    memcpy(members->addresses, addresses, count * sizeof *addresses);
+    length = print(herald, now_ms, text);
+    pthread_mutex_unlock(&herald->lock);
+    return length;
+}
+
 bool
 herald_take_report(struct herald *herald, const struct source *peer, const struct telegram *report,
                    int64_t now_ms)

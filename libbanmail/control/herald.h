@@ -60,6 +60,11 @@ bool herald_is_asked(struct herald *herald);
 /* Whether there has been no ban for two cycles: then pages have nothing to tell that is new. */
 bool herald_is_idle(struct herald *herald);
 
+/* Who is to be banned by nobody: up to TELEGRAM_MEMBERS_MAX single addresses. Returns the length of
+ * the message, or 0. */
+int herald_members(struct herald *herald, const struct source *addresses, unsigned count,
+                   int64_t now_ms, char text[TELEGRAM_TEXT_SIZE]);
+
 /* Takes a report that `peer` has delivered. Returns whether it asks for pages. */
 bool herald_take_report(struct herald *herald, const struct source *peer,
                         const struct telegram *report, int64_t now_ms);

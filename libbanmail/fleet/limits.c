@@ -17,10 +17,9 @@ limits_set_default(struct limits *limits, uint32_t capacity)
     };
 }
 
-/* Addresses that mean another machine in every network (RFC 1918, 3927, 4193, 4291, 6598): what a
- * centre has seen of them is not who has them here. */
-static bool
-is_private(const struct source *source)
+/* What a centre has seen of them is not who has them here. */
+bool
+limits_is_private(const struct source *source)
 {
     static const struct source ranges[] = {
         {{[10] = 0xff, [11] = 0xff, [12] = 10}, 104},
@@ -43,7 +42,8 @@ limits_allow(const struct limits *limits, const struct source *source)
 {
     const unsigned widest = source_is_v4(source) ? limits->v4_bits : limits->v6_bits;
 
-    return source_bits(source) >= widest && source_is_client(source) && !is_private(source) &&
+    return source_bits(source) >= widest && source_is_client(source) &&
+           !limits_is_private(source) &&
            (limits->members == NULL || !allow_overlaps(limits->members, source)) &&
            (limits->allowed == NULL || !allow_overlaps(limits->allowed, source));
 }

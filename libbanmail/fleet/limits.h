@@ -24,6 +24,10 @@ struct limits {
 /* /24 and /48; a week; 20,000 a minute; half of `capacity`. */
 void limits_set_default(struct limits *limits, uint32_t capacity);
 
+/* Whether the address means another machine in every network, or on every link (RFC 1918, 3927,
+ * 4193, 4291, 6598); of a network: whether one in it does. Pure. */
+bool limits_is_private(const struct source *source);
+
 /* Whether the limits let anybody else ban this source here: not wider than may be, no private
  * address or link-local one, nobody's who is never to be banned. Pure. */
 bool limits_allow(const struct limits *limits, const struct source *source);

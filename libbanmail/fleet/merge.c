@@ -598,7 +598,7 @@ receive(struct pass *pass, const struct telegram *telegram)
 {
     struct merge *const merge = pass->merge;
 
-    if (telegram->kind == TELEGRAM_REPORT)
+    if (telegram->kind == TELEGRAM_REPORT || telegram->kind == TELEGRAM_MEMBERS)
         return MERGE_REPORT;
     if (strcmp(telegram->origin, merge->own) == 0)
         return MERGE_OWN;

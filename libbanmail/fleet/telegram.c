@@ -19,7 +19,7 @@
 
 static const char *const kind_names[] = {
     [TELEGRAM_BAN] = "ban",   [TELEGRAM_UNBAN] = "unban",   [TELEGRAM_PARDON] = "pardon",
-    [TELEGRAM_PAGE] = "page", [TELEGRAM_REPORT] = "report",
+    [TELEGRAM_PAGE] = "page", [TELEGRAM_REPORT] = "report", [TELEGRAM_MEMBERS] = "members",
 };
 
 /* ---- what is true of a telegram in either direction ---- */
@@ -95,6 +95,18 @@ is_sound_report(const struct telegram_report *report)
 }
 
 static bool
+are_sound_members(const struct telegram_members *members)
+{
+    if (members->address_count > TELEGRAM_MEMBERS_MAX)
+        return false;
+    for (unsigned i = 0; i < members->address_count; i++)
+        if (members->addresses[i].prefix != SOURCE_HOST_PREFIX ||
+            !source_is_client(&members->addresses[i]))
+            return false;
+    return true;
+}
+
+static bool
 is_sound(const struct telegram *telegram)
 {
     if (!is_word(telegram->origin) || !is_time(telegram->sent_ms) || telegram->table == 0)
@@ -103,6 +115,8 @@ is_sound(const struct telegram *telegram)
         return is_sound_page(&telegram->page, telegram->sent_ms);
     if (telegram->kind == TELEGRAM_REPORT)
         return is_sound_report(&telegram->report);
+    if (telegram->kind == TELEGRAM_MEMBERS)
+        return are_sound_members(&telegram->members);
     return is_sound_ban(&telegram->ban, telegram->kind == TELEGRAM_PARDON, telegram->sent_ms) &&
            is_sound_story(&telegram->story);
 }
@@ -220,14 +234,22 @@ put_page(struct writer *writer, const struct telegram_page *page)
 }
 
 static void
-put_report(struct writer *writer, const struct telegram_report *report)
+put_addresses(struct writer *writer, const struct source *addresses, unsigned count)
 {
     char source[SOURCE_TEXT_SIZE];
 
-    put(writer, ",\"version\":\"%s\",\"addresses\":[", report->version);
-    for (unsigned i = 0; i < report->address_count; i++)
-        put(writer, "%s\"%s\"", i == 0 ? "" : ",", source_print(&report->addresses[i], source));
-    put(writer, "],\"refused\":%" PRIu64 ",\"holds\":[", report->refused);
+    put(writer, ",\"addresses\":[");
+    for (unsigned i = 0; i < count; i++)
+        put(writer, "%s\"%s\"", i == 0 ? "" : ",", source_print(&addresses[i], source));
+    put(writer, "]");
+}
+
+static void
+put_report(struct writer *writer, const struct telegram_report *report)
+{
+    put(writer, ",\"version\":\"%s\"", report->version);
+    put_addresses(writer, report->addresses, report->address_count);
+    put(writer, ",\"refused\":%" PRIu64 ",\"holds\":[", report->refused);
     for (unsigned i = 0; i < report->hold_count; i++) {
         const struct telegram_holding *const hold = &report->holds[i];
 
@@ -254,6 +276,8 @@ telegram_print(const struct telegram *telegram, char *text, size_t size)
         put_page(&writer, &telegram->page);
     else if (telegram->kind == TELEGRAM_REPORT)
         put_report(&writer, &telegram->report);
+    else if (telegram->kind == TELEGRAM_MEMBERS)
+        put_addresses(&writer, telegram->members.addresses, telegram->members.address_count);
     else
         put_ban(&writer, &telegram->ban, &telegram->story);
     put(&writer, "}");
@@ -444,19 +468,19 @@ read_holding(struct fjson_object *list, struct telegram_holding *hold)
 }
 
 static int
-read_addresses(struct fjson_object *object, struct telegram_report *report)
+read_addresses(struct fjson_object *object, size_t most, struct source *addresses,
+               unsigned *address_count)
 {
     char text[SOURCE_TEXT_SIZE];
     struct fjson_object *list;
     size_t count;
 
-    list = object_list(object, "addresses", TELEGRAM_ADDRESSES_MAX, &count);
+    list = object_list(object, "addresses", most, &count);
     if (list == NULL)
         return -EINVAL;
-    report->address_count = (unsigned)count;
+    *address_count = (unsigned)count;
     for (size_t i = 0; i < count; i++)
-        if (list_text(list, i, text, sizeof text) != 0 ||
-            parse_source(text, &report->addresses[i]) != 0)
+        if (list_text(list, i, text, sizeof text) != 0 || parse_source(text, &addresses[i]) != 0)
             return -EINVAL;
     return 0;
 }
@@ -469,7 +493,9 @@ read_report(struct fjson_object *object, struct telegram_report *report)
     int64_t refused;
 
     list = object_list(object, "holds", TELEGRAM_HOLDS_MAX, &count);
-    if (list == NULL || read_addresses(object, report) != 0 ||
+    if (list == NULL ||
+        read_addresses(object, TELEGRAM_ADDRESSES_MAX, report->addresses, &report->address_count) !=
+            0 ||
         object_text(object, "version", report->version, sizeof report->version) != 0 ||
         object_integer(object, "refused", 0, LAST_CHANGE, &refused) != 0)
         return -EINVAL;
@@ -506,6 +532,9 @@ read_body(struct fjson_object *object, struct telegram *telegram)
         return read_page(object, &telegram->page);
     if (telegram->kind == TELEGRAM_REPORT)
         return read_report(object, &telegram->report);
+    if (telegram->kind == TELEGRAM_MEMBERS)
+        return read_addresses(object, TELEGRAM_MEMBERS_MAX, telegram->members.addresses,
+                              &telegram->members.address_count);
     return read_ban(object, &telegram->ban) == 0 ? read_story(object, &telegram->story) : -EINVAL;
 }
 

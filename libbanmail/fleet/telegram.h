@@ -13,13 +13,16 @@
  *   {"event":"report","fleet":1,"origin":"mx1","table":"51aa…","sent":1767225600250,
  *    "version":"0.1.0","addresses":["192.0.2.1"],"refused":0,
  *    "holds":[["centre","9f0c…",17,204,"77aa…",-12]]}
+ *   {"event":"members","fleet":1,"origin":"centre","table":"9f0c…","sent":1767225600250,
+ *    "addresses":["192.0.2.1","192.0.2.2"]}
  *
  * "fleet" is the version of this format. A page holds all live bans and pardons of one slice of the
  * hash space (slice.h), each as source, index into "lists" (null: a pardon), since, until, change,
  * and its scope where that is one host: what a page of its slice does not hold is over, unless it
  * is newer than the page's own "change". A report holds for each origin the table, and as of the
  * latest page from it that page's change, how many bans of the fleet the host knew, their digest,
- * and by how many milliseconds the origin's clock is behind the host's, the way included.
+ * and by how many milliseconds the origin's clock is behind the host's, the way included. Members
+ * are servers of the fleet, which nobody is to ban: single addresses, of many some in each message.
  *
  * Times are Unix milliseconds by the sender's clock; "until" is null for ever. "change" counts the
  * changes of the origin's table, which is new where that begins anew.
@@ -47,6 +50,7 @@
 #define TELEGRAM_HOSTS_MAX     16
 #define TELEGRAM_ADDRESSES_MAX 32
 #define TELEGRAM_HOLDS_MAX     8
+#define TELEGRAM_MEMBERS_MAX   100 /* addresses in a message */
 #define TELEGRAM_FOREVER_MS    INT64_MAX
 #define TELEGRAM_SCOPE_FLEET   "fleet"
 
@@ -55,7 +59,8 @@ enum telegram_kind {
     TELEGRAM_UNBAN,
     TELEGRAM_PARDON,
     TELEGRAM_PAGE,
-    TELEGRAM_REPORT
+    TELEGRAM_REPORT,
+    TELEGRAM_MEMBERS
 };
 
 /* A ban or a pardon, as pages have it and the merge sees it. */
@@ -101,6 +106,11 @@ struct telegram_report {
     struct telegram_holding holds[TELEGRAM_HOLDS_MAX];
 };
 
+struct telegram_members {
+    unsigned address_count;
+    struct source addresses[TELEGRAM_MEMBERS_MAX];
+};
+
 struct telegram {
     enum telegram_kind kind;
     char origin[TELEGRAM_NAME_SIZE];
@@ -113,6 +123,7 @@ struct telegram {
         };
         struct telegram_page page;
         struct telegram_report report;
+        struct telegram_members members;
     };
 };
 

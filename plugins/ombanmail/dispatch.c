@@ -27,6 +27,7 @@
 #include "delivery.h"
 #include "dispatch.h"
 #include "engine.h"
+#include "fleet/fellows.h"
 
 #define TAG              "ombanmail-fleet:"
 #define SEVERITY         6 /* informational */
@@ -34,9 +35,11 @@
 #define AT_ONCE_MS       50    /* of pages that a host needs: 64 in three seconds */
 #define IDLE_PAGE_MS     60000 /* where there has been no ban for two cycles */
 #define REPORT_MS        60000
+#define MEMBERS_MS       60000
 #define ROSTER_MS        2000  /* the file is written so often at most, */
 #define ROSTER_LAST_MS   30000 /* and as often when no host reports any more */
 #define ADDRESSES_MOST   (HERALD_MEMBERS * 4)
+#define SPARED_MOST      (ADDRESSES_MOST + FELLOWS_MAX)
 #define NAMESAKE_LEAST   3 /* one or two may be late messages of a table that is lost */
 
 #define PARDONS_MOST     64                /* that wait for the teller's thread */
@@ -53,7 +56,7 @@ struct pardon {
 static struct {
     pthread_mutex_t lock;  /* of those who do not run on the teller's thread */
     struct herald *herald; /* NULL: nothing is sent */
-    int64_t next_page_ms, next_at_once_ms, next_report_ms;
+    int64_t next_page_ms, next_at_once_ms, next_report_ms, next_members_ms;
     struct pardon pardons[PARDONS_MOST];
     _Atomic unsigned pardon_count;
     struct budget own_pardons, hosts_pardons;
@@ -205,7 +208,7 @@ begin_herald(void)
 void
 dispatch_begin(void)
 {
-    dispatch.next_report_ms = 0;
+    dispatch.next_report_ms = dispatch.next_members_ms = 0;
     if (engine.configuration->fleet_ruleset == NULL)
         return;
     set_herald(begin_herald());
@@ -338,6 +341,26 @@ own_addresses(struct source addresses[TELEGRAM_ADDRESSES_MAX])
     return count;
 }
 
+/* The hosts that report, and this server. */
+static int64_t
+send_members(int64_t now_ms)
+{
+    static struct source addresses[TELEGRAM_ADDRESSES_MAX + ADDRESSES_MOST];
+    static char text[TELEGRAM_TEXT_SIZE];
+    unsigned count, part;
+
+    if (!is_due(&dispatch.next_members_ms, MEMBERS_MS, now_ms))
+        return dispatch.next_members_ms;
+    count = own_addresses(addresses);
+    count += herald_addresses(dispatch.herald, now_ms, addresses + count, ADDRESSES_MOST);
+    for (unsigned at = 0; at < count; at += part) {
+        part = count - at < TELEGRAM_MEMBERS_MAX ? count - at : TELEGRAM_MEMBERS_MAX;
+        submit_to_hosts(text, herald_members(dispatch.herald, addresses + at, part, now_ms, text),
+                        "");
+    }
+    return dispatch.next_members_ms;
+}
+
 static int64_t
 send_report(int64_t now_ms)
 {
@@ -368,6 +391,7 @@ dispatch_what_is_due(int most)
     if (dispatch.herald != NULL) {
         next_ms = earlier(next_ms, send_page(now_ms));
         next_ms = earlier(next_ms, send_page_at_once(now_ms));
+        next_ms = earlier(next_ms, send_members(now_ms));
     }
     if (engine.configuration->report_ruleset != NULL && engine.follower != NULL)
         next_ms = earlier(next_ms, send_report(now_ms));
@@ -513,16 +537,20 @@ look_for_namesakes(int64_t now_ms)
     complaints_set_fleet(reason);
 }
 
-static char *
-look_at_hosts(int64_t now_ms)
+/* Those who report to this server, and those of whom its centres have told. */
+static void
+spare_members(int64_t now_ms)
 {
-    static struct source addresses[ADDRESSES_MOST];
+    static struct source addresses[SPARED_MOST];
+    unsigned count = 0;
 
-    if (dispatch.herald == NULL)
-        return NULL;
-    engine_allow_members(addresses,
-                         herald_addresses(dispatch.herald, now_ms, addresses, ADDRESSES_MOST));
-    return herald_roster(dispatch.herald, now_ms);
+    if (dispatch.herald == NULL && engine.follower == NULL)
+        return;
+    if (dispatch.herald != NULL)
+        count = herald_addresses(dispatch.herald, now_ms, addresses, ADDRESSES_MOST);
+    if (engine.follower != NULL)
+        count += follower_fellows(engine.follower, now_ms, addresses + count, FELLOWS_MAX);
+    engine_allow_members(addresses, count);
 }
 
 static void
@@ -627,6 +655,13 @@ dispatch_read_hosts(void)
     free(text);
 }
 
+static bool
+has_news(void)
+{
+    return atomic_load(&dispatch.is_heard) ||
+           (engine.follower != NULL && follower_has_new_fellows(engine.follower));
+}
+
 void
 dispatch_look(void)
 {
@@ -635,7 +670,7 @@ dispatch_look(void)
 
     write_pardons(now_ms);
 
-    if (age_ms >= 0 && age_ms < (atomic_load(&dispatch.is_heard) ? ROSTER_MS : ROSTER_LAST_MS))
+    if (age_ms >= 0 && age_ms < (has_news() ? ROSTER_MS : ROSTER_LAST_MS))
         return;
     dispatch.written_ms = now_ms;
     atomic_store(&dispatch.is_heard, false);
@@ -643,7 +678,8 @@ dispatch_look(void)
     say_refused();
     pthread_mutex_lock(&dispatch.lock);
     look_for_namesakes(now_ms);
-    text = look_at_hosts(now_ms);
+    spare_members(now_ms);
+    text = dispatch.herald == NULL ? NULL : herald_roster(dispatch.herald, now_ms);
     pthread_mutex_unlock(&dispatch.lock);
     if (text != NULL)
         complaints_write_roster(ROSTER_SUFFIX, text);

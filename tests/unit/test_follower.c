@@ -302,6 +302,44 @@ it_is_found_again_after_a_restart(void **state)
     assert_int_equal(live("203.0.113.10", &ban), 1);
 }
 
+static unsigned
+fellows(int64_t now_ms, struct source *addresses, unsigned most)
+{
+    return follower_fellows(follower, now_ms, addresses, most);
+}
+
+static bool
+tell_members(const char *origin, const char *address)
+{
+    struct telegram members = {.kind = TELEGRAM_MEMBERS, .table = 1, .sent_ms = NOON_MS};
+
+    strcpy(members.origin, origin);
+    members.members.address_count = 1;
+    assert_int_equal(source_parse_prefix(address, strlen(address), &members.members.addresses[0]),
+                     0);
+    return send_telegram(&members);
+}
+
+static void
+servers_that_a_centre_tells_are_known(void **state)
+{
+    struct source addresses[4];
+    char text[SOURCE_TEXT_SIZE];
+
+    (void)state;
+    assert_false(tell_members("centre", "203.0.113.1"));
+    assert_true(follower_has_new_fellows(follower));
+    assert_int_equal(fellows(NOON_MS, addresses, 4), 1);
+    assert_string_equal(source_print(&addresses[0], text), "203.0.113.1");
+    assert_false(follower_has_new_fellows(follower));
+    tell_members("centre", "203.0.113.1");
+    assert_false(follower_has_new_fellows(follower));
+    tell_members("mx1", "203.0.113.2"); /* its own name */
+    assert_int_equal(fellows(NOON_MS, addresses, 4), 1);
+    tell_members("other", "2001:db8::2");
+    assert_int_equal(fellows(NOON_MS, addresses, 4), 2);
+}
+
 int
 main(void)
 {
@@ -315,6 +353,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_centre_gone_wrong_takes_half_of_the_room, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_jail_of_that_name_is_left_alone, setup, teardown),
+        cmocka_unit_test_setup_teardown(servers_that_a_centre_tells_are_known, setup, teardown),
         cmocka_unit_test_setup_teardown(it_is_found_again_after_a_restart, setup, teardown),
     };
 

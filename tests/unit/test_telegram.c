@@ -32,6 +32,10 @@ static const char report[] =
     "\"sent\":1767225600250,\"version\":\"0.1.0\",\"addresses\":[\"192.0.2.1\",\"2001:db8::1\"],"
     "\"refused\":3,\"holds\":[[\"centre\",\"9f0c000000000001\",17,204,\"77aa000000000001\",-12]]}";
 
+static const char members[] =
+    "{\"event\":\"members\",\"fleet\":1,\"origin\":\"centre\",\"table\":\"9f0c000000000001\","
+    "\"sent\":1767225600250,\"addresses\":[\"192.0.2.1\",\"2001:db8::1\"]}";
+
 static struct telegram telegram;
 
 static int
@@ -70,6 +74,7 @@ every_kind_comes_back(void **state)
     comes_back(ban);
     comes_back(page);
     comes_back(report);
+    comes_back(members);
     assert_int_equal(read_with(ban, "\"ban\"", "\"unban\""), 0);
     assert_int_equal(telegram.kind, TELEGRAM_UNBAN);
     assert_int_equal(read_with(ban, "1767229200000", "null"), 0);
@@ -189,6 +194,39 @@ what_is_no_report_is_refused(void **state)
 
 /* 101 short bans fit into the text and not onto a page; 100 long ones the other way round. */
 static void
+what_is_no_list_of_members_is_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(read_with(members, "192.0.2.1", "192.0.2.0/24"), -EINVAL);
+    assert_int_equal(read_with(members, "2001:db8::1", "2001:db8::/64"), -EINVAL);
+    assert_int_equal(read_with(members, "192.0.2.1", "127.0.0.1"), -EINVAL);
+    assert_int_equal(read_with(members, "192.0.2.1", "mx1"), -EINVAL);
+    assert_int_equal(read_with(members, "\"192.0.2.1\"", "1"), -EINVAL);
+    assert_int_equal(read_with(members, "addresses", "address"), -EINVAL);
+    telegram = (struct telegram){.kind = TELEGRAM_MEMBERS, .origin = "centre", .table = 1};
+    telegram.members.address_count = TELEGRAM_MEMBERS_MAX + 1;
+    assert_int_equal(telegram_print(&telegram, (char[TELEGRAM_TEXT_SIZE]){0}, TELEGRAM_TEXT_SIZE),
+                     -EINVAL);
+}
+
+static void
+a_full_list_of_members_has_room(void **state)
+{
+    char text[TELEGRAM_TEXT_SIZE];
+
+    (void)state;
+    telegram = (struct telegram){.kind = TELEGRAM_MEMBERS, .origin = "centre", .table = 1};
+    telegram.members.address_count = TELEGRAM_MEMBERS_MAX;
+    for (unsigned i = 0; i < TELEGRAM_MEMBERS_MAX; i++) {
+        telegram.members.addresses[i].prefix = SOURCE_HOST_PREFIX;
+        memset(telegram.members.addresses[i].address, 0x2a, 16);
+    }
+    assert_true(telegram_print(&telegram, text, sizeof text) > 0);
+    assert_int_equal(read_text(text), 0);
+    assert_int_equal(telegram.members.address_count, TELEGRAM_MEMBERS_MAX);
+}
+
+static void
 too_much_is_refused(void **state)
 {
     char text[2 * TELEGRAM_TEXT_SIZE], small[64];
@@ -206,6 +244,7 @@ too_much_is_refused(void **state)
     for (unsigned i = 0; i < TELEGRAM_BANS_MAX; i++) {
         telegram.page.bans[i] = telegram.page.bans[1];
         memset(telegram.page.bans[i].scope, 'm', TELEGRAM_NAME_SIZE - 1);
+        telegram.page.bans[i].scope[TELEGRAM_NAME_SIZE - 1] = '\0';
     }
     telegram.page.ban_count = TELEGRAM_BANS_MAX;
     assert_int_equal(telegram_print(&telegram, text, sizeof text), -ENOSPC);
@@ -226,6 +265,8 @@ main(void)
         cmocka_unit_test(what_is_no_ban_is_refused),
         cmocka_unit_test(what_is_no_page_is_refused),
         cmocka_unit_test(what_is_no_report_is_refused),
+        cmocka_unit_test(what_is_no_list_of_members_is_refused),
+        cmocka_unit_test(a_full_list_of_members_has_room),
         cmocka_unit_test(too_much_is_refused),
     };
 

@@ -1,0 +1,34 @@
+/* fellows: addresses of the other servers of the fleet, as its centres tell them; a host bans none.
+ *
+ * Each is remembered for a day after it was last told. A private one is left out: it means another
+ * machine in each network. The room is fixed; what has none is not remembered.
+ *
+ * One thread; no function reads a clock, allocates but fellows_new, or makes a system call.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BANMAIL_FELLOWS_H
+#define BANMAIL_FELLOWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/source.h"
+
+#define FELLOWS_MAX     4096
+#define FELLOWS_TOLD_MS (INT64_C(24) * 3600000)
+
+struct fellows;
+
+/* Returns NULL when out of memory. Free with fellows_free; NULL is fine. */
+struct fellows *fellows_new(void);
+void fellows_free(struct fellows *fellows);
+
+/* These have been told. Returns whether one is new. */
+bool fellows_take(struct fellows *fellows, const struct source *addresses, unsigned count,
+                  int64_t now_ms);
+
+/* Those that are remembered. Returns how many, at most `most`. */
+unsigned fellows_addresses(struct fellows *fellows, int64_t now_ms, struct source *addresses,
+                           unsigned most);
+
+#endif
