@@ -63,7 +63,7 @@ enter_world() {
     case $top_srcdir/ in
         /run/* | /dev/*) skip_all "the source lies below /run or /dev, which are made new here" ;;
     esac
-    [ "$(id -u)" = 0 ] || skip_all "not root: network namespaces and nftables need it"
+    [ $EUID = 0 ] || skip_all "not root: network namespaces and nftables need it"
     unshare "${namespaces[@]}" true 2>/dev/null ||
         skip_all "this machine allows no private namespaces (unshare ${namespaces[*]})"
     # unshare dies with timeout, and the world with unshare.
@@ -73,44 +73,43 @@ enter_world() {
 }
 
 # New /run and /dev, overlays over what daemons write to. /dev is new because syslog(3) speaks to
-# /dev/log only, and that name is the machine's.
+# /dev/log only, and that name is the machine's. Most of what a world costs are the programs that
+# are started for it, so one mounts all that it can.
 build_world() {
     local name
 
     mount -t tmpfs -o mode=755 tmpfs /run
-    mkdir -p $WORK/dev/pts $WORK/dev/shm $WORK/spool $WORK/reports /run/lock
+    mkdir -p $WORK/{spool,reports,dev/{pts,shm},upper,work/{etc,tmp,usr,var}} /run/lock
     [ -z "$REPORTS" ] || mount --bind "$REPORTS" $WORK/reports
-    mount -t tmpfs -o mode=755 tmpfs $WORK/dev
-    mkdir $WORK/dev/pts $WORK/dev/shm
     for name in null zero full random urandom tty; do
         : >$WORK/dev/$name
-        mount --bind /dev/$name $WORK/dev/$name
     done
-    mount --bind /dev/pts $WORK/dev/pts
-    mount -t tmpfs -o mode=1777 tmpfs $WORK/dev/shm
-    ln -s /proc/self/fd $WORK/dev/fd
-    for name in 0:stdin 1:stdout 2:stderr; do
-        ln -s "/proc/self/fd/${name%:*}" "$WORK/dev/${name#*:}"
-    done
-    mount --move $WORK/dev /dev
-    for name in etc tmp usr var; do
-        overlay "/$name"
-    done
+    cp -d /dev/{fd,stdin,stdout,stderr} $WORK/dev
+    # what is written lands in directories with the owner and mode of the machine's
+    tar -cC / --no-recursion etc tmp usr var | tar -xpC $WORK/upper
+    world_mounts >$WORK/fstab
+    mount -a -T $WORK/fstab ||
+        skip_all "this machine does not allow the mounts of a world of its own"
+    mount --rbind $WORK/dev /dev
     # All the rest is only to be looked at. (In a chroot / may be no mount of its own.)
     mount -o remount,bind,ro / 2>/dev/null || true
     ip link set lo up
     cd / || exit 99
 }
 
-# Makes a directory writable without effect on the machine's.
-overlay() {
-    local target=$1 own=$WORK/overlay$1
+# As fstab(5). An overlay is named by the time, as mount leaves out what it takes for mounted
+# already: a world may be in another one.
+world_mounts() {
+    local name
 
-    mkdir -p "$own/upper" "$own/work"
-    chown --reference="$target" "$own/upper"
-    chmod --reference="$target" "$own/upper"
-    mount -t overlay -o "lowerdir=$target,upperdir=$own/upper,workdir=$own/work" overlay "$target" ||
-        skip_all "this machine allows no overlay over $target"
+    for name in null zero full random urandom tty pts; do
+        echo "/dev/$name $WORK/dev/$name none bind"
+    done
+    echo "tmpfs $WORK/dev/shm tmpfs mode=1777"
+    for name in etc tmp usr var; do
+        echo "world-$EPOCHREALTIME /$name overlay" \
+            "lowerdir=/$name,upperdir=$WORK/upper/$name,workdir=$WORK/work/$name"
+    done
 }
 
 # ---- TAP ----
@@ -227,19 +226,21 @@ share() {
 }
 
 lay_shipped() {
-    local file
+    local file text name
 
     mkdir $WORK/shipped
-    cp "$top_srcdir"/rulebases/*.rb "$top_srcdir"/conf/*.conf "$top_srcdir"/conf/*.conf.in \
-        $WORK/shipped
-    cp "$top_builddir"/rulebases/dovecot-ripfirst.rb "$top_builddir"/rulebases/*-file.rb $WORK/shipped
-    for file in $WORK/shipped/*.conf.in; do
-        mv "$file" "${file%.in}"
+    cp "$top_srcdir"/rulebases/*.rb $WORK/shipped
+    cp "$top_builddir"/rulebases/{dovecot-ripfirst,*-file}.rb $WORK/shipped
+    for file in "$top_srcdir"/conf/*.conf{,.in}; do
+        name=${file##*/}
+        IFS= read -rd '' text <"$file"
+        printf %s "${text//@pkgdatadir@/$WORK/share}" >"$WORK/shipped/${name%.in}"
     done
-    sed -i "s,@pkgdatadir@,$WORK/share,g" $WORK/shipped/*.conf
     for file in mail input-file; do
-        sed 's,/dovecot\.rb,/dovecot-ripfirst.rb,; s,/dovecot-file\.rb,/dovecot-ripfirst-file.rb,' \
-            "$WORK/shipped/$file.conf" >"$WORK/shipped/$file-ripfirst.conf"
+        IFS= read -rd '' text <$WORK/shipped/$file.conf
+        text=${text//\/dovecot.rb/\/dovecot-ripfirst.rb}
+        text=${text//\/dovecot-file.rb/\/dovecot-ripfirst-file.rb}
+        printf %s "$text" >$WORK/shipped/$file-ripfirst.conf
     done
 }
 
