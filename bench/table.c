@@ -2,8 +2,10 @@
  *
  *   bench/table            ns a call, with 1 and 2 threads, 10,000 and 1,000,000 clients
  *   bench/table flood [N]  ten times N (1,000,000) clients in a row through a table for N
- *   bench/table count N    N calls of table_count for 1,000,000 clients, which instructions.sh
- * counts bench/table count6 N   likewise, of IPv6
+ *   bench/table count N [CLIENTS]
+ *                          N calls of table_count for so many (1,000,000) clients, which
+ *                          instructions.sh counts
+ *   bench/table count6 N [CLIENTS]   likewise, of IPv6
  *
  * The file lies in /dev/shm, as the live table lies on tmpfs, and loses its name at once.
  *
@@ -218,38 +220,48 @@ flood(uint32_t capacity)
 
 /* All clients have a record already. */
 __attribute__((noinline)) static void
-counted_calls(struct table *table, uint32_t calls)
+counted_calls(struct table *table, uint32_t calls, uint32_t clients)
 {
     for (uint32_t i = 0; i < calls; i++) {
         int64_t now_ms = NOON_MS + 20000 + i / 100;
-        struct table_failure failure = failure_of(client((uint64_t)i * 7919 % CAPACITY), now_ms);
+        struct table_failure failure = failure_of(client((uint64_t)i * 7919 % clients), now_ms);
 
         table_count(table, jail_index, &jail, &failure, 1, now_ms);
     }
 }
 
 static void
-count(uint32_t calls)
+count(uint32_t calls, uint32_t clients)
 {
-    struct table *table = open_table(2 * CAPACITY);
+    struct table *table = open_table(2 * clients);
 
-    for (uint32_t i = 0; i < CAPACITY; i++) {
+    for (uint32_t i = 0; i < clients; i++) {
         struct table_failure failure = failure_of(client(i), NOON_MS + i / 100);
 
         table_count(table, jail_index, &jail, &failure, 1, NOON_MS + i / 100);
     }
-    counted_calls(table, calls);
+    counted_calls(table, calls, clients);
     table_close(table);
+}
+
+/* The optional last argument, or 1,000,000. */
+static uint32_t
+clients_of(int argc, char **argv, int last)
+{
+    uint32_t clients = argc > last ? (uint32_t)strtoul(argv[last], NULL, 10) : 0;
+
+    return clients ? clients : CAPACITY;
 }
 
 int
 main(int argc, char **argv)
 {
     if ((argc == 2 || argc == 3) && strcmp(argv[1], "flood") == 0) {
-        flood(argc == 3 ? (uint32_t)strtoul(argv[2], NULL, 10) : CAPACITY);
-    } else if (argc == 3 && (strcmp(argv[1], "count") == 0 || strcmp(argv[1], "count6") == 0)) {
+        flood(clients_of(argc, argv, 2));
+    } else if ((argc == 3 || argc == 4) &&
+               (strcmp(argv[1], "count") == 0 || strcmp(argv[1], "count6") == 0)) {
         is_v6 = argv[1][5] == '6';
-        count((uint32_t)strtoul(argv[2], NULL, 10));
+        count((uint32_t)strtoul(argv[2], NULL, 10), clients_of(argc, argv, 3));
     } else if (argc == 1) {
         printf("%-28s %7s  %9s  %9s  %10s\n", "", "threads", "clients", "a call", "together");
         for (unsigned with_attempts = 0; with_attempts < 2; with_attempts++)
@@ -257,7 +269,8 @@ main(int argc, char **argv)
                 for (uint32_t clients = 10000; clients <= 1000000; clients *= 100)
                     measure(threads, clients, with_attempts);
     } else {
-        fprintf(stderr, "usage: %s [flood [N] | count N | count6 N]\n", argv[0]);
+        fprintf(stderr, "usage: %s [flood [N] | count N [CLIENTS] | count6 N [CLIENTS]]\n",
+                argv[0]);
         return 2;
     }
     return 0;
