@@ -2,14 +2,16 @@
 # mutation.py OUT [NUMBER [SEED]]: are the tests good enough? Flips NUMBER (500) conditions, signs
 # and constants, chosen by SEED (1) over the table, the counter and the merge, one at a time, in
 # copies below OUT: == and !=, < and <=, && and ||, + and -, a negation, a number. Each time the one
-# file is compiled, and those programs run that reach the line, the quickest first, until one fails
-# or does not end. Prints each survivor: `file:line: what became of what`, and the line; after each
+# file is compiled and the engine linked, as a shared library, and those programs run that reach the
+# line, until one fails or does not end: first those that have noticed something in this file, the
+# quickest first. Prints each survivor: `file:line: what became of what`, and the line; after each
 # 25, and at the end, the sums. A mutant that the compiler makes the same code of is none, and another
 # is taken.
 #
 # ONLY=table/table.c takes one file. The status is 1 when less than 95 % are noticed.
 #
 # SPDX-License-Identifier: BSD-2-Clause
+import collections
 import concurrent.futures
 import os
 import pathlib
@@ -35,6 +37,7 @@ KINDS = [  # what, and what becomes of it
     (r"(?<![\w.\"])\d+(?=[^\w.\"])", None),  # a number grows by one
 ]
 WALL_S = 120
+COMPILED = ["-O1", "-fPIC", "-fno-semantic-interposition"]
 
 
 class Mutant:
@@ -98,40 +101,35 @@ class Bench:
 
     def build_plain(self):
         plain = self.out / "plain"
-        programs.build(plain, "-O1")
-        self.took = {}
+        programs.build(plain, *COMPILED, shared=True)
+        self.took, self.noticed = {}, collections.Counter()
         for name in programs.program_sources():
             began = time.monotonic()
-            worked, _ = programs.run(plain / name)
+            worked, _ = programs.run(plain / name, LD_LIBRARY_PATH=str(plain))
             if worked:
                 self.took[name] = time.monotonic() - began
-        for name, sources in programs.program_sources().items():
-            (plain / f"{name}.parts").mkdir()
-            for source in sources:
-                subprocess.run([*programs.flags(), "-O1", "-c", source, "-o",
-                                plain / f"{name}.parts" / f"{source.stem}.o"], check=True)
 
     def programs_for(self, mutant):
         names = self.reaching.get((mutant.file, mutant.number), set()) & self.took.keys()
-        return sorted(names, key=self.took.get)
+        return sorted(names, key=lambda name: self.took[name] / (1 + self.noticed[mutant.file, name]))
 
-    def link(self, name, mutant_object, program):
+    def link(self, mutant_object):
         plain = self.out / "plain"
         objects = [path for path in plain.glob("*.o") if path.name != mutant_object.name]
-        subprocess.run([programs.CC, *(plain / f"{name}.parts").glob("*.o"), mutant_object, *objects,
-                        *programs.pkg_config("--libs"), "-lpthread", "-o", program], check=True)
+        programs.link_library(mutant_object.parent, [mutant_object, *objects])
 
-    def passes(self, program, name):
+    def passes(self, place, name):
         limit = 5 + int(10 * self.took[name])
-        home = program.parent / "home"
+        home = place / "home"
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir()
         # of its own processor time, as the machine may be busy
         bound = lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))  # noqa: E731
-        with subprocess.Popen([program], cwd=home, stdin=subprocess.DEVNULL,
+        with subprocess.Popen([self.out / "plain" / name], cwd=home, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=bound,
                               start_new_session=True, text=True, errors="replace",
-                              env={**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP"}) as running:
+                              env={**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP",
+                                   "LD_LIBRARY_PATH": str(place)}) as running:
             try:
                 said, _ = running.communicate(timeout=WALL_S)
             except subprocess.TimeoutExpired:
@@ -146,17 +144,16 @@ class Bench:
         path = programs.TOP / "libbanmail" / mutant.file
         copy, made = place / path.name, place / f"{path.stem}.o"
         copy.write_text(mutant.mutated(path.read_text()))
-        compiled = subprocess.run([*programs.flags(), "-O1", f"-I{path.parent}", "-c", copy, "-o",
+        compiled = subprocess.run([*programs.flags(), *COMPILED, f"-I{path.parent}", "-c", copy, "-o",
                                    made], stderr=subprocess.DEVNULL, check=False)
         if compiled.returncode != 0:
             return "broken"
         if same_code(made, self.out / "plain" / made.name):
             return "same"
+        self.link(made)
         for name in self.programs_for(mutant):
-            self.link(name, made, place / name)
-            passed = self.passes(place / name, name)
-            (place / name).unlink()
-            if not passed:
+            if not self.passes(place, name):
+                self.noticed[mutant.file, name] += 1
                 return "noticed"
         return "survives"
 

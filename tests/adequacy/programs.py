@@ -46,8 +46,14 @@ def program_sources():
     return found
 
 
-def build(out, *options):
-    """Objects and programs in `out`. Ends the process where something does not compile."""
+def link_library(out, objects):
+    """The engine as a shared library, so that another one can be put below the same programs."""
+    subprocess.run([CC, "-shared", *objects, "-o", out / "libengine.so"], check=True)
+
+
+def build(out, *options, shared=False):
+    """Objects and programs in `out`; with `shared` the programs find libengine.so by
+    LD_LIBRARY_PATH. Ends the process where something does not compile."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     compiler, libraries = flags(), [*pkg_config("--libs"), "-lpthread"]
@@ -57,10 +63,13 @@ def build(out, *options):
 
     def link(item):
         name, sources = item
-        subprocess.run([*compiler, *options, *sources, *sorted(out.glob("*.o")), *libraries,
-                        "-o", out / name], check=True)
+        parts = [f"-L{out}", "-lengine"] if shared else sorted(out.glob("*.o"))
+        subprocess.run([*compiler, *options, *sources, *parts, *libraries, "-o", out / name],
+                       check=True)
 
     in_parallel(compile_object, engine())
+    if shared:
+        link_library(out, sorted(out.glob("*.o")))
     objects = {path.name for path in out.glob("*.o")}
     in_parallel(link, program_sources().items())
     for path in out.glob("*.gcno"):  # those of the tests themselves
