@@ -23,7 +23,8 @@
 
 #define FAULTS_MOST 20000 /* calls of one sweep */
 
-enum fault_kind { FAULT_SYSTEM, FAULT_MEMORY };
+/* FAULT_OWN: in the stand-ins of the test itself. */
+enum fault_kind { FAULT_SYSTEM, FAULT_MEMORY, FAULT_OWN };
 
 /* Of the thread that runs the sweep. */
 static __thread struct {
