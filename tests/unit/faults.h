@@ -174,6 +174,7 @@ getrandom(void *bytes, size_t size, unsigned flags)
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *block, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *block);
 
 void *
@@ -204,6 +205,16 @@ realloc(void *block, size_t size)
     errno = larger == NULL ? ENOMEM : errno;
     fault.blocks += larger != NULL && block == NULL;
     return larger;
+}
+
+void *
+aligned_alloc(size_t alignment, size_t size)
+{
+    void *const block = fault_is_due(FAULT_MEMORY) ? NULL : __libc_memalign(alignment, size);
+
+    errno = block == NULL ? ENOMEM : errno;
+    fault.blocks += block != NULL;
+    return block;
 }
 
 void
