@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "control/roster.h"
 #include "fleet/members.h"
 #include "fleet/pager.h"
@@ -242,10 +243,8 @@ herald_print_pardons(struct herald *herald, int64_t now_ms)
                     pardon->since_ms, pardon->until_ms);
     }
     pthread_mutex_unlock(&herald->lock);
-    if (fclose(file) == 0)
-        return text;
-    free(text);
-    return NULL;
+    text_close(file, &text);
+    return text;
 }
 
 static void

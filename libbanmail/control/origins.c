@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/replace.h"
+#include "base/text.h"
 
 const char *
 origins_find(const struct origins *origins, const char *name)
@@ -48,7 +49,7 @@ origins_write(const char *table_path, const struct origins *origins, uid_t owner
         return error;
     for (unsigned i = 0; i < origins->count; i++)
         fprintf(file, "%s %s\n", origins->at[i].name, origins->at[i].origin);
-    if (fclose(file) == 0)
+    if (text_close(file, &text))
         error = replace_file(path, text, length, 0644, owner, group);
     free(text);
     return error;

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/replace.h"
+#include "base/text.h"
 #include "base/worker.h"
 
 #define PAUSE_MS     60000
@@ -68,7 +69,7 @@ keep(const struct resolver *resolver)
 
     for (size_t i = 0; file != NULL && i < resolver->count; i++)
         allow_names_print(resolver->lists[i], file);
-    if (file != NULL && fclose(file) == 0)
+    if (text_close(file, &text))
         replace_file(resolver->path, text, length, 0600, (uid_t)-1, (gid_t)-1);
     free(text);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/replace.h"
+#include "base/text.h"
 
 /* ---- writing ---- */
 
@@ -63,10 +64,8 @@ roster_print(const struct members *members, const char *own, uint32_t bans, int6
         if (member != NULL && now_ms - member->heard_ms < MEMBERS_GONE_MS)
             print_member(file, member, own);
     }
-    if (fclose(file) == 0)
-        return text;
-    free(text);
-    return NULL;
+    text_close(file, &text);
+    return text;
 }
 
 /* ---- the file ---- */
@@ -103,7 +102,7 @@ roster_read(const char *table_path, const char *suffix)
         putc(byte, into);
     error = ferror(file) ? errno : 0;
     fclose(file);
-    if (into == NULL || fclose(into) != 0)
+    if (!text_close(into, &text))
         error = ENOMEM;
     if (error == 0)
         return text;

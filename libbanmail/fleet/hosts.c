@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "base/hash.h"
+#include "base/text.h"
 #include "fleet/members.h"
 #include "table/table.h"
 
@@ -300,10 +301,8 @@ hosts_print(struct hosts *hosts)
         fprintf(file, "%s %s\n", hosts->at[i].name, source_print(&hosts->at[i].peer, peer));
     hosts->printed = hosts->count;
     pthread_rwlock_unlock(&hosts->lock);
-    if (fclose(file) == 0)
-        return text;
-    free(text);
-    return NULL;
+    text_close(file, &text);
+    return text;
 }
 
 void

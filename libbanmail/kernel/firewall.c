@@ -31,6 +31,8 @@
 
 #include <nftables/libnftables.h>
 
+#include "base/text.h"
+
 #define IN_TABLE " inet " FIREWALL_TABLE " "
 #define CHAIN    "prerouting"
 
@@ -536,10 +538,7 @@ print_command(const struct firewall *firewall, enum layout layout, const bool se
         for (enum step step = MAKE_SURE; used[set] && step <= ADD; step++)
             print_step(command, firewall, set, step, changes, count);
     }
-    if (fclose(command) != 0) {
-        free(text);
-        text = NULL;
-    }
+    text_close(command, &text); /* half a command would do half of what is asked */
     return text;
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/replace.h"
+#include "base/text.h"
 
 /* ---- reading ---- */
 
@@ -78,7 +79,7 @@ allow_added_each(const char *path, bool (*each)(void *context, const struct allo
             given++;
             more = each(context, &entry);
         }
-    if (ferror(file))
+    if (more && !feof(file)) /* also where memory was out, which is no error of the file */
         error = -EIO;
     free(line);
     fclose(file);
@@ -158,7 +159,8 @@ copy_lines(const char *path, FILE *to, const struct source *source)
         if (strchr(line, '\n') == NULL)
             fputc('\n', to);
     }
-    error = ferror(from) ? -EIO : is_there;
+    /* Without memory for a line, too, what is left of the file must not be taken for all of it. */
+    error = feof(from) ? is_there : -EIO;
     free(line);
     fclose(from);
     return error;
@@ -195,7 +197,7 @@ allow_added_change(const char *path, const struct source *source, const char *no
     is_changed = error >= 0 && (error > 0) != (note != NULL);
     if (note != NULL)
         write_entry(file, source, note);
-    if (fclose(file) != 0 && error >= 0)
+    if (!text_close(file, &text) && error >= 0)
         error = -ENOMEM;
     if (error >= 0)
         error = is_changed ? write_file(path, text, length) : 0;

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/replace.h"
+#include "base/text.h"
 
 #define FILE_SIZE_MAX (64 << 20) /* bytes: some three million entries */
 
@@ -349,7 +350,7 @@ write_copy(const struct allow_list *list)
         fprintf(file, "%s\n", allow_names_text(list->file.names, i));
     if (list->file.wants_mynetworks)
         fputs(ALLOW_LIST_MYNETWORKS "\n", file);
-    if (fclose(file) == 0)
+    if (text_close(file, &copy))
         error = replace_file(list->copy_path, copy, length, 0600, (uid_t)-1, (gid_t)-1);
     free(copy);
     return error;

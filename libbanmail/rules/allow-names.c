@@ -13,6 +13,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
+
 struct name {
     char text[ALLOW_NAME_SIZE];
     struct allow *addresses; /* sealed; without any it holds loopback alone, as each list does */
@@ -178,10 +180,8 @@ look_up(const char *name)
                         NI_NUMERICHOST) == 0)
             fprintf(file, " %.*s", (int)strcspn(address, "%"), address);
     freeaddrinfo(found);
-    if (file == NULL || fclose(file) == 0)
-        return text;
-    free(text);
-    return NULL;
+    text_close(file, &text);
+    return text;
 }
 
 /* The words of one line; what of them is no address is passed over. */
@@ -280,7 +280,7 @@ allow_names_inherit(struct allow_names *names, struct allow_names *former)
     if (file == NULL)
         return;
     allow_names_print(former, file);
-    if (fclose(file) == 0)
+    if (text_close(file, &text))
         for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1)
             allow_names_restore(names, line);
     free(text);

@@ -205,7 +205,7 @@ read_lines(const struct users *users, FILE *file, struct set *set, size_t *lines
             error = -EAGAIN; /* somebody writes into it: there were fewer lines before */
     }
     free(line);
-    return error != 0 ? error : ferror(file) ? -EIO : 0;
+    return error != 0 ? error : feof(file) ? 0 : -EIO; /* also where memory is out for a line */
 }
 
 static int
