@@ -366,7 +366,8 @@ read_text(struct settings *settings, const char *text, size_t length, const char
         snprintf(reason, SETTINGS_REASON_SIZE, "%.300s: out of memory, or of %d settings", file,
                  SETTINGS_MAX);
     free(reading.whole);
-    unmark(settings);
+    if (reading.error == 0) /* else a value may be missing */
+        unmark(settings);
     return reading.error;
 }
 
