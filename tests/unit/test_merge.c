@@ -291,6 +291,20 @@ ends_follow_the_sender_s_clock(void **state)
     assert_true(orders.at[0].end_ms == NOW_MS);
 }
 
+/* Its element in the kernel has run out by itself. */
+static void
+what_is_over_by_our_clock_needs_no_order(void **state)
+{
+    (void)state;
+    assert_int_equal(event(TELEGRAM_BAN, "203.0.113.9", 1), 1);
+    now_ms += HOUR_MS + 1;
+    for (uint64_t change = 2; change < 300; change++) {
+        event(TELEGRAM_BAN, "203.0.113.10", change);
+        for (unsigned i = 0; i < orders.count; i++)
+            assert_int_equal(orders.at[i].kind, ORDER_BAN);
+    }
+}
+
 static void
 limits_are_kept(void **state)
 {
@@ -376,6 +390,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_second_pardon_ends_what_began_after_the_first, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(ends_follow_the_sender_s_clock, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_over_by_our_clock_needs_no_order, setup, teardown),
         cmocka_unit_test_setup_teardown(limits_are_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(all_origins_share_the_room, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restart_keeps_what_was_in_force, setup, teardown),

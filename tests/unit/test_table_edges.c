@@ -1,0 +1,214 @@
+/* test_table_edges: what holds at the very edge of a limit, and just beyond it.
+ *
+ * Proves: a failure exactly findtime after the first completes a window and one a second later does
+ * not; an attempt that another line has told is known after a restart; a ban's failures are of one
+ * series until the quiet is a millisecond too long; each ban, that in the first place as well,
+ * keeps its time when the clock is set back; damage to a record and to a ban is told as both; whose
+ * a table may be. Fails when a limit is off by one, or a loop leaves out its first or last.
+ *
+ * SPDX-License-Identifier: BSD-2-Clause */
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "table/effect.h"
+#include "table/table-layout.h"
+#include "table_fixture.h"
+
+static void
+findtime_is_kept_to_the_second(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    for (int late = 0; late <= 1; late++) {
+        const int64_t last_ms = NOON_MS + (600 + late) * 1000;
+
+        fixture_begin(&f, 1024, 64);
+        assert_int_equal(f.jail.findtime_s, 600);
+        count_now(&f, "192.0.2.1", NOON_MS);
+        for (int i = 0; i < 3; i++)
+            count_now(&f, "192.0.2.1", NOON_MS + 300000);
+        assert_int_equal(count_now(&f, "192.0.2.1", last_ms), late ? TABLE_COUNTED : TABLE_BANNED);
+        fixture_end(&f);
+    }
+}
+
+static void
+an_attempt_is_known_after_a_restart(void **state)
+{
+    struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    failure.user_hash = 77;
+    assert_int_equal(table_attempts(f.table, &failure), 1);
+    fixture_reopen(&f);
+    failure.kind = 2;
+    assert_int_equal(table_attempts(f.table, &failure), 0);
+    assert_int_equal(f.said, 0);
+    fixture_end(&f);
+}
+
+static unsigned
+failures_of_the_series(int64_t pause_ms)
+{
+    struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS + 20000);
+    struct fixture f;
+    struct ban ban;
+
+    fixture_begin(&f, 1024, 64);
+    for (int i = 0; i < 5; i++)
+        count_now(&f, "192.0.2.1", NOON_MS);
+    keep(f.table, NOON_MS);
+    for (int i = 0; i < 2; i++) {
+        failure.stamp_ms += i * pause_ms;
+        failure.passed_ms = failure.stamp_ms;
+        table_count(f.table, f.jail_index, &f.jail, &failure, 1, failure.stamp_ms);
+    }
+    assert_true(find_ban(f.table, "192.0.2.1", &ban));
+    fixture_end(&f);
+    return ban.after;
+}
+
+static void
+a_series_of_failures_ends_when_the_quiet_is_longer(void **state)
+{
+    (void)state;
+    assert_int_equal(failures_of_the_series(EFFECT_QUIET_MS), 2);
+    assert_int_equal(failures_of_the_series(EFFECT_QUIET_MS + 1), 1);
+}
+
+static void
+each_ban_keeps_its_time_when_the_clock_is_set_back(void **state)
+{
+    const int64_t wrong_ms = NOON_MS + 1000 * HOUR_MS;
+    struct table_status status;
+    struct fixture f;
+    struct ban ban;
+    int64_t next_ms;
+    unsigned count = 0;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.maxretry = 1;
+    for (uint32_t i = 1; i <= 64; i++)
+        count_at(&f, numbered_source(i << 8 | 7), wrong_ms, wrong_ms);
+    table_expire(f.table, wrong_ms + HOUR_MS / 2, &next_ms);
+    table_expire(f.table, NOON_MS, &next_ms);
+    table_read_status(f.table, &status);
+    for (uint32_t i = 0; i < status.max_bans; i++)
+        if (table_read_ban(f.table, i, &ban)) {
+            assert_int_equal(ban.until_ms, NOON_MS + HOUR_MS / 2);
+            count++;
+        }
+    assert_int_equal(count, 64);
+    assert_false(table_read_ban(f.table, status.max_bans, &ban)); /* one beyond the last */
+    fixture_end(&f);
+}
+
+/* Flips a bit in each cell of a section that is not empty. */
+static void
+damage(const struct fixture *f, enum section_kind kind, size_t cell_size)
+{
+    struct table_fixed fixed;
+    const int file = open(f->path, O_RDWR);
+    uint8_t cell[RECORD_SIZE];
+
+    assert_true(file >= 0 && cell_size <= sizeof cell);
+    assert_int_equal(pread(file, &fixed, sizeof fixed, 0), sizeof fixed);
+    for (uint64_t at = 0; at < fixed.sections[kind].length; at += cell_size) {
+        const off_t offset = (off_t)(fixed.sections[kind].offset + at);
+        bool is_used = false;
+
+        assert_int_equal(pread(file, cell, cell_size, offset), cell_size);
+        for (size_t i = 0; i < cell_size; i++)
+            is_used = is_used || cell[i] != 0;
+        cell[cell_size / 2] ^= 1;
+        if (is_used)
+            assert_int_equal(pwrite(file, cell, cell_size, offset), cell_size);
+    }
+    close(file);
+}
+
+static void
+damage_to_records_and_bans_is_told_as_both(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (int i = 0; i < 5; i++)
+        count_now(&f, "192.0.2.1", NOON_MS);
+    fixture_close(&f);
+    damage(&f, SECTION_RECORDS, RECORD_SIZE);
+    damage(&f, SECTION_BANS, CELL_SIZE);
+    fixture_open(&f);
+    assert_int_equal(f.said, 1);
+    assert_non_null(strstr(f.last_said, "1 record and 1 ban were damaged"));
+    fixture_end(&f);
+}
+
+static void
+a_table_of_a_stranger_is_moved_aside_unless_nobody_shall_own_it(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip(); /* only root can give files away */
+    fixture_begin(&f, 1024, 64);
+    fixture_close(&f);
+    assert_int_equal(chown(f.path, 65533, (gid_t)-1), 0);
+    fixture_open(&f); /* its owner is not to be changed: it is taken as it is */
+    assert_false(f.is_new);
+    fixture_close(&f);
+    f.options.owner = 65533;
+    fixture_open(&f); /* it is his */
+    assert_false(f.is_new);
+    fixture_close(&f);
+    f.options.owner = 65534;
+    fixture_open(&f);
+    assert_true(f.is_new);
+    assert_non_null(strstr(f.last_said, "belongs to a user"));
+    fixture_close(&f);
+    assert_int_equal(chown(f.path, 0, (gid_t)-1), 0);
+    fixture_open(&f); /* root's is */
+    assert_false(f.is_new);
+    fixture_end(&f);
+}
+
+static void
+what_was_left_of_a_table_that_was_not_finished_is_no_hindrance(void **state)
+{
+    char path[128];
+    struct fixture f;
+
+    (void)state;
+    fixture_prepare(&f, 1024, 64);
+    snprintf(path, sizeof path, "%s.new", f.path);
+    close(open(path, O_WRONLY | O_CREAT, 0600));
+    fixture_open(&f);
+    assert_true(f.is_new);
+    fixture_close(&f);
+    unlink(f.path);
+    assert_int_equal(symlink("elsewhere", path), 0);
+    fixture_open(&f);
+    fixture_end(&f);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(findtime_is_kept_to_the_second),
+        cmocka_unit_test(an_attempt_is_known_after_a_restart),
+        cmocka_unit_test(a_series_of_failures_ends_when_the_quiet_is_longer),
+        cmocka_unit_test(each_ban_keeps_its_time_when_the_clock_is_set_back),
+        cmocka_unit_test(damage_to_records_and_bans_is_told_as_both),
+        cmocka_unit_test(a_table_of_a_stranger_is_moved_aside_unless_nobody_shall_own_it),
+        cmocka_unit_test(what_was_left_of_a_table_that_was_not_finished_is_no_hindrance),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
