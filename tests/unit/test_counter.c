@@ -1257,6 +1257,58 @@ a_jail_counts_each_host_by_itself(void **state)
     assert_int_equal(found.scope, TABLE_SCOPE_FLEET);
 }
 
+static bool
+is_of_user_1000(const struct line *line, uint32_t *user)
+{
+    (void)line;
+    *user = 1000;
+    return false;
+}
+
+/* Whatever it tells: a failure, or what only looks like one. */
+static void
+a_line_of_a_user_who_may_not_write_it_is_told_and_not_counted(void **state)
+{
+    struct table_health health;
+    struct line line;
+
+    (void)state;
+    begin(0);
+    add_default(0);
+    for (unsigned i = 0; i < 2; i++) {
+        line = i == 0 ? next_line(NOON_MS + 3000)
+                      : line_of(" warning: SASL LOGIN authentication failed", NOON_MS + 4000);
+        line.is_trusted = is_of_user_1000;
+        take(0, line, i == 0 ? FAILED("203.0.113.9") : NULL);
+        assert_int_equal(statistics().untrusted, i + 1);
+    }
+    assert_int_equal(failures_in(0, "203.0.113.9"), 0);
+    assert_int_equal(statistics().unmatched, 0);
+    table_read_health(f.table, NOON_MS, &health);
+    assert_int_equal(health.untrusted, 2);
+    assert_int_equal(health.untrusted_uid, 1000);
+    assert_int_equal(health.untrusted_ms, NOON_MS + 4000);
+}
+
+static void
+a_line_that_two_actions_hand_over_counts_once_in_the_jail_of_both(void **state)
+{
+    struct line line;
+
+    (void)state;
+    begin(0);
+    add_default(0);
+    add_default(0);
+    line = next_line(NOON_MS);
+    take(0, line, FAILED("203.0.113.9"));
+    take(1, line, FAILED("203.0.113.9"));
+    assert_int_equal(failures_in(0, "203.0.113.9"), 1);
+    line = next_line(NOON_MS + 1000);
+    take(1, line, FAILED("203.0.113.9"));
+    take(0, line, FAILED("203.0.113.9"));
+    assert_int_equal(failures_in(0, "203.0.113.9"), 2);
+}
+
 int
 main(void)
 {
@@ -1295,6 +1347,8 @@ main(void)
         TEST(who_has_logged_in_may_be_impatient),
         TEST(what_the_server_does_as_a_client_is_no_unknown_login),
         TEST(threads_lose_nothing),
+        TEST(a_line_of_a_user_who_may_not_write_it_is_told_and_not_counted),
+        TEST(a_line_that_two_actions_hand_over_counts_once_in_the_jail_of_both),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
