@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "control/condition.h"
+#include "table_fixture.h"
 
 #define NOW_MS INT64_C(1700000000000)
 
@@ -147,6 +148,49 @@ each_has_a_name_of_its_own(void **state)
                                     condition_name((enum condition)j));
 }
 
+/* ---- the facts ---- */
+
+static void
+the_facts_are_those_of_the_table(void **state)
+{
+    struct condition_facts facts;
+    struct table_failure failure;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    condition_read(f.table, NOON_MS, &facts);
+    assert_int_equal(facts.jails, 1);
+    assert_int_equal(facts.banned, 0);
+    assert_string_equal(facts.jail.name, "?");
+    for (int i = 0; i < 5; i++)
+        count_now(&f, "203.0.113.9", NOON_MS);
+    for (int i = 0; i < 5; i++)
+        count_now(&f, "203.0.113.10", NOON_MS);
+    condition_read(f.table, NOON_MS, &facts);
+    assert_int_equal(facts.banned, 2);
+    assert_int_equal(facts.pending, 2);
+    keep(f.table, NOON_MS);
+    for (int64_t s = 10; s < 14; s++) { /* they go on, as if there were no ban */
+        failure = failure_of(source_of("203.0.113.9"), NOON_MS + s * 1000);
+        failure.passed_ms = failure.stamp_ms;
+        table_count(f.table, f.jail_index, &f.jail, &failure, 1, failure.stamp_ms);
+    }
+    condition_read(f.table, NOON_MS + 14000, &facts);
+    assert_int_equal(facts.pending, 0);
+    assert_int_equal(facts.ineffective, 1);
+    assert_string_equal(facts.jail.name, "mail");
+    assert_string_equal(condition_words(CONDITION_INEFFECTIVE), "bans have no effect");
+    assert_true(find(&facts) & CONDITION_BIT(CONDITION_INEFFECTIVE));
+    condition_read(f.table, NOON_MS + 2 * HOUR_MS, &facts); /* by then they are over */
+    assert_int_equal(facts.banned, 0);
+    f.jail.classes = 0;
+    fixture_reopen(&f);
+    condition_read(f.table, NOON_MS, &facts);
+    assert_int_equal(facts.jails, 0);
+    fixture_end(&f);
+}
+
 int
 main(void)
 {
@@ -157,6 +201,7 @@ main(void)
         cmocka_unit_test(unmatched_lines_count_where_they_are_many),
         cmocka_unit_test(without_rsyslogd_nothing_else_is_told),
         cmocka_unit_test(each_has_a_name_of_its_own),
+        cmocka_unit_test(the_facts_are_those_of_the_table),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

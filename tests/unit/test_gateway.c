@@ -1,10 +1,16 @@
 /* Gateways: several users within a day make one, the same user again and again does not, nor do
  * users of yesterday or of the neighbour; a crowd of other clients pushes none out. A gateway that
- * reaches the threshold is spared and listed, told once, over a restart and a change of size.
+ * reaches the threshold is spared and listed, told once, over a restart and a change of size. So
+ * are the private networks of this machine, up to their last address.
  *
  * It fails when users are counted twice, when a day is forgotten, or when a crowd wins.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
+#include <arpa/inet.h>
+#include <dlfcn.h>
+#include <ifaddrs.h>
+#include <netinet/in.h>
+
 #include "table_fixture.h"
 
 #include "count/gateway.h"
@@ -229,6 +235,160 @@ they_are_listed_and_told_once(void **state)
     fixture_end(&fixture);
 }
 
+/* ---- the machine's interfaces, where this test says which there are ---- */
+
+static const char *const (*interfaces)[2]; /* address, mask; NULL behind the last */
+static struct ifaddrs made[200];
+static struct sockaddr_in6 addresses[2 * 200];
+
+static struct sockaddr *
+address_of(const char *text, struct sockaddr_in6 *six)
+{
+    struct sockaddr_in *const four = (struct sockaddr_in *)six;
+
+    memset(six, 0, sizeof *six);
+    if (inet_pton(AF_INET, text, &four->sin_addr) == 1)
+        four->sin_family = AF_INET;
+    else if (inet_pton(AF_INET6, text, &six->sin6_addr) == 1)
+        six->sin6_family = AF_INET6;
+    else if (text[0] == '\0')
+        return NULL;
+    return (struct sockaddr *)six;
+}
+
+static int
+stand_in(struct ifaddrs **list)
+{
+    unsigned count = 0;
+
+    for (; interfaces[count][0] != NULL; count++)
+        made[count] = (struct ifaddrs){
+            .ifa_addr = address_of(interfaces[count][0], &addresses[2 * count]),
+            .ifa_netmask = address_of(interfaces[count][1], &addresses[2 * count + 1]),
+            .ifa_next = &made[count + 1],
+        };
+    if (count > 0)
+        made[count - 1].ifa_next = NULL;
+    *list = count > 0 ? made : NULL;
+    return 0;
+}
+
+int
+getifaddrs(struct ifaddrs **list)
+{
+    static int (*real)(struct ifaddrs **);
+
+    if (interfaces != NULL)
+        return stand_in(list);
+    *(void **)&real = dlsym(RTLD_NEXT, "getifaddrs");
+    return real(list);
+}
+
+void
+freeifaddrs(struct ifaddrs *list)
+{
+    static void (*real)(struct ifaddrs *);
+
+    if (list == NULL || list == made)
+        return;
+    *(void **)&real = dlsym(RTLD_NEXT, "freeifaddrs");
+    real(list);
+}
+
+static void
+private_networks_of_the_machine_are_known_to_their_last_address(void **state)
+{
+    static const char *const of_this_machine[][2] = {
+        {"", "255.0.0.0"},
+        {"10.1.2.3", ""},
+        {"a packet", "a packet"}, /* of no use */
+        {"10.1.0.1", "255.255.0.0"},
+        {"172.16.0.1", "255.255.255.0"},
+        {"172.31.0.1", "255.255.255.0"},
+        {"172.32.0.1", "255.255.255.0"}, /* public, as is the next */
+        {"203.0.113.1", "255.255.255.0"},
+        {"192.168.1.1", "255.255.255.0"},
+        {"100.64.0.1", "255.255.255.0"},
+        {"100.127.0.1", "255.255.255.0"},
+        {"100.128.0.1", "255.255.255.0"}, /* public */
+        {"169.254.0.1", "255.255.255.0"},
+        {"192.168.9.9", "255.255.255.255"}, /* no network */
+        {"fc00::1", "ffff:ffff:ffff:ffff::"},
+        {"fd00::1", "ffff:ffff:ffff:ffff::"},
+        {"fe80::1", "ffff:ffff:ffff:ffff::"},
+        {"fe80::2", "ffff:ffff:ffff:ffff::"},     /* the same network again */
+        {"2001:db8::1", "ffff:ffff:ffff:ffff::"}, /* public */
+        {NULL, NULL},
+    };
+    static const struct {
+        const char *client;
+        enum gateway_kind kind;
+    } cases[] = {
+        {"10.1.0.1", GATEWAY_OWN},        {"10.1.255.255", GATEWAY_NETWORK},
+        {"10.0.255.255", GATEWAY_NONE},   {"10.2.0.0", GATEWAY_NONE},
+        {"10.0.0.0/8", GATEWAY_NETWORK},  {"172.16.0.9", GATEWAY_NETWORK},
+        {"172.31.0.9", GATEWAY_NETWORK},  {"172.32.0.9", GATEWAY_NONE},
+        {"203.0.113.9", GATEWAY_NONE},    {"192.168.1.9", GATEWAY_NETWORK},
+        {"192.167.1.9", GATEWAY_NONE},    {"100.64.0.9", GATEWAY_NETWORK},
+        {"100.127.0.9", GATEWAY_NETWORK}, {"100.128.0.9", GATEWAY_NONE},
+        {"169.254.0.9", GATEWAY_NETWORK}, {"192.168.9.9", GATEWAY_NONE},
+        {"fc00::9", GATEWAY_NETWORK},     {"fd00::9", GATEWAY_NETWORK},
+        {"fd00:0:0:1::9", GATEWAY_NONE},  {"fe80::9", GATEWAY_NETWORK},
+        {"2001:db8::9", GATEWAY_NONE},
+    };
+    unsigned users;
+
+    (void)state;
+    interfaces = of_this_machine;
+    gateway_look(gateways);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct source client = source_of(cases[i].client);
+
+        if (gateway_find(gateways, &client, NOON_MS, &users) != cases[i].kind)
+            fail_msg("%s", cases[i].client);
+    }
+    interfaces = NULL;
+}
+
+static void
+so_many_networks_are_kept_and_repeated_ones_take_no_room(void **state)
+{
+    static const char *many[200][2];
+    static char texts[200][32];
+    const struct source last = source_of("10.0.127.9"), beyond = source_of("10.0.128.9");
+    unsigned users;
+
+    (void)state;
+    for (unsigned i = 0; i < 199; i++) {
+        snprintf(texts[i], sizeof texts[0], i < 60 ? "fe80::%x" : "10.0.%u.1",
+                 i < 60 ? i + 1 : i - 59);
+        many[i][0] = texts[i];
+        many[i][1] = i < 60 ? "ffff:ffff:ffff:ffff::" : "255.255.255.0";
+    }
+    interfaces = many;
+    gateway_look(gateways);
+    assert_int_equal(gateway_find(gateways, &last, NOON_MS, &users), GATEWAY_NETWORK);
+    assert_int_equal(gateway_find(gateways, &beyond, NOON_MS, &users), GATEWAY_NONE);
+    interfaces = NULL;
+}
+
+static void
+the_words_say_how_many_or_why(void **state)
+{
+    struct table_gateway gateway = {.source = source_of("203.0.113.9"), .users = 7};
+    char text[GATEWAY_TEXT_SIZE];
+
+    (void)state;
+    assert_non_null(strstr(gateway_explain(&gateway, text), ": 7 users have logged in"));
+    gateway.users = GATEWAY_USERS_MAX;
+    assert_non_null(strstr(gateway_explain(&gateway, text), " or more users have logged in"));
+    gateway.users = 0;
+    assert_non_null(strstr(gateway_explain(&gateway, text), "private network of this machine"));
+    login("203.0.113.9", 0, NOON_MS); /* of nobody */
+    login("203.0.113.9", 1, 999);     /* of no time */
+    assert_int_equal(users_of("203.0.113.9", NOON_MS), 0);
+}
+
 int
 main(void)
 {
@@ -239,6 +399,9 @@ main(void)
         TEST(a_crowd_pushes_none_out),
         TEST(a_restart_forgets_none),
         TEST(networks_of_this_machine_are),
+        TEST(private_networks_of_the_machine_are_known_to_their_last_address),
+        TEST(so_many_networks_are_kept_and_repeated_ones_take_no_room),
+        TEST(the_words_say_how_many_or_why),
         cmocka_unit_test(a_spared_one_is_not_banned),
         cmocka_unit_test(they_are_listed_and_told_once),
     };

@@ -255,6 +255,56 @@ too_much_is_refused(void **state)
     assert_int_equal(telegram_print(&telegram, text, sizeof text), -EINVAL);
 }
 
+/* What no reader would take is not printed. */
+static void
+what_is_not_sound_is_not_printed(void **state)
+{
+    char text[TELEGRAM_TEXT_SIZE];
+
+    (void)state;
+#define REFUSED(of, change)                                                                        \
+    do {                                                                                           \
+        assert_int_equal(read_text(of), 0);                                                        \
+        change;                                                                                    \
+        assert_int_equal(telegram_print(&telegram, text, sizeof text), -EINVAL);                   \
+    } while (0)
+    REFUSED(ban, telegram.origin[0] = '\0');
+    REFUSED(ban, strcpy(telegram.origin, "a b"));
+    REFUSED(ban, telegram.sent_ms = -1);
+    REFUSED(ban, telegram.table = 0);
+    REFUSED(ban, telegram.ban.source.address[12] = 127);
+    REFUSED(ban, telegram.ban.scope[0] = '\0');
+    REFUSED(ban, telegram.ban.change = UINT64_MAX);
+    REFUSED(ban, telegram.ban.ports.count = 0);
+    REFUSED(ban, telegram.kind = TELEGRAM_PARDON); /* which has no ports */
+    REFUSED(ban, telegram.ban.since_ms = -1);
+    REFUSED(ban, telegram.ban.since_ms = telegram.sent_ms + 1);
+    REFUSED(ban, telegram.ban.until_ms = telegram.ban.since_ms);
+    REFUSED(ban, telegram.ban.until_ms = TELEGRAM_FOREVER_MS - 1);
+    REFUSED(ban, telegram.story.jail[0] = '\0');
+    REFUSED(ban, telegram.story.reason[0] = '"');
+    REFUSED(ban, telegram.story.hosts[1][0] = '\0');
+    REFUSED(ban, telegram.story.host_count = TELEGRAM_HOSTS_MAX + 1);
+    REFUSED(ban, telegram.story.count = (uint32_t)INT32_MAX + 1);
+    REFUSED(page, telegram.page.pages = 0);
+    REFUSED(page, telegram.page.pages = TELEGRAM_PAGES_MAX * 2 - 1);
+    REFUSED(page, telegram.page.pages = 63);
+    REFUSED(page, telegram.page.page = 64);
+    REFUSED(page, telegram.page.ban_count = TELEGRAM_BANS_MAX + 1);
+    REFUSED(page, telegram.page.change = UINT64_MAX);
+    REFUSED(page, telegram.page.bans[2].until_ms = 0);
+    REFUSED(report, telegram.report.version[0] = '\0');
+    REFUSED(report, telegram.report.address_count = TELEGRAM_ADDRESSES_MAX + 1);
+    REFUSED(report, telegram.report.hold_count = TELEGRAM_HOLDS_MAX + 1);
+    REFUSED(report, telegram.report.refused = UINT64_MAX);
+    REFUSED(report, telegram.report.holds[0].origin[0] = '\0');
+    REFUSED(report, telegram.report.holds[0].change = UINT64_MAX);
+    REFUSED(report, telegram.report.holds[0].count = (uint32_t)INT32_MAX + 1);
+    REFUSED(report, telegram.report.holds[0].behind_ms = INT64_MIN);
+    REFUSED(report, telegram.report.holds[0].behind_ms = INT64_MAX);
+#undef REFUSED
+}
+
 int
 main(void)
 {
@@ -268,6 +318,7 @@ main(void)
         cmocka_unit_test(what_is_no_list_of_members_is_refused),
         cmocka_unit_test(a_full_list_of_members_has_room),
         cmocka_unit_test(too_much_is_refused),
+        cmocka_unit_test(what_is_not_sound_is_not_printed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
