@@ -24,6 +24,7 @@
 #include "control/command.h"
 #include "table/table-health.h"
 #include "base/object.h"
+#include "fixture.h"
 
 #define NOW_MS INT64_C(1795248545000)
 
@@ -459,6 +460,169 @@ who_bans_is_known(void **state)
     assert_int_equal(ban.made_by, 8);
 }
 
+/* ---- what others do for a command ---- */
+
+static int change_result, forget_result;
+static char noted[256]; /* "": taken off */
+static bool is_forgotten_user, is_forgotten_source;
+
+static int
+change_allow(void *closure, const struct source *source, const char *note)
+{
+    (void)closure;
+    (void)source;
+    snprintf(noted, sizeof(noted), "%s", note == NULL ? "" : note);
+    return change_result;
+}
+
+static int
+forget(void *closure, const struct source *source, const char *user)
+{
+    (void)closure;
+    is_forgotten_source = source != NULL;
+    is_forgotten_user = user != NULL;
+    return forget_result;
+}
+
+static bool
+find_allowed_name(const struct source *source, char *name)
+{
+    strcpy(name, "home.example.org");
+    return source->address[15] == 9;
+}
+
+static bool
+is_allowed_in_jail(unsigned jail, const struct source *source, struct source *entry)
+{
+    *entry = *source;
+    return jail == 1 && source->address[15] == 5;
+}
+
+static int
+run_with_others(const char *request)
+{
+    const struct command_context context = {.table = table,
+                                            .allow = allow,
+                                            .caller = caller,
+                                            .change_allow = change_allow,
+                                            .forget = forget,
+                                            .find_allowed_name = find_allowed_name,
+                                            .is_allowed_in_jail = is_allowed_in_jail,
+                                            .now_ms = NOW_MS};
+    return command_run(&context, request, strlen(request), answer);
+}
+
+static void
+who_is_allowed_and_by_what_is_told(void **state)
+{
+    struct jail jail;
+    (void)state;
+    jail_defaults(&jail);
+    assert_true(table_jail(table, &jail) > 0);
+    run_with_others("{\"command\":\"allowed\",\"source\":\"192.0.2.9\"}");
+    assert_string_equal(answer, "{\"done\":true,\"bans\":0,\"entry\":\"192.0.2.0/24\","
+                                "\"name\":\"home.example.org\"}\n");
+    run_with_others("{\"command\":\"allowed\",\"source\":\"203.0.113.5\"}");
+    assert_string_equal(answer, "{\"done\":true,\"bans\":0,\"entry\":\"203.0.113.5\","
+                                "\"jail\":\"mail\"}\n");
+    run_with_others("{\"command\":\"allowed\",\"source\":\"203.0.113.6\"}");
+    assert_string_equal(answer, "{\"done\":true,\"bans\":0,\"entry\":null}\n");
+    run("{\"command\":\"allowed\",\"source\":\"203.0.113.5\"}"); /* no jail is asked */
+    assert_string_equal(answer, "{\"done\":true,\"bans\":0,\"entry\":null}\n");
+}
+
+#define ALLOW(source)    "{\"command\":\"allow\",\"source\":\"" source "\"}"
+#define DISALLOW(source) "{\"command\":\"disallow\",\"source\":\"" source "\"}"
+
+static void
+allowing_lifts_bans_and_is_noted(void **state)
+{
+    (void)state;
+    assert_refused(ALLOW("203.0.113.9"), -ENOSYS, "nothing can be allow-listed here");
+    assert_refused(DISALLOW("203.0.113.9"), -ENOSYS, "nothing can be allow-listed here");
+    change_result = 1;
+    assert_int_equal(run(BAN("203.0.113.9")), 1);
+    assert_int_equal(run_with_others(ALLOW("203.0.113.9")), 1);
+    assert_string_equal(answer, "{\"done\":true,\"bans\":1,\"changed\":true}\n");
+    assert_non_null(strstr(noted, "by user id 1000"));
+    change_result = 0;
+    assert_int_equal(run_with_others(DISALLOW("203.0.113.9")), 0);
+    assert_string_equal(answer, "{\"done\":true,\"bans\":0,\"changed\":false}\n");
+    assert_string_equal(noted, "");
+    change_result = -EROFS;
+    assert_int_equal(run(BAN("203.0.113.9")), 1);
+    assert_int_equal(run_with_others(ALLOW("203.0.113.9")), -EROFS);
+    assert_answer(false);
+    assert_int_equal(run("{\"command\":\"unban\",\"source\":\"203.0.113.9\"}"), 1);
+    assert_int_equal(run_with_others(ALLOW("16.0.0.0/7")), -EINVAL);
+    assert_int_equal(run_with_others(ALLOW("16.0.0.0/8")), -EROFS); /* wide enough */
+    assert_int_equal(run_with_others(ALLOW("2000::/15")), -EINVAL);
+    assert_int_equal(run_with_others(ALLOW("2000::/16")), -EROFS);
+}
+
+static void
+what_is_forgotten_is_a_client_or_a_user(void **state)
+{
+    (void)state;
+    forget_result = 3;
+    assert_int_equal(run_with_others("{\"command\":\"forget\",\"user\":\"anna\"}"), 0);
+    assert_string_equal(answer, "{\"done\":true,\"bans\":0,\"erased\":3}\n");
+    assert_true(is_forgotten_user && !is_forgotten_source);
+    assert_int_equal(run_with_others("{\"command\":\"forget\",\"source\":\"203.0.113.9\"}"), 0);
+    assert_true(!is_forgotten_user && is_forgotten_source);
+    forget_result = -EBUSY;
+    assert_int_equal(run_with_others("{\"command\":\"forget\",\"user\":\"anna\"}"), -EBUSY);
+    assert_answer(false);
+    assert_int_equal(run("{\"command\":\"forget\",\"user\":\"anna\"}"), 0); /* no ledger */
+    assert_string_equal(answer, "{\"done\":true,\"bans\":0,\"erased\":0}\n");
+}
+
+#define LEARN(source, more) "{\"command\":\"learn\",\"source\":\"" source "\"" more "}"
+
+static void
+a_login_is_learned_of_a_client_lately(void **state)
+{
+    const struct source client = source_of("203.0.113.9");
+    struct jail jail, networks;
+    (void)state;
+    jail_defaults(&jail);
+    jail_defaults(&networks);
+    strcpy(networks.name, "networks");
+    networks.v4_bits = 24;
+    assert_true(table_jail(table, &jail) > 0 && table_jail(table, &networks) > 0);
+    assert_refused(LEARN("203.0.113.9", ",\"user\":\"anna\""), -EINVAL, "seconds of at most");
+    assert_refused(LEARN("203.0.113.9", ",\"seconds\":99999999"), -EINVAL, "seconds of at most");
+    assert_refused(LEARN("203.0.113.0/24", ",\"seconds\":60"), -EINVAL, "a client's address");
+    assert_refused(LEARN("127.0.0.1", ",\"seconds\":60"), -EINVAL, "a client's address");
+    assert_int_equal(run(LEARN("203.0.113.9", ",\"seconds\":60,\"user\":\"anna\"")), 0);
+    assert_int_equal(run(LEARN("203.0.113.9", ",\"seconds\":60")), 0); /* mail */
+    assert_int_equal(table_count_users(table, &client, NOW_MS), 1);
+    table_learn_until(table, NOW_MS);
+    assert_int_equal(run("{\"command\":\"learned\"}"), 0);
+    assert_int_equal(table_learns_until(table), 0);
+    assert_true(run("{\"command\":\"repair\"}") >= 1);
+    assert_true(table_take_rebuild(table));
+}
+
+static void
+who_asks_is_who_the_kernel_says_but_for_root(void **state)
+{
+    static const char *const bad[] = {"\"jail\":\"a b\\u0000\"", "\"user\":7", "\"host\":[]",
+                                      "\"caller\":7", "\"caller\":\"x\""};
+    (void)state;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        char request[128];
+        snprintf(request, sizeof(request), "{\"command\":\"resume\",%s}", bad[i]);
+        assert_int_equal(run(request), -EINVAL);
+        assert_answer(false);
+    }
+    change_result = 1;
+    caller = 0;
+    run_with_others("{\"command\":\"allow\",\"source\":\"203.0.113.9\",\"caller\":1234}");
+    caller = 1000;
+    assert_non_null(strstr(noted, "by user id 1234"));
+}
+
 int
 main(void)
 {
@@ -475,6 +639,11 @@ main(void)
         TEST(a_pause_is_begun_and_ended),
         TEST(random_requests_are_survived),
         TEST(sending_and_its_ends),
+        TEST(who_is_allowed_and_by_what_is_told),
+        TEST(allowing_lifts_bans_and_is_noted),
+        TEST(what_is_forgotten_is_a_client_or_a_user),
+        TEST(a_login_is_learned_of_a_client_lately),
+        TEST(who_asks_is_who_the_kernel_says_but_for_root),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
