@@ -43,6 +43,7 @@
 #include <nftables/libnftables.h>
 
 #include "kernel/firewall.h"
+#include "kernel/flush.h"
 
 #define HOUR_MS (3600 * INT64_C(1000))
 #define DAY_MS  (24 * HOUR_MS)
@@ -631,6 +632,159 @@ act_without_capability(void)
     return strstr(reason, "CAP_NET_ADMIN") != NULL ? 42 : 3;
 }
 
+/* ---- the administrator's sets ---- */
+
+static struct firewall_policy
+policy_with(const char *v4, const char *v6)
+{
+    struct firewall_policy policy = {.most = 100,
+                                     .shortest = {[FIREWALL_V4] = 32, [FIREWALL_V6] = 128}};
+
+    policy.lists[0] = ports_mail();
+    strcpy(policy.set[FIREWALL_V4], v4);
+    strcpy(policy.set[FIREWALL_V6], v6);
+    return policy;
+}
+
+static void
+make_set(const char *declaration)
+{
+    char command[512];
+
+    snprintf(command, sizeof(command),
+             "nft 'flush ruleset; add table inet b; add set inet b s { %s }'", declaration);
+    free(output_of(command));
+}
+
+static void
+test_which_set_is_of_use(void **state)
+{
+    static const struct {
+        const char *declaration;
+        enum firewall_family family;
+        unsigned shortest;
+        int error;
+        const char *words; /* of the reason, or of the warning */
+    } cases[] = {
+        {"type ipv4_addr; flags timeout;", FIREWALL_V4, 32, 0, NULL},
+        {"type ipv6_addr; flags timeout;", FIREWALL_V6, 128, 0, NULL},
+        {"typeof ip saddr; flags timeout;", FIREWALL_V4, 32, 0, NULL},
+        {"type ipv6_addr; flags timeout;", FIREWALL_V4, 32, -EINVAL, "not of type ipv4_addr"},
+        {"type ipv4_addr; flags timeout;", FIREWALL_V6, 128, -EINVAL, "not of type ipv6_addr"},
+        {"type inet_service; flags timeout;", FIREWALL_V4, 32, -EINVAL, "not of type"},
+        {"type ipv4_addr;", FIREWALL_V4, 32, -EINVAL, "no flag timeout"},
+        {"type ipv4_addr; flags interval;", FIREWALL_V4, 32, -EINVAL, "no flag timeout"},
+        {"type ipv4_addr; flags interval, timeout;", FIREWALL_V4, 24, 0, "is an interval set"},
+        {"type ipv4_addr; flags interval, timeout; auto-merge;", FIREWALL_V4, 24, -EINVAL,
+         "auto-merge"},
+        {"type ipv4_addr; flags timeout;", FIREWALL_V4, 31, -EINVAL, "takes single addresses"},
+        {"type ipv6_addr; flags timeout;", FIREWALL_V6, 127, -EINVAL, "takes single addresses"},
+        {"type ipv4_addr; flags timeout; size 99;", FIREWALL_V4, 32, 0, "has room for 99"},
+        {"type ipv4_addr; flags timeout; size 100;", FIREWALL_V4, 32, 0, NULL},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const bool is_v4 = cases[i].family == FIREWALL_V4;
+        struct firewall_policy policy =
+            policy_with(is_v4 ? "inet b s" : "", is_v4 ? "" : "inet b s");
+        char warning[FIREWALL_REASON_SIZE] = "";
+        int error;
+
+        make_set(cases[i].declaration);
+        policy.shortest[cases[i].family] = cases[i].shortest;
+        firewall_set_policy(*state, &policy);
+        reason[0] = '\0';
+        error = firewall_check_sets(*state, warning, reason);
+        if (error != cases[i].error ||
+            (cases[i].words == NULL
+                 ? warning[0] != '\0'
+                 : strstr(error == 0 ? warning : reason, cases[i].words) == NULL))
+            fail_msg("%s: %d, %s%s", cases[i].declaration, error, reason, warning);
+        assert_int_equal(firewall_check_sets(*state, warning, reason), error); /* as before */
+    }
+    free(output_of("nft flush ruleset"));
+    assert_int_equal(firewall_check_sets(*state, (char[FIREWALL_REASON_SIZE]){0}, reason), 0);
+}
+
+static void
+test_what_is_a_sets_name(void **state)
+{
+    static const char *const good[] = {"inet b s", "ip b s", "ip6 b-1.x s_2"};
+    static const char *const bad[] = {"",           "inet b",   "bridge b s",
+                                      "inet b s x", "inet 1 s", "inet b 1",
+                                      "inet b s;",  "inet b {", "inet b\ts\n"};
+    char longest[FIREWALL_SET_SIZE + 8] = "inet b s";
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+        assert_true(firewall_is_set_name(good[i]));
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        if (firewall_is_set_name(bad[i]))
+            fail_msg("\"%s\" is no set's name", bad[i]);
+    memset(longest + 7, 's', FIREWALL_SET_SIZE);
+    longest[FIREWALL_SET_SIZE] = '\0';
+    assert_false(firewall_is_set_name(longest));
+}
+
+static bool
+set_has(const char *element)
+{
+    char *const text = output_of("nft list set inet b s 2>/dev/null");
+    const bool has = strstr(text, element) != NULL;
+
+    free(text);
+    return has;
+}
+
+static void
+test_flush_takes_ours_and_leaves_the_rest(void **state)
+{
+    const struct firewall_policy policy = policy_with("inet b s", "inet b none");
+    struct firewall_change changes[] = {want("203.0.113.9", HOUR_MS), want("203.0.113.8", HOUR_MS)};
+    struct firewall_policy own = policy_with("inet b s", "");
+    char warning[FIREWALL_REASON_SIZE];
+    size_t removed = 7;
+
+    for (int i = 0; i < 2; i++)
+        strcpy(changes[i].comment, "ombanmail mail, 5 failures"); /* whose they are */
+    make_set("type ipv4_addr; flags timeout;");
+    free(output_of("nft 'add element inet b s { 192.0.2.1 timeout 1h, 192.0.2.2 timeout 1h comment"
+                   " \"mine\" }'"));
+    firewall_set_policy(*state, &own);
+    assert_int_equal(firewall_check_sets(*state, warning, reason), 0);
+    assert_int_equal(firewall_apply(*state, changes, 2, reason), 0);
+    assert_true(set_has("203.0.113.9"));
+    assert_int_equal(flush_kernel(*state, &policy, &removed, reason), 0);
+    assert_int_equal(removed, 2);
+    assert_false(set_has("203.0.113."));
+    assert_true(set_has("192.0.2.1") && set_has("192.0.2.2"));
+    assert_false(ruleset_has("table inet ombanmail"));
+    assert_int_equal(flush_kernel(*state, &policy, &removed, reason), 0); /* nothing is there */
+    assert_int_equal(removed, 0);
+}
+
+static void
+test_interval_set_takes_prefixes(void **state)
+{
+    struct firewall_policy policy = policy_with("inet b s", "");
+    char warning[FIREWALL_REASON_SIZE];
+
+    policy.verdict = FIREWALL_REJECT;
+    policy.shortest[FIREWALL_V4] = 24;
+    policy.lists[1].count = 1; /* of all ports */
+    make_set("type ipv4_addr; flags interval, timeout;");
+    firewall_set_policy(*state, &policy);
+    assert_int_equal(firewall_check_sets(*state, warning, reason), 0);
+    apply(*state, want("198.51.100.0/24", HOUR_MS));
+    apply(*state, want("203.0.113.9", FIREWALL_FOREVER_MS));
+    assert_true(set_has("198.51.100.0/24") && set_has("203.0.113.9"));
+    apply(*state, want("2001:db8::9", HOUR_MS)); /* the other family is ours */
+    assert_true(in_kernel("v6", "2001:db8::9", NULL));
+    assert_true(ruleset_has("reject"));
+    apply(*state, unwant("198.51.100.0/24"));
+    assert_false(set_has("198.51.100.0/24"));
+}
+
 static void
 test_without_capability(void **state)
 {
@@ -822,6 +976,10 @@ main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_foreign_table_stays, setup, teardown),
         cmocka_unit_test_setup_teardown(test_foreign_owner, setup, teardown),
         cmocka_unit_test_setup_teardown(test_packets, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_which_set_is_of_use, setup, teardown),
+        cmocka_unit_test(test_what_is_a_sets_name),
+        cmocka_unit_test_setup_teardown(test_flush_takes_ours_and_leaves_the_rest, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_interval_set_takes_prefixes, setup, teardown),
         cmocka_unit_test(test_without_capability),
         cmocka_unit_test(test_in_sandbox),
         cmocka_unit_test(test_with_many_files),
