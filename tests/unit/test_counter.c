@@ -1309,6 +1309,24 @@ a_line_that_two_actions_hand_over_counts_once_in_the_jail_of_both(void **state)
     assert_int_equal(failures_in(0, "203.0.113.9"), 2);
 }
 
+static void
+the_news_of_a_fault_says_what_was_taken_back_and_is_told_once(void **state)
+{
+    char text[BACKEND_TEXT_SIZE];
+
+    (void)state;
+    begin(0);
+    add_default(0);
+    assert_false(backend_news(counter_backend(counter), NOON_MS, text));
+    for (unsigned lines = 1; lines <= 6; lines++)
+        take(0, next_line(NOON_MS), FAILED("203.0.113.9"));
+    fault_of_two(0, NOON_MS + 1000);
+    assert_true(backend_news(counter_backend(counter), NOON_MS + 1000, text));
+    assert_non_null(strstr(text, "backend of mx1 has faults"));
+    assert_non_null(strstr(text, "6 failures of the last seconds withdrawn, 1 ban lifted"));
+    assert_false(backend_news(counter_backend(counter), NOON_MS + 1000, text));
+}
+
 int
 main(void)
 {
@@ -1348,6 +1366,7 @@ main(void)
         TEST(what_the_server_does_as_a_client_is_no_unknown_login),
         TEST(threads_lose_nothing),
         TEST(a_line_of_a_user_who_may_not_write_it_is_told_and_not_counted),
+        TEST(the_news_of_a_fault_says_what_was_taken_back_and_is_told_once),
         TEST(a_line_that_two_actions_hand_over_counts_once_in_the_jail_of_both),
     };
 

@@ -15,9 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <syslog.h>
+
 #include <cmocka.h>
 
 #include "ledger/event.h"
+#include "ledger/notice.h"
 
 static const char printed_ban[] =
     "{\"event\":\"ban\",\"version\":1,\"time\":\"2026-11-21T08:09:14.250Z\","
@@ -303,6 +306,37 @@ stamps(void **state)
             fail_msg("accepted: %s", bad[i]);
 }
 
+static void
+a_notice_has_the_lines_oldest_first_and_in_ascii(void **state)
+{
+    static struct evidence lines[NOTICE_LINES_MOST + 2]; /* the newest first */
+    struct event event = some_ban();
+    struct notice notice;
+
+    (void)state;
+    strcpy(lines[0].line, "third ~");
+    strcpy(lines[1].line, "");
+    strcpy(lines[2].line, "first \x1b[2J\xc3\x7f");
+    assert_int_equal(notice_make(&event, lines, 3, &notice), 0);
+    assert_string_equal(notice.lines, "first ?[2J??\nthird ~");
+    assert_string_equal(notice.fields, printed_ban);
+    assert_int_equal(notice.severity, LOG_NOTICE);
+    assert_int_equal(notice.time_ms, event.time_ms);
+    assert_int_equal(notice_make(&event, NULL, 0, &notice), 0);
+    assert_string_equal(notice.lines, "");
+    for (size_t i = 0; i < NOTICE_LINES_MOST + 2; i++) {
+        memset(lines[i].line, 'a', sizeof(lines[i].line) - 1);
+        lines[i].line[sizeof(lines[i].line) - 1] = '\0';
+    }
+    assert_int_equal(notice_make(&event, lines, NOTICE_LINES_MOST + 2, &notice), 0);
+    assert_true(strlen(notice.lines) >= NOTICE_LINES_SIZE - 2); /* as far as there is room */
+    event = (struct event){.kind = EVENT_TROUBLE, .origin = "mx1", .condition = "kernel"};
+    assert_int_equal(notice_make(&event, NULL, 0, &notice), 0);
+    assert_int_equal(notice.severity, LOG_WARNING);
+    event.origin[0] = '\0';
+    assert_true(notice_make(&event, NULL, 0, &notice) < 0);
+}
+
 int
 main(void)
 {
@@ -316,6 +350,7 @@ main(void)
         cmocka_unit_test(every_field_is_held_to_its_form),
         cmocka_unit_test(damage_is_survived),
         cmocka_unit_test(stamps),
+        cmocka_unit_test(a_notice_has_the_lines_oldest_first_and_in_ascii),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
