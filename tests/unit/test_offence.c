@@ -617,6 +617,86 @@ a_fault_of_the_name_is_none_of_the_backend(void **state)
     }
 }
 
+static void
+codes_and_attempts_are_bounded(void **state)
+{
+    static const struct {
+        const char *text;
+        unsigned dsn;
+    } dsns[] = {{"5.7.1", 5007001}, {"5.7.999", 5007999}, {"9.0.0", 9000000}, {"5.7", 0},
+                {"5.7.", 0},        {".7.1", 0},          {"5..1", 0},        {"5.7.1.", 0},
+                {"5.7.1000", 0},    {"10.7.1", 0},        {"5.7.1 ", 0},      {"", 0}};
+    static const struct {
+        const char *text;
+        unsigned code;
+    } codes[] = {{"99", 0}, {"100", 100}, {"599", 599}, {"600", 0}, {"", 0}};
+    static const struct {
+        const char *attempts, *repeated;
+        unsigned sum;
+    } attempts[] = {{"3", "4", 12}, {"0", "7", 1}, {"1", "0", 1}, {"1000000", "1000000", 0}};
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof dsns / sizeof dsns[0]; i++) {
+        assert_int_equal(read_fields(&offence, "class", "relay_denied", "dsn", dsns[i].text, NULL),
+                         0);
+        if (offence.dsn != dsns[i].dsn)
+            fail_msg("%s: %u", dsns[i].text, offence.dsn);
+    }
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        assert_int_equal(
+            read_fields(&offence, "class", "relay_denied", "code", codes[i].text, NULL),
+            codes[i].text[0] == '\0' ? -EINVAL : 0);
+        if (codes[i].text[0] != '\0')
+            assert_int_equal(offence.code, codes[i].code);
+    }
+    for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
+        assert_int_equal(read_fields(&offence, "class", "auth_failed", "attempts",
+                                     attempts[i].attempts, "repeated", attempts[i].repeated, NULL),
+                         0);
+        assert_int_equal(offence.attempts,
+                         attempts[i].sum != 0 ? attempts[i].sum : OFFENCE_ATTEMPTS_MAX);
+    }
+}
+
+static void
+behind_the_last_port_is_nothing_of_the_client_s(void **state)
+{
+    static const struct {
+        const char *tail, *user, *client; /* NULL: there is none */
+    } cases[] = {
+        {"bob from 203.0.113.9 port 1 ssh2", "bob", "203.0.113.9"},
+        {"bob 203.0.113.9 port 1", "bob", "203.0.113.9"},
+        {"203.0.113.9 port 1", NULL, "203.0.113.9"},
+        {" from 203.0.113.9 port 1", " from", "203.0.113.9"},
+        {"x from 192.0.2.9 port 1 from 203.0.113.9 port 2", "x from 192.0.2.9 port 1",
+         "203.0.113.9"},
+        {"bob from 203.0.113.9", NULL, NULL},
+        {"bob from nowhere port 1", "bob", NULL},
+    };
+    char longest[600];
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(
+            read_fields(&offence, "class", "auth_failed", "port_tail", cases[i].tail, NULL), 0);
+        if (offence.has_client != (cases[i].client != NULL) ||
+            (cases[i].user == NULL ? offence.user_length != 0
+                                   : offence.user_length != strlen(cases[i].user) ||
+                                         memcmp(offence.user, cases[i].user, offence.user_length)))
+            fail_msg("%s", cases[i].tail);
+        if (cases[i].client != NULL)
+            assert_client(&offence, cases[i].client);
+    }
+    for (int over = 0; over <= 1; over++) { /* sshd may have cut a longer one */
+        snprintf(longest, sizeof longest, "%*s from 203.0.113.9 port 1", 500 - 24 + over, "x");
+        assert_int_equal(strlen(longest), 500 + over);
+        read_fields(&offence, "class", "auth_failed", "port_tail", longest, NULL);
+        assert_int_equal(offence.has_client, !over);
+    }
+}
+
 int
 main(void)
 {
@@ -644,6 +724,8 @@ main(void)
         cmocka_unit_test_teardown(reads_what_a_password_database_says, forget_fields),
         cmocka_unit_test_teardown(reads_faults_of_the_backend, forget_fields),
         cmocka_unit_test_teardown(a_fault_of_the_name_is_none_of_the_backend, forget_fields),
+        cmocka_unit_test_teardown(codes_and_attempts_are_bounded, forget_fields),
+        cmocka_unit_test_teardown(behind_the_last_port_is_nothing_of_the_client_s, forget_fields),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
