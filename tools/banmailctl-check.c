@@ -55,20 +55,19 @@ compare_expected(const void *a, const void *b)
     return order != 0 ? order : (int)left->list - right->list;
 }
 
-/* The first jail with the same ports, as the policy has it; an administrator's set has one list. */
+/* The first jail that closes the same, as the policy has it; an administrator's set has one list.
+ */
 static uint8_t
 list_of(const struct check *check, const struct table *table, const struct ban *ban)
 {
     struct jail jail;
     enum firewall_family family = source_is_v4(&ban->source) ? FIREWALL_V4 : FIREWALL_V6;
+    unsigned list;
 
     if (check->policy.set[family][0] != '\0' || !table_read_jail(table, ban->jail, &jail))
         return TABLE_JAIL_MANUAL;
-    for (uint8_t list = 0; list < FIREWALL_LISTS; list++) {
-        if (ports_are_same(&check->policy.lists[list], &jail.ports))
-            return list;
-    }
-    return TABLE_JAIL_MANUAL;
+    list = enforcer_list(&check->policy, &jail);
+    return list == FIREWALL_LISTS ? TABLE_JAIL_MANUAL : (uint8_t)list;
 }
 
 /* Several bans may want one element: the latest end counts. */

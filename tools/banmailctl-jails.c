@@ -104,6 +104,10 @@ jail_json(const struct jails_entry *entry)
     format_add_string(object, "services", name_services(jail->services));
     format_add_string(object, "ports",
                       ports_are_all(&jail->ports) ? "all" : ports_print(&jail->ports, ",", text));
+    if (jail->verdict == VERDICT_OF_MODULE)
+        fjson_object_object_add(object, "verdict", NULL);
+    else
+        format_add_string(object, "verdict", verdict_name(jail->verdict));
     format_add_bool(object, "observes", jail->is_observing);
     format_add_string(object, "scope", jail_scope(jail));
     format_add_string(object, "ignoreip", entry->ignoreip);
@@ -164,9 +168,11 @@ print_jail(const struct jails_entry *entry)
         strcpy(bantime, "for ever");
     else
         format_span(jail->bantime_s * 1000, bantime);
-    printf("%s %s%s%s; closes %s\n", jail->is_observing ? "would ban" : "bans", bantime,
+    printf("%s %s%s%s; closes %s%s%s\n", jail->is_observing ? "would ban" : "bans", bantime,
            jail->growth.is_on ? ", growing" : "", jail->is_per_host ? ", each host by itself" : "",
-           ports_are_all(&jail->ports) ? "all ports" : ports_print(&jail->ports, ", ", text));
+           ports_are_all(&jail->ports) ? "all ports" : ports_print(&jail->ports, ", ", text),
+           jail->verdict == VERDICT_OF_MODULE ? "" : ": ",
+           jail->verdict == VERDICT_OF_MODULE ? "" : verdict_name(jail->verdict));
     if (jail->classes != 0)
         printf("  counts (%s): %s\n", name_services(jail->services),
                print_classes(jail->classes, text, sizeof(text)));

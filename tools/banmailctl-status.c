@@ -73,12 +73,15 @@ print_jail(const struct summary *summary, const struct jail *jail, uint64_t line
 
     snprintf(threshold, sizeof(threshold), "%u failure%s in %s", jail->maxretry,
              report_plural(jail->maxretry), format_setting(jail->findtime_s, span));
-    printf("%-16s  %-28s  %-12s  %8" PRIu64 "  %6zu  %s%s%s\n",
+    printf("%-16s  %-28s  %-12s  %8" PRIu64 "  %6zu  %s%s%s%s\n",
            format_clean(jail->name, name, sizeof(name)), threshold,
            jail->bantime_s == JAIL_FOREVER ? "for ever" : format_setting(jail->bantime_s, span),
            lines, banned, format_clean(origin_of(summary, jail), origin, sizeof(origin)),
            jail->is_observing ? ", bans nobody (observes)" : "",
-           jail->is_per_host ? ", counts each host by itself" : "");
+           jail->is_per_host ? ", counts each host by itself" : "",
+           jail->verdict == VERDICT_OF_MODULE ? ""
+           : jail->verdict == VERDICT_REJECT  ? ", rejects"
+                                              : ", drops");
 }
 
 /* Jails to which no failure has come while others have seen some. */
@@ -204,6 +207,7 @@ jail_json(const struct summary *summary, const struct jail *jail, uint64_t lines
     format_add_string(object, "origin", origin_of(summary, jail));
     format_add_bool(object, "observes", jail->is_observing);
     format_add_string(object, "scope", jail_scope(jail));
+    format_add_string(object, "verdict", verdict_name(jail_verdict(jail, summary->policy.verdict)));
     for (int i = 0; i < OFFENCE_CLASSES; i++)
         if (jail->classes & OFFENCE_BIT(i))
             fjson_object_array_add(classes, fjson_object_new_string(offence_class_name(i)));

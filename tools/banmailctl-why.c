@@ -44,6 +44,7 @@ struct why {
     int64_t now_ms;
     bool is_paused;
     struct bans bans; /* all */
+    struct firewall_policy policy;
     struct scopes *scopes;
     struct fjson_object *json; /* the array of what was found, or NULL */
     bool any_banned, any_known;
@@ -113,6 +114,16 @@ print_scope(const struct why *why, const struct ban *ban)
                scope_text(why->scopes, ban->scope, text));
 }
 
+/* In a set of the administrator's his rules decide. */
+static bool
+is_rejected(const struct why *why, const struct ban *ban, const struct jail *jail)
+{
+    const enum firewall_family family = source_is_v4(&ban->source) ? FIREWALL_V4 : FIREWALL_V6;
+
+    return why->policy.set[family][0] == '\0' &&
+           jail_verdict(jail, why->policy.verdict) == VERDICT_REJECT;
+}
+
 static void
 print_ban(struct why *why, const struct ban *ban)
 {
@@ -132,8 +143,9 @@ print_ban(struct why *why, const struct ban *ban)
     printf("  since %s (%s)\n", format_span(why->now_ms - ban->since_ms, span),
            format_stamp(ban->since_ms, stamp));
     if (table_read_jail(why->table, ban->jail, &of))
-        printf("  closed: %s\n",
-               ports_are_all(&of.ports) ? "all ports" : ports_print(&of.ports, ", ", ports));
+        printf("  closed: %s%s\n",
+               ports_are_all(&of.ports) ? "all ports" : ports_print(&of.ports, ", ", ports),
+               is_rejected(why, ban, &of) ? "; packets are rejected" : "");
     print_scope(why, ban);
     print_cause(why, ban);
     if (why->is_paused)
@@ -214,16 +226,13 @@ look_up_added(const struct why *why, struct found *found)
 static void
 look_up(struct why *why, const struct source *source, struct found *found)
 {
-    struct firewall_policy policy;
-
     *found = (struct found){.source = *source};
     for (size_t i = 0; i < why->bans.count && found->ban_count < TABLE_JAILS_MAX; i++)
         if (bans_touches(&why->bans.ban[i], source))
             found->bans[found->ban_count++] = &why->bans.ban[i];
     history_of_source(why->table, source, &found->lines);
     history_earlier(why->ledger, source, &found->earlier);
-    policy_read(why->place.table, &policy);
-    blockers_ask(source, policy.set[source_is_v4(source) ? FIREWALL_V4 : FIREWALL_V6],
+    blockers_ask(source, why->policy.set[source_is_v4(source) ? FIREWALL_V4 : FIREWALL_V6],
                  BLOCKERS_TIMEOUT_MS, &found->others);
     found->is_gateway = gateways_find(why->table, source, why->now_ms, &found->gateway);
     found->allowed =
@@ -671,6 +680,7 @@ why_main(const struct invocation *invocation)
     why.is_paused = health.paused_until_ms > why.now_ms;
     why.ledger = history_ledger(why.table, &why.ledger_reason);
     why.scopes = scopes_read(why.table);
+    policy_read(why.place.table, &why.policy);
     if (bans_read(why.table, why.now_ms, &why.bans) < 0)
         status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "out of memory");
     why.json = invocation->json ? fjson_object_new_array() : NULL;

@@ -102,6 +102,17 @@ free_enforcer(struct enforcer *enforcer)
 
 /* ---- one batch ---- */
 
+unsigned
+enforcer_list(const struct firewall_policy *policy, const struct jail *jail)
+{
+    unsigned list = 0;
+
+    while (list < FIREWALL_LISTS && (!ports_are_same(&policy->lists[list], &jail->ports) ||
+                                     policy->verdicts[list] != jail->verdict))
+        list++;
+    return list;
+}
+
 void
 enforcer_policy(const struct table *table, struct firewall_policy *policy)
 {
@@ -113,12 +124,12 @@ enforcer_policy(const struct table *table, struct firewall_policy *policy)
     policy->shortest[FIREWALL_V4] = 32;
     policy->shortest[FIREWALL_V6] = 128;
     for (unsigned i = 0; i < TABLE_JAILS_MAX; i++) {
-        bool is_there = table_read_jail(table, i, &jail), is_new = is_there;
+        bool is_there = table_read_jail(table, i, &jail);
 
-        for (unsigned before = 0; before < i && is_new; before++)
-            is_new = !ports_are_same(&policy->lists[before], &jail.ports);
-        if (is_new)
+        if (is_there && enforcer_list(policy, &jail) == FIREWALL_LISTS) {
             policy->lists[i] = jail.ports;
+            policy->verdicts[i] = jail.verdict;
+        }
         if (i == TABLE_JAIL_MANUAL || !is_there || jail.classes == 0)
             continue;
         if (policy->shortest[FIREWALL_V4] > jail.v4_bits)
@@ -128,7 +139,17 @@ enforcer_policy(const struct table *table, struct firewall_policy *policy)
     }
 }
 
-/* Tells the firewall; where elements may lie that nobody looks for, all is to be made anew. */
+/* Where elements may lie that nobody looks for, all is made anew, with whatever is in force. */
+static void
+take_rebuild(struct firewall *firewall, struct table *table)
+{
+    if (!table_take_rebuild(table))
+        return;
+    firewall_rebuild(firewall);
+    table_want_all(table);
+}
+
+/* Tells the firewall. */
 static void
 set_policy(struct firewall *firewall, struct table *table, const struct firewall_policy *fixed)
 {
@@ -137,8 +158,7 @@ set_policy(struct firewall *firewall, struct table *table, const struct firewall
     enforcer_policy(table, &policy);
     table_share_set(table, policy.set[FIREWALL_V4][0] != '\0', policy.set[FIREWALL_V6][0] != '\0');
     firewall_set_policy(firewall, &policy);
-    if (table_take_rebuild(table))
-        firewall_rebuild(firewall);
+    take_rebuild(firewall, table);
 }
 
 /* Who wants it and why, for whoever lists the set. */
@@ -266,11 +286,12 @@ set_apart(struct batch *batch, size_t count)
 }
 
 /* Returns how many were taken. Beside somebody's big interval set a command takes long, however
- * small it is: then fewer and larger ones. */
+ * small it is: then fewer and larger ones. What replaces the table has as many bans as it can. */
 static size_t
 run_batch(struct batch *batch, int64_t now_ms)
 {
-    size_t most = batch->is_slow ? FIREWALL_BATCH_MOST : FIREWALL_BATCH;
+    const bool is_large = batch->is_slow || firewall_is_broken(batch->firewall);
+    const size_t most = is_large ? FIREWALL_BATCH_MOST : FIREWALL_BATCH;
     size_t count, held;
 
     batch->now_ms = now_ms;
@@ -547,6 +568,8 @@ lay(struct enforcer *enforcer)
     char *reason = enforcer->batch->reason;
     int result;
 
+    if (firewall_is_broken(enforcer->firewall) && table_pending(enforcer->table) > 0)
+        return true; /* what is made anew is so together with the bans: they do not stand open */
     enter_command(enforcer);
     result = firewall_lay(enforcer->firewall, reason);
     leave_command(enforcer);
@@ -584,8 +607,7 @@ work(struct enforcer *enforcer)
         return false;
     if (table_take_ports(enforcer->table))
         use_policy(enforcer);
-    if (table_take_rebuild(enforcer->table))
-        firewall_rebuild(enforcer->firewall);
+    take_rebuild(enforcer->firewall, enforcer->table);
     usable = check_sets(enforcer);
     if (!lay(enforcer))
         return false;

@@ -35,7 +35,7 @@ struct enforcer_statistics {
 struct enforcer_options {
     struct table *table;
     const struct report *report;
-    enum firewall_verdict verdict;
+    enum verdict verdict;    /* of jails without one of their own */
     const char *set4, *set6; /* the administrator's sets, as firewall_policy has them; or NULL */
     bool flush_at_stop;      /* else the bans stay in the kernel */
 };
@@ -67,8 +67,13 @@ void enforcer_read_statistics(const struct enforcer *enforcer,
 void enforcer_stop(struct enforcer *enforcer);
 
 /* Fills in what of the policy comes from the table's jails; verdict and sets stay. Of several jails
- * with the same ports the first stands for all, as in a table_change. Any thread or process. */
+ * with the same ports and verdict the first stands for all, as in a table_change. Any thread or
+ * process. */
 void enforcer_policy(const struct table *table, struct firewall_policy *policy);
+
+/* Which of the policy's lists is that of the jail's ports and verdict; FIREWALL_LISTS: none. Pure.
+ */
+unsigned enforcer_list(const struct firewall_policy *policy, const struct jail *jail);
 
 /* What the thread does, done once by the caller instead, for a process without the thread
  * (banmailctl while no rsyslogd runs): applies all that is pending, with the verdict and sets of

@@ -43,7 +43,7 @@
 #define SET_V4        32
 #define SET_V6        (V4_SETS + 128)
 #define SET_V6_64     (V4_SETS + 64)
-#define SET_NAME_SIZE (PORTS_TEXT_SIZE + 24)
+#define SET_NAME_SIZE (PORTS_TEXT_SIZE + 32)
 
 /* The parser takes eight digits in each unit of a time, and the kernel some 584 years. What is
  * longer than a century is cut to that. */
@@ -291,6 +291,14 @@ ports_of(const struct firewall_policy *policy, unsigned set)
     return &policy->lists[set / LIST_SETS];
 }
 
+static enum verdict
+verdict_of(const struct firewall_policy *policy, unsigned set)
+{
+    const enum verdict own = policy->verdicts[set / LIST_SETS];
+
+    return own != VERDICT_OF_MODULE ? own : policy->verdict;
+}
+
 static bool
 is_v4(unsigned set)
 {
@@ -315,6 +323,7 @@ set_name(const struct firewall_policy *policy, unsigned set, char name[SET_NAME_
 {
     const struct ports *ports = ports_of(policy, set), mail = ports_mail();
     char bits[12] = "", numbers[PORTS_TEXT_SIZE] = "";
+    const enum verdict own = policy->verdicts[set / LIST_SETS];
     const char *which = "";
 
     if (!is_of_addresses(set))
@@ -325,7 +334,9 @@ set_name(const struct firewall_policy *policy, unsigned set, char name[SET_NAME_
         which = "_ports_";
         ports_print(ports, "_", numbers);
     }
-    snprintf(name, SET_NAME_SIZE, "%s%s%s%s", is_v4(set) ? "v4" : "v6", bits, which, numbers);
+    snprintf(name, SET_NAME_SIZE, "%s%s%s%s%s%s", is_v4(set) ? "v4" : "v6", bits, which, numbers,
+             own == VERDICT_OF_MODULE ? "" : "_",
+             own == VERDICT_OF_MODULE ? "" : verdict_name(own));
     return name;
 }
 
@@ -405,7 +416,7 @@ static void
 print_rules(FILE *command, const struct firewall_policy *policy, unsigned set)
 {
     const struct ports *ports = ports_of(policy, set);
-    bool rejects = policy->verdict == FIREWALL_REJECT;
+    bool rejects = verdict_of(policy, set) == VERDICT_REJECT;
     char protocol[PORTS_TEXT_SIZE + 32] = " meta l4proto tcp", numbers[PORTS_TEXT_SIZE];
 
     if (!ports_are_all(ports))
@@ -416,6 +427,17 @@ print_rules(FILE *command, const struct firewall_policy *policy, unsigned set)
     if (!rejects || ports_are_all(ports))
         print_rule(command, policy, set, ports_are_all(ports) ? "" : protocol,
                    rejects ? "reject" : "drop");
+}
+
+/* The rules of all that reject, or of all others. */
+static void
+print_rules_that(FILE *command, const struct firewall_policy *policy, const bool sets[SETS],
+                 bool reject)
+{
+    for (unsigned set = 0; set < SETS; set++) {
+        if (sets[set] && reject == (verdict_of(policy, set) == VERDICT_REJECT))
+            print_rules(command, policy, set);
+    }
 }
 
 /* All of it may be there already: adding a table, set or chain again changes nothing, and the
@@ -433,10 +455,8 @@ print_layout(FILE *command, const struct firewall_policy *policy, const bool set
     fprintf(command, "add chain" IN_TABLE CHAIN
                      " { type filter hook prerouting priority -150; policy accept; }\n"
                      "flush chain" IN_TABLE CHAIN "\n");
-    for (unsigned set = 0; set < SETS; set++) {
-        if (sets[set])
-            print_rules(command, policy, set);
-    }
+    print_rules_that(command, policy, sets, false);
+    print_rules_that(command, policy, sets, true);
 }
 
 static void
@@ -1040,6 +1060,12 @@ void
 firewall_rebuild(struct firewall *firewall)
 {
     firewall->layout = LAYOUT_BROKEN;
+}
+
+bool
+firewall_is_broken(const struct firewall *firewall)
+{
+    return firewall->layout == LAYOUT_BROKEN;
 }
 
 uint32_t

@@ -14,7 +14,9 @@
  * and in each set one element of all ones, which is no ban (firewall_is_marker).
  *
  * These are the sets of the mail ports. Each other list of ports has sets and rules of its own,
- * named for it: v4_all, v4_ports_25_465, v6_64_all.
+ * named for it: v4_all, v4_ports_25_465, v6_64_all; and so has one whose verdict is not the
+ * policy's: v4_reject, v6_64_all_drop. All that drop stand in front of all that reject: who is in
+ * sets of both gets no answer.
  *
  * A prefix is a masked key in a plain set of its own, made when first needed; never an interval
  * set (adding to one of 100,000 costs 0.6 s).
@@ -32,6 +34,7 @@
 
 #include "base/ports.h"
 #include "base/source.h"
+#include "base/verdict.h"
 
 #define FIREWALL_TABLE        "ombanmail" /* family inet */
 #define FIREWALL_BATCH        1000        /* elements in one command, usually */
@@ -45,19 +48,19 @@
 
 struct firewall;
 
-enum firewall_verdict { FIREWALL_DROP, FIREWALL_REJECT };
-
 enum firewall_family { FIREWALL_V4, FIREWALL_V6, FIREWALL_FAMILIES };
 
 /* What is closed, and how. A list of ports with count 0 is none. */
 struct firewall_policy {
-    enum firewall_verdict verdict;
+    enum verdict verdict;
     /* The administrator's sets, "inet blocklist bad_ips", that take the elements of a family in
      * place of ours; "": none. What is done with them is his affair. */
     char set[FIREWALL_FAMILIES][FIREWALL_SET_SIZE];
     unsigned shortest[FIREWALL_FAMILIES]; /* prefix, in bits of the family, that jails ban */
     uint32_t most;                        /* elements there may be */
     struct ports lists[FIREWALL_LISTS];
+    /* … and its verdict, where it has one of its own: lists of the same ports may differ by it */
+    enum verdict verdicts[FIREWALL_LISTS];
 };
 
 struct firewall_change {
@@ -123,6 +126,9 @@ void firewall_restore(struct firewall *firewall);
 /* Our table holds what it should not: the next firewall_apply deletes it and makes it anew, in one
  * transaction with its elements. All else has to be applied again after it. */
 void firewall_rebuild(struct firewall *firewall);
+
+/* Whether the next firewall_apply does so. */
+bool firewall_is_broken(const struct firewall *firewall);
 
 /* Whether it is the element, no ban, that each set of ours holds so that the monitor can tell a
  * flushed set from a deleted element. */

@@ -15,8 +15,7 @@ int
 policy_write(const char *table_path, const struct firewall_policy *policy, uid_t owner, gid_t group)
 {
     char path[PATH_MAX], text[FIREWALL_FAMILIES * (FIREWALL_SET_SIZE + 16) + 32];
-    int length = snprintf(text, sizeof(text), "verdict %s\n",
-                          policy->verdict == FIREWALL_REJECT ? "reject" : "drop");
+    int length = snprintf(text, sizeof(text), "verdict %s\n", verdict_name(policy->verdict));
 
     for (unsigned family = 0; family < FIREWALL_FAMILIES; family++)
         if (policy->set[family][0] != '\0')
@@ -30,7 +29,7 @@ static void
 read_line(const char *line, struct firewall_policy *policy)
 {
     if (strcmp(line, "verdict reject") == 0)
-        policy->verdict = FIREWALL_REJECT;
+        policy->verdict = VERDICT_REJECT;
     for (unsigned family = 0; family < FIREWALL_FAMILIES; family++) {
         const char *set = line + strlen(set_words[family]);
 
@@ -46,7 +45,7 @@ policy_read(const char *table_path, struct firewall_policy *policy)
     char path[PATH_MAX], line[FIREWALL_SET_SIZE + 16];
     FILE *file;
 
-    *policy = (struct firewall_policy){.verdict = FIREWALL_DROP};
+    *policy = (struct firewall_policy){.verdict = VERDICT_DROP};
     snprintf(path, sizeof(path), "%s.policy", table_path);
     file = fopen(path, "re");
     if (file == NULL)

@@ -196,6 +196,30 @@ jail_scope(const struct jail *jail)
     return jail->is_per_host ? "host" : "fleet";
 }
 
+bool
+jail_closes_as(const struct jail *jail, const struct jail *other)
+{
+    return ports_are_same(&jail->ports, &other->ports) && jail->verdict == other->verdict;
+}
+
+enum verdict
+jail_verdict(const struct jail *jail, enum verdict of_module)
+{
+    const enum verdict verdict = jail->verdict == VERDICT_OF_MODULE ? of_module : jail->verdict;
+
+    return verdict == VERDICT_REJECT ? VERDICT_REJECT : VERDICT_DROP;
+}
+
+struct jail
+jail_beside(const struct jail *jail, enum verdict of_module)
+{
+    struct jail made = *jail;
+
+    if (jail->verdict == (of_module == VERDICT_REJECT ? VERDICT_REJECT : VERDICT_DROP))
+        made.verdict = VERDICT_OF_MODULE;
+    return made;
+}
+
 const char *
 jail_check(const struct jail *jail, char text[256])
 {

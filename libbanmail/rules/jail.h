@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/ports.h"
+#include "base/verdict.h"
 
 #define JAIL_NAME_SIZE     32 /* with its NUL */
 #define JAIL_STAMPS_MAX    16 /* the table keeps that many stamps for each client */
@@ -68,7 +69,8 @@ struct jail {
     int64_t bantime_s;         /* seconds, ≥ 1, or JAIL_FOREVER */
     unsigned v4_bits;          /* IPv4 is counted and banned by this prefix: 8..32 */
     unsigned v6_bits;          /* likewise IPv6: 16..128 */
-    struct ports ports;        /* that its bans close */
+    struct ports ports;        /* that its bans close … */
+    enum verdict verdict;      /* … and how; VERDICT_OF_MODULE: as the module says */
     struct jail_growth growth;
     struct jail_kindness kindness;
     unsigned neighbours; /* so many clients of one network that it has banned within … make a ban of
@@ -108,6 +110,17 @@ int jail_parse_scope(const char *word, bool *is_per_host);
 
 /* "host" or "fleet". */
 const char *jail_scope(const struct jail *jail);
+
+/* Whether their bans close the same ports in the same way, so that one element of a set is enough
+ * for both. Pure. */
+bool jail_closes_as(const struct jail *jail, const struct jail *other);
+
+/* VERDICT_DROP or VERDICT_REJECT: the jail's own, or the module's. Pure. */
+enum verdict jail_verdict(const struct jail *jail, enum verdict of_module);
+
+/* The jail as it is entered into the table: without a verdict of its own where that is the
+ * module's as well, so that it shares its sets. Pure. */
+struct jail jail_beside(const struct jail *jail, enum verdict of_module);
 
 /* Checks the limits above. Returns NULL, or what is wrong as a sentence that names the parameter,
  * the value and what is allowed, in text[256]. */

@@ -340,18 +340,52 @@ read_range(const char *action, bool *is_all_ports)
     return *is_all_ports || strstr(action, "multiport") != NULL;
 }
 
-/* fail2ban's reject, and the kind of ICMP message that iptables knows by --reject-with. */
-static void
-remark_refusal(struct reading *reading, const char *value)
+static bool
+has_any(const char *text, const char *const *words)
 {
-    if (strcasestr(value, "reject") != NULL)
-        remark(reading,
-               "a jail does not choose how packets are refused: they are dropped, or, with "
-               "verdict=\"reject\" of the module, rejected for all jails");
+    while (*words != NULL && strcasestr(text, *words) == NULL)
+        words++;
+    return *words != NULL;
+}
+
+/* In the words of nftables, iptables, firewalld, shorewall, ufw and route. With which message is
+ * refused does not matter: of TCP, the client sees the same of all. */
+static bool
+read_blocktype(struct reading *reading, char *value)
+{
+    static const char *const rejecting[] = {"reject", "unreachable", "prohibit", NULL};
+    static const char *const dropping[] = {"drop", "deny", "blackhole", NULL};
+
+    if (has_any(value, rejecting))
+        reading->entry->jail.verdict = VERDICT_REJECT;
+    else if (has_any(value, dropping))
+        reading->entry->jail.verdict = VERDICT_DROP;
+    else if (*value != '\0' && strchr(value, '%') == NULL)
+        remark(reading, "blocktype %.60s is not known, and passed over: " VERDICTS " is allowed",
+               value);
+    return true;
+}
+
+/* Where an action has it as a parameter: nftables[type=multiport, blocktype="reject …"]. */
+static void
+read_blocktype_in(struct reading *reading, const char *action)
+{
+    const char *at = strcasestr(action, "blocktype");
+    char value[80];
+
+    if (at == NULL)
+        return;
+    at += strlen("blocktype");
+    at += strspn(at, " \t");
+    if (*at != '=')
+        return;
+    at += strspn(at, "= \t\"'");
+    snprintf(value, sizeof(value), "%.*s", (int)strcspn(at, ",]\"'\n"), at);
+    read_blocktype(reading, value);
 }
 
 /* The name is a command's in fail2ban. Here the kernel's set takes all bans, so it tells which
- * ports are closed, and nothing else. */
+ * ports are closed, and how, and nothing else. */
 static bool
 read_banaction(struct reading *reading, char *value)
 {
@@ -360,14 +394,7 @@ read_banaction(struct reading *reading, char *value)
     if (!read_range(name, &reading->is_all_ports) && strstr(name, "nftables") == NULL &&
         strstr(name, "iptables") == NULL && *name != '\0')
         remark(reading, "banaction %.60s is not run: bans go into the kernel's set", name);
-    remark_refusal(reading, value);
-    return true;
-}
-
-static bool
-read_blocktype(struct reading *reading, char *value)
-{
-    remark_refusal(reading, value);
+    read_blocktype_in(reading, value);
     return true;
 }
 
@@ -380,8 +407,11 @@ read_action(struct reading *reading)
         settings_find(reading->settings, reading->section, "action");
     bool is_all_ports;
 
-    if (action != NULL && read_range(action->value, &is_all_ports))
+    if (action != NULL && read_range(action->value, &is_all_ports)) {
         reading->is_all_ports = is_all_ports;
+        reading->setting = action;
+        read_blocktype_in(reading, action->value);
+    }
 }
 
 static bool
@@ -510,8 +540,8 @@ static const struct option {
     {"bantime.rndtime", read_rndtime},
     {"bantime.overalljails", read_overalljails},
     {"ignoreip", read_ignoreip},
-    {"banaction", read_banaction},
     {"blocktype", read_blocktype},
+    {"banaction", read_banaction}, /* which may say something else than blocktype */
     {"classes", read_classes},
     {"ipv4prefix", read_v4_prefix},
     {"ipv6prefix", read_v6_prefix},
@@ -1171,6 +1201,8 @@ print_entry(FILE *file, const struct jails_entry *entry)
             ports_are_all(&jail->ports)           ? "all"
             : ports_are_same(&jail->ports, &mail) ? "mail"
                                                   : ports_print(&jail->ports, ",", ports));
+    if (jail->verdict != VERDICT_OF_MODULE)
+        fprintf(file, "blocktype = %s\n", verdict_name(jail->verdict));
     if (jail->v4_bits != 32)
         fprintf(file, "ipv4prefix = %u\n", jail->v4_bits);
     if (jail->v6_bits != 64)

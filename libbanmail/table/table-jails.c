@@ -29,6 +29,14 @@ table_has_jail(const struct table *table, unsigned index)
     return index == TABLE_JAIL_MANUAL || read_jail_cell(table, index, &cell);
 }
 
+static enum verdict
+verdict_of(const struct jail_cell *cell)
+{
+    return cell->flags & JAIL_CELL_DROPS     ? VERDICT_DROP
+           : cell->flags & JAIL_CELL_REJECTS ? VERDICT_REJECT
+                                             : VERDICT_OF_MODULE;
+}
+
 /* Of a list of multipliers the file knows nothing: it is of no use but to who counts. */
 static struct jail_growth
 growth_of(const struct jail_cell *cell)
@@ -96,6 +104,7 @@ jail_of(const struct jail_cell *cell)
         .v4_bits = cell->v4_bits,
         .v6_bits = cell->v6_bits,
         .ports = ports_of(cell),
+        .verdict = verdict_of(cell),
         .growth = growth_of(cell),
         .kindness = kindness_of(cell),
         .repeats = cell->repeats != 0 ? cell->repeats : 1,
@@ -159,7 +168,9 @@ flags_of(const struct jail *jail)
                      (jail->kindness.login_forgives ? JAIL_CELL_FORGIVES : 0) |
                      (jail->kindness.skips_bounces ? JAIL_CELL_SKIPS : 0) |
                      (jail->is_observing ? JAIL_CELL_OBSERVES : 0) |
-                     (jail->is_per_host ? JAIL_CELL_PER_HOST : 0));
+                     (jail->is_per_host ? JAIL_CELL_PER_HOST : 0) |
+                     (jail->verdict == VERDICT_DROP ? JAIL_CELL_DROPS : 0) |
+                     (jail->verdict == VERDICT_REJECT ? JAIL_CELL_REJECTS : 0));
 }
 
 static void
@@ -191,11 +202,11 @@ write_jail(struct table *table, unsigned index, const struct jail *jail)
     store_jail(table, index, &cell);
 }
 
-/* Of each jail, which is the first with the same ports; of one that is not there, the manual. */
+/* Of each jail, which is the first that closes the same; of one that is not there, the manual. */
 static void
 find_same_ports(struct table *table)
 {
-    struct ports ports[TABLE_JAILS_MAX] = {{0}};
+    struct jail jails[TABLE_JAILS_MAX] = {{.maxretry = 0}};
     struct jail_cell cell;
     bool are_others = false;
 
@@ -203,8 +214,8 @@ find_same_ports(struct table *table)
         unsigned same = 0;
 
         if (read_jail_cell(table, i, &cell)) {
-            ports[i] = ports_of(&cell);
-            while (!ports_are_same(&ports[same], &ports[i]))
+            jails[i] = jail_of(&cell);
+            while (!jail_closes_as(&jails[same], &jails[i]))
                 same++;
         }
         are_others |= atomic_exchange(&table->same_ports[i], (uint8_t)same) != same;
@@ -213,7 +224,8 @@ find_same_ports(struct table *table)
         atomic_store(&table->has_other_ports, true);
 }
 
-/* jails_lock is held. The enforcer is told when all is written: it reads the ports only then. */
+/* jails_lock is held. The enforcer is told when all is written: it reads what is closed only then.
+ */
 static void
 enter_jail(struct table *table, unsigned index, const struct jail *jail)
 {
@@ -221,9 +233,9 @@ enter_jail(struct table *table, unsigned index, const struct jail *jail)
     bool closes_others = false;
 
     if (read_jail_cell(table, index, &known)) {
-        const struct ports ports = ports_of(&known);
+        const struct jail before = jail_of(&known);
 
-        closes_others = !ports_are_same(&ports, &jail->ports);
+        closes_others = !jail_closes_as(&before, jail);
     }
     write_jail(table, index, jail);
     find_same_ports(table);

@@ -71,6 +71,8 @@ struct jail_cell {
 #define JAIL_CELL_SKIPS    8
 #define JAIL_CELL_OBSERVES 16
 #define JAIL_CELL_PER_HOST 32
+#define JAIL_CELL_DROPS    64 /* has that verdict of its own */
+#define JAIL_CELL_REJECTS  128
 
 _Static_assert(sizeof(struct jail_cell) == CELL_SIZE && _Alignof(struct jail_cell) == 8 &&
                    sizeof(struct ports) == 34,

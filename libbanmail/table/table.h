@@ -98,14 +98,16 @@ int table_jail(struct table *table, const struct jail *jail);
 void table_set_manual_ports(struct table *table, const struct ports *ports);
 
 /* The kernel may hold elements that nobody looks for: its sets are to be made anew. A jail whose
- * ports change asks for it as well. Whoever does so calls table_want_all too. */
+ * ports or verdict change asks for it as well. */
 void table_want_rebuild(struct table *table);
 
-/* Whether that was asked for since the last call. Enforcer only. */
+/* Whether that was asked for since the last call: then all is to be wanted once more
+ * (table_want_all). Enforcer only. */
 bool table_take_rebuild(struct table *table);
 
-/* Whether there are other lists of ports since the last call: jails may come at any time, as with
- * the first ban of another server that closes what nobody here does. Enforcer only. */
+/* Whether there are other lists of ports, or the same with another verdict, since the last call:
+ * jails may come at any time, as with the first ban of another server that closes what nobody here
+ * does. Enforcer only. */
 bool table_take_ports(struct table *table);
 
 /* The directory's entry; TABLE_JAIL_MANUAL is named JAIL_MANUAL. Returns false when there is none
@@ -277,7 +279,7 @@ unsigned table_expire(struct table *table, int64_t now_ms, int64_t *next_ms);
 
 struct table_change {
     struct source source;
-    uint8_t jail;      /* in the sets of this jail's ports; of several with the same ports it is
+    uint8_t jail;      /* in the sets of what this jail closes; of several that close the same it is
                           always the first */
     bool wanted;       /* true: shall be in the kernel until until_ms; false: shall not */
     int64_t until_ms;  /* the latest of the jails that want it */

@@ -176,18 +176,18 @@ prepare(const struct modConfData_s *configuration, struct declared *declared, st
     if (declared->allow == NULL || declared->index == NULL)
         return false;
     for (unsigned i = 0; i < jails->count; i++) {
+        const struct jail jail = jail_beside(&jails->at[i].jail, configuration->parameters.verdict);
         int index;
 
-        if (!is_for_any(configuration, &jails->at[i].jail))
+        if (!is_for_any(configuration, &jail))
             continue;
-        index = table_jail(engine.table, &jails->at[i].jail);
+        index = table_jail(engine.table, &jail);
         declared->allow[i] = list_of(&jails->at[i], &configuration->parameters);
         if (index > 0)
             declared->index[i] = (unsigned)index;
         else
             LogError(-index, RS_RET_ERR,
-                     "ombanmail: no room for jail %s: its failures are not counted",
-                     jails->at[i].jail.name);
+                     "ombanmail: no room for jail %s: its failures are not counted", jail.name);
     }
     return true;
 }
@@ -226,7 +226,8 @@ retire(const struct modConfData_s *configuration, const struct declared *former,
        const struct declared *next)
 {
     for (unsigned i = 0; former->jails != NULL && i < former->jails->count; i++) {
-        struct jail jail = former->jails->at[i].jail;
+        struct jail jail =
+            jail_beside(&former->jails->at[i].jail, configuration->parameters.verdict);
         bool stays = false;
 
         for (unsigned other = 0; other < next->jails->count; other++)
@@ -371,6 +372,7 @@ replace_by(struct modConfData_s *configuration, struct jails *jails)
     } else if (prepare(configuration, &next, jails) && counter_renew_jails(engine.counter) == 0) {
         say_remarks(jails);
         put_in_force(configuration, &next, false);
+        engine_wake(); /* what they close may have changed */
         engine_look_up_names();
         report_say(&engine_report, LOG_NOTICE, "the jails have changed: %u; %u before",
                    jails->count, before);

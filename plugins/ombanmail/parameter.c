@@ -171,10 +171,15 @@ read_gateway_users(const char *name, const char *word, struct parameters *parame
 static bool
 read_verdict(const char *name, const char *word, struct parameters *parameters)
 {
-    if (strcmp(word, "drop") != 0 && strcmp(word, "reject") != 0)
-        return parameters_refuse(name, word, "drop or reject is allowed");
-    parameters->verdict = word[0] == 'd' ? FIREWALL_DROP : FIREWALL_REJECT;
-    return true;
+    return verdict_parse(word, &parameters->verdict) ||
+           parameters_refuse(name, word, VERDICTS " is allowed");
+}
+
+static bool
+read_jail_verdict(const char *name, const char *word, struct parameters *parameters)
+{
+    return verdict_parse(word, &parameters->jail.verdict) ||
+           parameters_refuse(name, word, VERDICTS " is allowed");
 }
 
 static bool
@@ -754,6 +759,7 @@ static const struct parameter action_table[] = {
     {"jail", "jail", eCmdHdlrString, read_jail},
     {"path", "path", eCmdHdlrString, read_path},
     {"fleet", "fleet", eCmdHdlrString, read_fleet},
+    {"verdict", "verdict", eCmdHdlrString, read_jail_verdict},
     JAIL_PARAMETERS,
 };
 

@@ -129,14 +129,15 @@ are_all_known(struct nvlst *list, const struct parameter_rows *rows)
     return known;
 }
 
-/* Whether a parameter says what a jail is like. Whom none bans, the module says of all jails. */
+/* Whether a parameter says what a jail is like. Whom none bans, and what becomes of their packets
+ * by default, the module says of all jails. */
 static bool
 makes_jail(const struct parameter_rows *rows, const char *name)
 {
-    const bool is_list = strncmp(name, "ignoreip", 8) == 0;
+    const bool is_of_all = strncmp(name, "ignoreip", 8) == 0 || strcmp(name, "verdict") == 0;
 
     if (strcmp(name, "path") == 0 || strcmp(name, "fleet") == 0 ||
-        (is_list && rows == &parameter_of_module))
+        (is_of_all && rows == &parameter_of_module))
         return false;
     for (size_t i = 0; i < parameter_of_action.count; i++)
         if (strcmp(parameter_of_action.row[i].name, name) == 0)
@@ -317,6 +318,7 @@ parameters_read_action(struct nvlst *list, const struct parameters *module,
                           "module's ignoreip says");
         iRet = RS_RET_PARAM_ERROR;
     }
+    action->jail = jail_beside(&action->jail, module->verdict);
     action->has_jail = !action->is_fleet && (action->has_jail || !module->declares);
 finalize_it:
     RETiRet;

@@ -32,8 +32,8 @@ struct parameters {
     uint32_t max_bans;
     int64_t max_stamp_age_s; /* out of these bounds a message's stamp is not believed */
     int64_t max_stamp_ahead_s;
-    enum firewall_verdict verdict;
-    char *set4, *set6; /* "inet blocklist bad_ips"; NULL: ours */
+    enum verdict verdict; /* of jails that have none of their own */
+    char *set4, *set6;    /* "inet blocklist bad_ips"; NULL: ours */
     bool flush_on_shutdown;
     enum evidence_mode evidence;
     unsigned max_ban_rate;  /* bans a minute, 0: no limit */

@@ -384,6 +384,36 @@ test_ports_that_come_later(void **state)
     assert_false(said(world, NULL));
 }
 
+/* Also one whose bans are in force: they are where it says now, and the others where they were. */
+static void
+test_verdict_that_changes(void **state)
+{
+    struct world *world = *state;
+    struct ban late = {.source = source_of("203.0.113.25"),
+                       .since_ms = now_ms(),
+                       .first_ms = now_ms(),
+                       .until_ms = now_ms() + HOUR_MS};
+    struct jail jail;
+
+    jail_defaults(&jail);
+    strcpy(jail.name, "late");
+    late.jail = (uint8_t)table_jail(world->table, &jail);
+    assert_int_equal(table_ban(world->table, &late, now_ms()), 0);
+    ban_wake(world, "203.0.113.9");
+    assert_true(settled(world));
+    assert_true(in_kernel("v4", "203.0.113.25"));
+    jail.verdict = VERDICT_REJECT;
+    assert_int_equal(table_jail(world->table, &jail), late.jail);
+    enforcer_wake(world->enforcer);
+    ban_wake(world, "203.0.113.10");
+    assert_true(settled(world));
+    assert_true(in_kernel("v4_reject", "203.0.113.25"));
+    assert_false(in_kernel("v4", "203.0.113.25"));
+    assert_true(in_kernel("v4", "203.0.113.9"));
+    assert_true(in_kernel("v4", "203.0.113.10"));
+    assert_false(said(world, NULL));
+}
+
 static void
 test_nothing_before_release(void **state)
 {
@@ -951,6 +981,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_bans_land, setup, teardown),
         cmocka_unit_test_setup_teardown(test_ports_that_come_later, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_verdict_that_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nothing_before_release, setup_table, teardown),
         cmocka_unit_test_setup_teardown(test_no_wake_is_lost, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_go_in_batches, setup, teardown),

@@ -466,6 +466,33 @@ test_deleted_set(void **state)
     assert_true(ruleset_has("ip6 saddr & ffff:ffff:ffff:: == @v6_48 drop"));
 }
 
+/* A table that stands there from before any jail had a verdict keeps its elements, and gets the
+ * sets and rules that it lacks; what rejects stands behind what drops, whatever their order as
+ * lists. */
+static void
+test_verdicts(void **state)
+{
+    struct firewall_policy policy = {.most = 100,
+                                     .shortest = {[FIREWALL_V4] = 32, [FIREWALL_V6] = 128},
+                                     .verdicts = {[1] = VERDICT_REJECT}};
+    struct firewall_change change = want("203.0.113.10", HOUR_MS);
+    char *rules, *drop, *reject;
+
+    apply(*state, want("203.0.113.9", HOUR_MS));
+    policy.lists[1] = policy.lists[2] = ports_mail();
+    firewall_set_policy(*state, &policy);
+    change.list = 1;
+    apply(*state, change);
+    assert_true(in_kernel("v4", "203.0.113.9", NULL));
+    assert_true(in_kernel("v4_reject", "203.0.113.10", NULL));
+    assert_false(in_kernel("v4", "203.0.113.10", NULL));
+    rules = output_of("nft list chain inet ombanmail prerouting");
+    drop = strstr(rules, "ip saddr @v4 drop");
+    reject = strstr(rules, "ip saddr @v4_reject reject with tcp reset");
+    assert_true(drop != NULL && reject != NULL && drop < reject);
+    free(rules);
+}
+
 static void
 test_other_layout(void **state)
 {
@@ -970,6 +997,7 @@ main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_flushed_ruleset, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deleted_table_beside_own_set, setup, teardown),
         cmocka_unit_test_setup_teardown(test_deleted_set, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_verdicts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_layout, setup, teardown),
         cmocka_unit_test_setup_teardown(test_second_life, setup, teardown),
         cmocka_unit_test_setup_teardown(test_foreign_rules_stay, setup, teardown),

@@ -429,7 +429,7 @@ names_what_it_passes_over(void **state)
 }
 
 static bool
-closes_all(const char *options, bool is_refusing)
+closes_all(const char *options, enum verdict verdict)
 {
     char text[256];
     struct jails *jails;
@@ -438,8 +438,8 @@ closes_all(const char *options, bool is_refusing)
     snprintf(text, sizeof text, "[DEFAULT]\nbanaction_allports = iptables-allports\n%s", options);
     jails = read_text(text);
     is_all = ports_are_all(&jail(jails, "dovecot")->ports);
-    assert_int_equal(strstr(jails->remarks, "verdict=\"reject\" of the module") != NULL,
-                     is_refusing);
+    assert_int_equal(jail(jails, "dovecot")->verdict, verdict);
+    assert_null(strstr(jails->remarks, "is not known"));
     jails_free(jails);
     return is_all;
 }
@@ -451,8 +451,8 @@ takes_the_ports_of_an_action(void **state)
     static const char *const all[] = {
         "[dovecot]\nenabled = true\nbanaction = nftables[type=allports]\n",
         "[dovecot]\nenabled = true\nbanaction = %(banaction_allports)s\n",
-        "[dovecot]\nenabled = true\nbanaction = iptables-ipset-proto6-allports[blocktype=DROP]\n",
-        "blocktype = drop\n[dovecot]\nenabled = true\naction = iptables-allports[name=imap]\n",
+        "[dovecot]\nenabled = true\nbanaction = iptables-ipset-proto6-allports\n",
+        "[dovecot]\nenabled = true\naction = iptables-allports[name=imap]\n",
         "[dovecot]\nenabled = true\naction = %(banaction_allports)s[name=imap]\n"
         " %(of_no_file)s\n",
     };
@@ -465,15 +465,45 @@ takes_the_ports_of_an_action(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-        assert_true(closes_all(all[i], false));
+        assert_true(closes_all(all[i], VERDICT_OF_MODULE));
     for (size_t i = 0; i < sizeof(some) / sizeof(some[0]); i++)
-        assert_false(closes_all(some[i], false));
-    assert_true(closes_all("blocktype = reject\nbanaction = iptables-allports\n[dovecot]\n"
-                           "enabled = true\n[postfix]\nenabled = true\n",
-                           true));
-    assert_false(closes_all("[dovecot]\nenabled = true\nbanaction = iptables-multiport[blocktype="
-                            "\"REJECT --reject-with icmp-port-unreachable\"]\n",
-                            true));
+        assert_false(closes_all(some[i], VERDICT_OF_MODULE));
+}
+
+#define DOVECOT "[dovecot]\nenabled = true\n"
+
+/* The closest to the jail holds: an action's own word, then the jail's, then all jails'. */
+static void
+takes_the_verdict_of_an_action(void **state)
+{
+    static const char *const rejecting[] = {
+        "blocktype = reject\n" DOVECOT,
+        DOVECOT "blocktype = reject with icmpv6 port-unreachable\n",
+        DOVECOT "banaction = nftables-multiport[blocktype=reject]\n",
+        DOVECOT "banaction = nftables[type=multiport, blocktype=\"reject with tcp reset\"]\n",
+        DOVECOT "banaction = iptables-multiport[blocktype="
+                "\"REJECT --reject-with icmp-port-unreachable\"]\n",
+        "blocktype = drop\n" DOVECOT "blocktype = REJECT\n",
+        DOVECOT "blocktype = drop\nbanaction = nftables-multiport[blocktype='reject']\n",
+        DOVECOT "banaction = nftables-multiport[blocktype=drop]\n"
+                "action = iptables-multiport[name=imap, blocktype=REJECT]\n",
+    };
+    static const char *const dropping[] = {
+        "blocktype = DROP\n" DOVECOT,
+        "blocktype = reject\n" DOVECOT "banaction = nftables-multiport[blocktype=drop]\n",
+        DOVECOT "banaction = ufw[blocktype = deny]\n",
+    };
+    struct jails *jails;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rejecting) / sizeof(rejecting[0]); i++)
+        closes_all(rejecting[i], VERDICT_REJECT);
+    for (size_t i = 0; i < sizeof(dropping) / sizeof(dropping[0]); i++)
+        closes_all(dropping[i], VERDICT_DROP);
+    jails = read_text(DOVECOT "blocktype = tarpit\n");
+    assert_int_equal(jail(jails, "dovecot")->verdict, VERDICT_OF_MODULE);
+    assert_remarked(jails, "text, line 3: blocktype tarpit is not known");
+    jails_free(jails);
 }
 
 /* Whatever the bytes are: an answer, and nothing read or written out of bounds (ASan looks). */
@@ -523,7 +553,7 @@ prints_what_declares_the_same(void **state)
         "[mine]\nenabled = true\nclasses = rcpt_unknown probe\nport = 25\nipv6prefix = 128\n"
         "ipv4prefix = 24\nmaxretry = 10\nobserve = true\n"
         "repeats = none\nloginAllowance = 2\nmailAllowance = 3\nskipBounces = on\n"
-        "[custom]\nenabled = true\nbantime = -1\nport = all\n"
+        "[custom]\nenabled = true\nbantime = -1\nport = all\nblocktype = reject\n"
         "[bad]\nenabled = true\nfilter = postfix\n";
     struct jails *const jails = read_text(text);
     char *printed = NULL;
@@ -652,6 +682,7 @@ main(void)
         cmocka_unit_test(remarks_what_is_not_known),
         cmocka_unit_test(names_what_it_passes_over),
         cmocka_unit_test(takes_the_ports_of_an_action),
+        cmocka_unit_test(takes_the_verdict_of_an_action),
         cmocka_unit_test(bears_hostile_bytes),
         cmocka_unit_test(prints_what_declares_the_same),
         cmocka_unit_test(presets_are_what_they_say),

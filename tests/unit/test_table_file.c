@@ -133,8 +133,10 @@ jails_keep_their_index(void **state)
     fixture_begin(&f, 1024, 64);
     jail = f.jail;
     jail.ports = (struct ports){.count = 1, .number = {25}};
+    jail.verdict = VERDICT_DROP;
     strcpy(jail.name, "second");
     second = table_jail(f.table, &jail);
+    jail.verdict = VERDICT_REJECT;
     strcpy(jail.name, "third");
     third = table_jail(f.table, &jail);
     assert_true(second > 0 && third > 0 && second != third);
@@ -148,6 +150,7 @@ jails_keep_their_index(void **state)
     assert_int_equal(table_dequeue(f.table, &change, 1, NOON_MS), 1);
     assert_int_equal(change.jail, third); /* nor stands it for others of the same ports */
     assert_true(table_read_jail(f.table, (unsigned)third, &read));
+    assert_int_equal(read.verdict, VERDICT_REJECT);
     assert_string_equal(read.name, "third");
     jail.maxretry = 3;
     assert_int_equal(table_jail(f.table, &jail), third);
