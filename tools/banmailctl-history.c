@@ -16,6 +16,7 @@
 #include "banmailctl-bans.h"
 #include "banmailctl-format.h"
 #include "banmailctl-location.h"
+#include "banmailctl-scope.h"
 
 #define LINES_MOST 100000 /* of one user, in the ledger */
 
@@ -328,11 +329,11 @@ history_end(const struct ban *ban, char text[64])
 }
 
 struct fjson_object *
-history_row_json(const struct ledger_row *row)
+history_row_json(const struct ledger_row *row, const struct scopes *scopes)
 {
     struct fjson_object *object = fjson_object_new_object();
     const struct ban *ban = &row->ban;
-    char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4];
+    char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], scope[SCOPE_TEXT_SIZE];
     bool by_hand = ban->origin == BAN_BY_HAND;
 
     format_add_string(object, "source", source_print(&ban->source, source));
@@ -343,6 +344,7 @@ history_row_json(const struct ledger_row *row)
         fjson_object_object_add(object, "class", NULL);
     else
         format_add_string(object, "class", offence_class_name(ban->class));
+    format_add_string(object, "scope", scope_text(scopes, ban->scope, scope));
     format_add_number(object, "failures", ban->failures);
     format_add_number(object, "threshold", row->threshold);
     format_add_number(object, "findtime", (uint64_t)row->findtime_s);

@@ -13,6 +13,7 @@
 
 struct fjson_object;
 struct invocation;
+struct scopes;
 
 #define HISTORY_LINES   32 /* shown of one ban, or of one client */
 #define HISTORY_EARLIER 10 /* bans that are over */
@@ -91,6 +92,6 @@ struct fjson_object *history_lines_json(const struct lines *lines);
 const char *history_end(const struct ban *ban, char text[64]);
 
 /* A row of the ledger as JSON; history and why show it. */
-struct fjson_object *history_row_json(const struct ledger_row *row);
+struct fjson_object *history_row_json(const struct ledger_row *row, const struct scopes *scopes);
 
 #endif

@@ -14,6 +14,7 @@
 #include "banmailctl-location.h"
 #include "banmailctl-history.h"
 #include "banmailctl-format.h"
+#include "banmailctl-scope.h"
 
 #define HISTORY_MOST 1000
 #define LOG_WAIT_MS  250 /* how soon log sees what is new */
@@ -24,6 +25,7 @@
 struct history {
     struct ledger_row *rows; /* newest first */
     unsigned count;
+    struct scopes *scopes;
 };
 
 static bool
@@ -36,16 +38,17 @@ take_row(void *context, const struct ledger_row *row)
 }
 
 static void
-print_row(const struct ledger_row *row)
+print_row(const struct ledger_row *row, const struct scopes *scopes)
 {
     char source[SOURCE_TEXT_SIZE], jail[JAIL_NAME_SIZE * 4], since[FORMAT_STAMP_SIZE];
-    char ended[FORMAT_STAMP_SIZE], end[64], maker[BANS_USER_SIZE + 16];
+    char ended[FORMAT_STAMP_SIZE], end[64], maker[BANS_USER_SIZE + 16], scope[SCOPE_WORDS_SIZE];
     const struct ban *ban = &row->ban;
 
-    printf("%s  %-18s  %-12s  %-18s  %2u failure%s  ", format_stamp(ban->since_ms, since),
+    printf("%s  %-18s  %-12s  %-18s  %2u failure%s%s  ", format_stamp(ban->since_ms, since),
            source_print(&ban->source, source), format_clean(row->jail, jail, sizeof(jail)),
            ban->origin == BAN_BY_HAND ? bans_by_hand(ban, maker) : offence_class_name(ban->class),
-           (unsigned)ban->failures, report_plural(ban->failures));
+           (unsigned)ban->failures, report_plural(ban->failures),
+           scope_words(scopes, ban->scope, scope));
     if (ban->end == BAN_RUNNING)
         puts("running");
     else
@@ -58,7 +61,7 @@ print_json(const struct history *history)
     struct fjson_object *object = fjson_object_new_object(), *array = fjson_object_new_array();
 
     for (unsigned i = history->count; i-- > 0;)
-        fjson_object_array_add(array, history_row_json(&history->rows[i]));
+        fjson_object_array_add(array, history_row_json(&history->rows[i], history->scopes));
     fjson_object_object_add(object, "bans", array);
     format_print_json(object);
 }
@@ -120,18 +123,20 @@ history_main(const struct invocation *invocation)
     }
     error = ask(invocation, ledger, &history);
     ledger_close(ledger);
+    history.scopes = scopes_read_beside(path);
     if (error < 0)
         status = banmailctl_fail(invocation, EXIT_UNREACHABLE, "the ledger %.200s: %s", path,
                                  ledger_error(error));
     else if (invocation->json)
         print_json(&history);
     for (unsigned i = history.count; error >= 0 && !invocation->json && i-- > 0;)
-        print_row(&history.rows[i]);
+        print_row(&history.rows[i], history.scopes);
     if (error >= 0 && history.count == 0) {
         if (!invocation->json)
             puts("no ban matches that");
         status = EXIT_NO;
     }
+    scopes_free(history.scopes);
     free(history.rows);
     return status;
 }
@@ -140,23 +145,26 @@ history_main(const struct invocation *invocation)
 
 /* Each ban twice: when it begins, and when it ends. */
 static void
-print_news(const struct invocation *invocation, const struct ban *ban, const char *jail, bool ended)
+print_news(const struct invocation *invocation, const struct ban *ban, const char *jail, bool ended,
+           const struct scopes *scopes)
 {
     struct ledger_row row = {.ban = *ban};
     char source[SOURCE_TEXT_SIZE], stamp[FORMAT_STAMP_SIZE], end[64], maker[BANS_USER_SIZE + 16];
+    char scope[SCOPE_WORDS_SIZE];
 
+    scope_words(scopes, ban->scope, scope);
     snprintf(row.jail, sizeof(row.jail), "%.31s", jail);
     if (invocation->json)
-        format_print_json(history_row_json(&row));
+        format_print_json(history_row_json(&row, scopes));
     else if (ended)
-        printf("%s  unban  %-18s  %-12s  %s\n", format_stamp(ban->ended_ms, stamp),
-               source_print(&ban->source, source), jail, history_end(ban, end));
+        printf("%s  unban  %-18s  %-12s  %s%s\n", format_stamp(ban->ended_ms, stamp),
+               source_print(&ban->source, source), jail, history_end(ban, end), scope);
     else
-        printf("%s  ban    %-18s  %-12s  %s, %u failure%s\n", format_stamp(ban->since_ms, stamp),
+        printf("%s  ban    %-18s  %-12s  %s, %u failure%s%s\n", format_stamp(ban->since_ms, stamp),
                source_print(&ban->source, source), jail,
                ban->origin == BAN_BY_HAND ? bans_by_hand(ban, maker)
                                           : offence_class_name(ban->class),
-               (unsigned)ban->failures, report_plural(ban->failures));
+               (unsigned)ban->failures, report_plural(ban->failures), scope);
     fflush(stdout);
 }
 
@@ -187,9 +195,12 @@ is_same(const struct ban *a, const struct ban *b)
 static void
 print_of(const struct log *log, const struct ban *ban, bool ended)
 {
+    /* anew each time: hosts get numbers while it runs */
+    struct scopes *const scopes = ban->scope == TABLE_SCOPE_FLEET ? NULL : scopes_read(log->table);
     char jail[JAIL_NAME_SIZE * 4];
 
-    print_news(log->invocation, ban, bans_jail_name(log->table, ban, jail), ended);
+    print_news(log->invocation, ban, bans_jail_name(log->table, ban, jail), ended, scopes);
+    scopes_free(scopes);
 }
 
 /* As it was when it began, whatever has become of it since the last look. */

@@ -17,15 +17,22 @@ struct scopes {
 struct scopes *
 scopes_read(const struct table *table)
 {
-    struct scopes *const scopes = calloc(1, sizeof(*scopes));
     struct table_status status;
+
+    table_read_status(table, &status);
+    return scopes_read_beside(status.ledger_path);
+}
+
+struct scopes *
+scopes_read_beside(const char *ledger_path)
+{
+    struct scopes *const scopes = calloc(1, sizeof(*scopes));
     char *text;
 
     if (scopes == NULL)
         return NULL;
-    table_read_status(table, &status);
     scopes->hosts = hosts_new("");
-    text = roster_read(status.ledger_path, HOSTS_SUFFIX);
+    text = roster_read(ledger_path, HOSTS_SUFFIX);
     if (scopes->hosts != NULL && text != NULL)
         hosts_read(scopes->hosts, text, 0);
     free(text);
@@ -55,5 +62,16 @@ scope_text(const struct scopes *scopes, uint16_t scope, char text[SCOPE_TEXT_SIZ
         strcpy(text, "this server");
     else if (scopes == NULL || scopes->hosts == NULL || !hosts_name(scopes->hosts, scope, text))
         snprintf(text, SCOPE_TEXT_SIZE, "host %u", (unsigned)scope);
+    return text;
+}
+
+const char *
+scope_words(const struct scopes *scopes, uint16_t scope, char text[SCOPE_WORDS_SIZE])
+{
+    char name[SCOPE_TEXT_SIZE];
+
+    text[0] = '\0';
+    if (scope != TABLE_SCOPE_FLEET)
+        snprintf(text, SCOPE_WORDS_SIZE, ", on %s alone", scope_text(scopes, scope, name));
     return text;
 }

@@ -169,7 +169,6 @@ static struct fjson_object *
 ban_json(struct why *why, const struct ban *ban)
 {
     struct ledger_row row = {.ban = *ban};
-    char scope[SCOPE_TEXT_SIZE];
     struct fjson_object *object;
     struct lines lines;
     struct jail jail;
@@ -179,8 +178,7 @@ ban_json(struct why *why, const struct ban *ban)
         row.threshold = ban->origin == BAN_BY_HAND ? 0 : jail.maxretry;
         row.findtime_s = ban->origin == BAN_BY_HAND ? 0 : jail.findtime_s;
     }
-    object = history_row_json(&row);
-    format_add_string(object, "scope", scope_text(why->scopes, ban->scope, scope));
+    object = history_row_json(&row, why->scopes);
     format_add_bool(object, "enforced",
                     ban->state == BAN_ENFORCED && bans_is_here(ban) && !why->is_paused);
     fjson_object_object_add(object, "ineffective", ineffective_ban_json(ban, why->now_ms));
@@ -294,7 +292,7 @@ static void
 print_earlier(const struct why *why, const struct earlier *earlier)
 {
     char source[SOURCE_TEXT_SIZE], since[FORMAT_STAMP_SIZE], ended[FORMAT_STAMP_SIZE], end[64];
-    char jail[JAIL_NAME_SIZE * 4], span[FORMAT_SPAN_SIZE];
+    char jail[JAIL_NAME_SIZE * 4], span[FORMAT_SPAN_SIZE], scope[SCOPE_WORDS_SIZE];
 
     if (!why->ledger) {
         printf("  earlier bans: the ledger cannot be read: %s\n", why->ledger_reason);
@@ -309,10 +307,11 @@ print_earlier(const struct why *why, const struct earlier *earlier)
     for (unsigned i = 0; i < earlier->count; i++) {
         const struct ledger_row *row = &earlier->row[i];
 
-        printf("    %s  %s  %s to %s, %s, %u failure%s\n", source_print(&row->ban.source, source),
+        printf("    %s  %s  %s to %s, %s, %u failure%s%s\n", source_print(&row->ban.source, source),
                format_clean(row->jail, jail, sizeof(jail)), format_stamp(row->ban.since_ms, since),
                format_stamp(row->ban.ended_ms, ended), history_end(&row->ban, end),
-               (unsigned)row->ban.failures, report_plural(row->ban.failures));
+               (unsigned)row->ban.failures, report_plural(row->ban.failures),
+               scope_words(why->scopes, row->ban.scope, scope));
     }
 }
 
@@ -406,7 +405,7 @@ found_json(struct why *why, const struct found *found)
     for (unsigned i = 0; i < found->ban_count; i++)
         fjson_object_array_add(bans, ban_json(why, found->bans[i]));
     for (unsigned i = 0; i < found->earlier.count; i++)
-        fjson_object_array_add(earlier, history_row_json(&found->earlier.row[i]));
+        fjson_object_array_add(earlier, history_row_json(&found->earlier.row[i], why->scopes));
     fjson_object_object_add(object, "bans", bans);
     fjson_object_object_add(object, "failures", history_lines_json(&found->lines));
     fjson_object_object_add(object, "counters",

@@ -666,16 +666,21 @@ without_allow_listed(struct taking *taking, uint64_t actions)
 
 /* ---- for which hosts ---- */
 
+/* Of which host the line is. */
 static uint16_t
-scope_in(struct taking *taking, const struct jail *jail)
+scope_of(struct taking *taking)
 {
     const struct line *const line = taking->line;
 
-    if (!jail->is_per_host)
-        return TABLE_SCOPE_FLEET;
     if (taking->judgement.scope == 0)
         taking->judgement.scope = line->scope == NULL ? TABLE_SCOPE_OWN : line->scope(line);
     return taking->judgement.scope;
+}
+
+static uint16_t
+scope_in(struct taking *taking, const struct jail *jail)
+{
+    return jail->is_per_host ? scope_of(taking) : TABLE_SCOPE_FLEET;
 }
 
 /* ---- logins ---- */
@@ -808,6 +813,7 @@ keep_evidence(const struct taking *taking, uint64_t jails)
     evidence.class = offence->class;
     evidence.jails = jails;
     evidence.attempts = (uint8_t)taking->judgement.attempts;
+    evidence.scope = taking->judgement.scope;
     evidence.stamp_ms = taking->told.stamp_ms;
     evidence_copy(evidence.host, sizeof evidence.host, line->host.at, line->host.length);
     evidence_copy(evidence.service, sizeof evidence.service, offence->service,
@@ -1022,6 +1028,7 @@ static bool
 adds_anything(struct taking *taking, uint64_t allowed)
 {
     struct counter *const counter = taking->counter;
+    struct table_failure *const failure = &taking->judgement.failure;
 
     count(&counter->statistics.failures);
     if (allowed == 0) {
@@ -1034,7 +1041,9 @@ adds_anything(struct taking *taking, uint64_t allowed)
     }
     if (is_held(taking))
         return false;
-    taking->judgement.attempts = table_attempts(counter->options.table, &taking->judgement.failure);
+    failure->scope = scope_of(taking); /* the lines of one attempt are all of one host */
+    taking->judgement.attempts = table_attempts(counter->options.table, failure);
+    failure->scope = TABLE_SCOPE_FLEET;
     if (taking->judgement.attempts == 0)
         count(&counter->statistics.duplicates);
     name_nobody(taking);

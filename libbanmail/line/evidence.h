@@ -33,6 +33,7 @@ struct evidence {
     enum offence_class class;
     uint64_t jails;   /* that counted it, as bits of their indexes */
     uint8_t attempts; /* that it added to the count */
+    uint16_t scope;   /* of the host that it came from: line.h; 0: not known */
     int64_t stamp_ms;
     /* texts, which a table takes as they are: its zeros behind them, too */
     char host[EVIDENCE_HOST_SIZE]; /* that logged it */

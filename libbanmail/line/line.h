@@ -26,8 +26,8 @@ struct line {
     /* Whether the program that wrote the line may; if not, *user becomes whose it is. Asked only of
      * lines that matter. NULL: nobody knows, and so it may. */
     bool (*is_trusted)(const struct line *line, uint32_t *user);
-    /* The number of the host that it comes from, TABLE_SCOPE_OWN or greater. Asked only for jails
-     * that count each host by itself. NULL: it is this server. */
+    /* The number of the host that it comes from, TABLE_SCOPE_OWN or greater. Asked at most
+     * once, of lines that count. NULL: it is this server. */
     uint16_t (*scope)(const struct line *line);
     unsigned reading;          /* which of several rulebases made the fields, see counter.h */
     struct line_bytes host;    /* that the line names */

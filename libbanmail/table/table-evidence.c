@@ -69,6 +69,7 @@ fill_head(union witness_words *place, const struct evidence *evidence, uint64_t 
     witness->class = (uint8_t)evidence->class;
     witness->jails = evidence->jails;
     witness->attempts = evidence->attempts;
+    witness->scope = evidence->scope;
     memcpy(witness->address, evidence->client.address, sizeof witness->address);
 }
 
@@ -257,6 +258,7 @@ read_head(const struct witness *witness, uint64_t number, struct evidence *evide
     evidence->class = (enum offence_class)witness->class;
     evidence->jails = witness->jails;
     evidence->attempts = witness->attempts;
+    evidence->scope = witness->scope;
     evidence->stamp_ms = witness->stamp_ms;
     evidence->client.prefix = SOURCE_HOST_PREFIX;
     memcpy(evidence->client.address, witness->address, sizeof witness->address);
@@ -280,13 +282,20 @@ table_read_evidence(const struct table *table, uint64_t number, struct evidence 
     return true;
 }
 
+/* A ban on one host has its reasons in lines of that host alone. */
+static bool
+is_of_scope(const struct evidence *evidence, const struct ban *ban)
+{
+    return ban->scope == TABLE_SCOPE_FLEET || evidence->scope == 0 || evidence->scope == ban->scope;
+}
+
 bool
 table_is_evidence_of(const struct evidence *evidence, const struct ban *ban)
 {
     return (evidence->jails >> ban->jail & 1) && ban->origin == BAN_BY_JAIL &&
            evidence->stamp_ms >= ban->first_ms / 1000 * 1000 &&
            (ban->end == BAN_RUNNING || evidence->stamp_ms <= ban->ended_ms) &&
-           source_contains(&ban->source, &evidence->client);
+           is_of_scope(evidence, ban) && source_contains(&ban->source, &evidence->client);
 }
 
 void

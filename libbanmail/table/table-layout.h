@@ -258,7 +258,8 @@ struct witness {
     uint64_t jails; /* that counted it, as bits */
     uint8_t class;
     uint8_t attempts;
-    uint8_t zero[6];
+    uint16_t scope; /* 0: not known, as in a file of an earlier version */
+    uint8_t zero[4];
     char host[EVIDENCE_HOST_SIZE];
     char service[EVIDENCE_SERVICE_SIZE];
     char user[EVIDENCE_USER_SIZE];

@@ -1253,8 +1253,36 @@ a_jail_counts_each_host_by_itself(void **state)
     take_on(2, NOON_MS + 240000, FAILED("203.0.113.9"));
     assert_true(is_banned(2, "203.0.113.9", &found));
     assert_int_equal(found.scope, 2);
+    assert_int_equal(evidence_of(&found), 3); /* not those of other hosts */
     assert_true(is_banned(1, "203.0.113.9", &found));
     assert_int_equal(found.scope, TABLE_SCOPE_FLEET);
+    assert_int_equal(evidence_of(&found), 5);
+}
+
+/* Two programs of one host tell of one attempt, those of two hosts of two: who tries each host once
+ * within a second has made so many guesses. */
+static void
+an_attempt_is_made_on_one_host(void **state)
+{
+    static const struct {
+        uint16_t scope;
+        const char *input; /* makes another kind of line */
+        unsigned failures;
+    } lines[] = {{2, "imuxsock", 1}, {3, "imrelp", 2}, {2, "imrelp", 2}, {3, "imuxsock", 2}};
+    const char *const fields = FAILED("203.0.113.9");
+
+    (void)state;
+    begin_without_jail();
+    declare(1, 5, 0, false);
+    for (unsigned i = 0; i < 4; i++) {
+        struct line line = next_line(NOON_MS);
+
+        scope_of_next = lines[i].scope;
+        line.scope = scope_of_line;
+        line.input = (struct line_bytes){lines[i].input, strlen(lines[i].input)};
+        take(0, line, fields);
+        assert_int_equal(failures_in(1, "203.0.113.9"), lines[i].failures);
+    }
 }
 
 static bool
@@ -1351,6 +1379,7 @@ main(void)
         TEST(what_a_jail_observes_goes_on_as_a_ban_would),
         TEST(a_jail_counts_the_services_that_it_names),
         TEST(a_jail_counts_each_host_by_itself),
+        TEST(an_attempt_is_made_on_one_host),
         TEST(an_unknown_user_is_told_apart_where_a_jail_does),
         TEST(only_unknown_users_count_where_a_jail_says_so),
         TEST(an_allow_list_spares_in_its_own_jail),
