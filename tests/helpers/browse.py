@@ -1,9 +1,10 @@
 #!/usr/bin/python3
-# browse PROGRAM PAGE WIDTH HEIGHT light|dark|print [PICTURE]: opens a file in headless Chromium, over
-# its debugging pipe, as a window of that size, or a phone of that width, and prints what came of it as
-# one object of JSON: the messages of its console and its log, the addresses that it asked for beside
-# the page, whether the page is wider than the window, its background, and what the page's words are.
-# PICTURE: a PNG of the whole page.
+# browse PROGRAM PAGE [--pictures DIRECTORY] MODE-WIDTHxHEIGHT…: opens a file in headless Chromium, over
+# its debugging pipe, once for each view: light, dark or print, as a window of that size, or a phone of
+# that width, always in a tab of its own. Prints one object of JSON a view, in a line: the messages of
+# its console and its log, the addresses that it asked for beside the page, whether the page is wider
+# than the window, its background, and what the page's words are. The pictures are named
+# MODE-WIDTH.png, of the whole page.
 #
 # SPDX-License-Identifier: BSD-2-Clause
 import base64
@@ -13,7 +14,11 @@ import subprocess
 import sys
 import tempfile
 
-program, page, width, height, mode = sys.argv[1:6]
+program, page, *views = sys.argv[1:]
+pictures = None
+if views[0] == "--pictures":
+    pictures = views[1]
+    del views[:2]
 to_browser, from_us = os.pipe()
 from_browser, to_us = os.pipe()
 
@@ -33,7 +38,7 @@ browser = subprocess.Popen(
     preexec_fn=take_places, close_fds=False, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 os.close(to_us)
 answers = os.fdopen(from_browser, "rb", 0)
-said, asked, number, rest = [], [], 0, b""
+said, asked, number, rest = [], [], 0, b""  # of the view that is open
 loaded = False
 
 
@@ -79,36 +84,50 @@ def value(session, expression):
     return ask("Runtime.evaluate", session, expression=expression, returnByValue=True)["result"]["value"]
 
 
-target = ask("Target.createTarget", url="about:blank")["targetId"]
-session = ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
-for domain in ("Page", "Runtime", "Log", "Network"):
-    ask(domain + ".enable", session)
-ask("Emulation.setDeviceMetricsOverride", session, width=int(width), height=int(height),
-    deviceScaleFactor=1, mobile=int(width) < 600)
-if mode == "print":
-    ask("Emulation.setEmulatedMedia", session, media="print")
-else:
-    ask("Emulation.setEmulatedMedia", session,
-        features=[{"name": "prefers-color-scheme", "value": mode}])
-said.clear()
-asked.clear()
-ask("Page.navigate", session, url="file://" + page)
-while not loaded:
-    hear()
-answer = {
-    "console": said,
-    "asked": [url for url in asked if url != "file://" + page and not url.startswith("data:")],
-    "wide": value(session, "document.documentElement.scrollWidth > window.innerWidth"),
-    "background": value(session, "getComputedStyle(document.body).backgroundColor"),
-    "title": value(session, "document.title"),
-    "scripts": value(session, "document.scripts.length"),
-    "text": value(session, "document.body.innerText"),
-}
-if len(sys.argv) > 6:
+def look(view):
+    global loaded
+    mode, size = view.split("-")
+    width, height = map(int, size.split("x"))
+    target = ask("Target.createTarget", url="about:blank")["targetId"]
+    session = ask("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+    for domain in ("Page", "Runtime", "Log", "Network"):
+        ask(domain + ".enable", session)
+    ask("Emulation.setDeviceMetricsOverride", session, width=width, height=height,
+        deviceScaleFactor=1, mobile=width < 600)
+    if mode == "print":
+        ask("Emulation.setEmulatedMedia", session, media="print")
+    else:
+        ask("Emulation.setEmulatedMedia", session,
+            features=[{"name": "prefers-color-scheme", "value": mode}])
+    said.clear()
+    asked.clear()
+    loaded = False
+    ask("Page.navigate", session, url="file://" + page)
+    while not loaded:
+        hear()
+    answer = {
+        "console": said,
+        "asked": [url for url in asked if url != "file://" + page and not url.startswith("data:")],
+        "wide": value(session, "document.documentElement.scrollWidth > window.innerWidth"),
+        "background": value(session, "getComputedStyle(document.body).backgroundColor"),
+        "title": value(session, "document.title"),
+        "scripts": value(session, "document.scripts.length"),
+        "text": value(session, "document.body.innerText"),
+    }
+    if pictures:
+        take_picture(session, width, "%s/%s-%d.png" % (pictures, mode, width))
+    print(json.dumps(answer))
+    ask("Target.closeTarget", targetId=target)
+
+
+def take_picture(session, width, path):
     tall = value(session, "document.documentElement.scrollHeight")
     picture = ask("Page.captureScreenshot", session, format="png", captureBeyondViewport=True,
-                  clip={"x": 0, "y": 0, "width": int(width), "height": min(tall, 4000), "scale": 1})
-    with open(sys.argv[6], "wb") as file:
+                  clip={"x": 0, "y": 0, "width": width, "height": min(tall, 4000), "scale": 1})
+    with open(path, "wb") as file:
         file.write(base64.b64decode(picture["data"]))
-print(json.dumps(answer))
+
+
+for view in views:
+    look(view)
 browser.kill()
