@@ -666,6 +666,63 @@ each_filter_is_found(void **state)
     assert_string_equal(jails_filter_find("postfix", "")->mode, "more");
 }
 
+static void
+each_value_is_taken_or_refused_at_its_bounds(void **state)
+{
+    static const char *const good[] = {
+        "bantime.factor = 0.001",
+        "bantime.factor = 1000",
+        "bantime.maxtime =",
+        "bantime.rndtime =",
+        "bantime.rndtime = 0",
+        "bantime.rndtime = 30s",
+        "bantime = 1 year 2 mo",
+        "bantime = 1h 30 min",
+        "findtime = 86400",
+        "port = 25:40",
+        "port = 143-143",
+        "port = 1:65535",
+        "port = all",
+        "banaction = nftables-allports",
+        "banaction = route",
+        "banaction = iptables-multiport",
+        "banaction =",
+        "bantime.multipliers = 1 2 4 8 16 32 64 128 256 512 1024 2048 4096 8192 16384 65535"};
+    static const char *const bad[] = {
+        "bantime.factor = 0",
+        "bantime.factor = -1",
+        "bantime.factor = 1000.1",
+        "bantime.factor = nan",
+        "bantime.factor = inf",
+        "bantime.factor = 2x",
+        "bantime.factor = x",
+        "bantime.maxtime = x",
+        "bantime.rndtime = x",
+        "bantime.multipliers = 0",
+        "bantime.multipliers = 1 x",
+        "bantime.multipliers = 65536",
+        "bantime.multipliers = 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17",
+        "port = 25:24",
+        "port = 25:65536",
+        "port = no-such-service",
+        "bantime = 1 lightyear",
+        "findtime = -5",
+        "maxretry = 0"};
+    char text[256];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        snprintf(text, sizeof(text), "[dovecot]\nenabled = true\nbantime.increment = true\n%s\n",
+                 good[i]);
+        jails_free(read_text(text));
+    }
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(text, sizeof(text), "[dovecot]\nenabled = true\nbantime.increment = true\n%s\n",
+                 bad[i]);
+        assert_refused(text, "line 4");
+    }
+}
+
 int
 main(void)
 {
@@ -688,6 +745,7 @@ main(void)
         cmocka_unit_test(presets_are_what_they_say),
         cmocka_unit_test(a_file_changes_a_preset),
         cmocka_unit_test(each_filter_is_found),
+        cmocka_unit_test(each_value_is_taken_or_refused_at_its_bounds),
     };
     int failed;
 
