@@ -300,8 +300,10 @@ rsyslogd_run() {
 
 # Starts it and waits until it takes messages.
 rsyslog_start() {
-    rm -f $WORK/rsyslogd.pid
-    [ $has_socket = no ] || rm -f /dev/log
+    local socket=/dev/log
+
+    [ $has_socket = yes ] || socket=
+    rm -f $WORK/rsyslogd.pid $socket
     rsyslogd_run -n "$@" >>$WORK/stderr 2>&1 &
     rsyslogd_child=$!
     rsyslogd_pid=$!
@@ -309,7 +311,7 @@ rsyslog_start() {
     # It starts with an empty configuration where its own is wrong: nothing can come of that.
     not said "could not interpret master config file" || bail_out "the configuration is wrong"
     # Behind a launcher the daemon may be a child of the one that was started.
-    rsyslogd_pid=$(cat $WORK/rsyslogd.pid)
+    read -r rsyslogd_pid <$WORK/rsyslogd.pid
 }
 
 # Ready, or gone.
