@@ -306,7 +306,6 @@ what_a_fleet_and_events_need_is_there_whole_or_not(void **state)
     assert_true(sweep_both(make_outbox, NULL) >= 1);
     assert_true(fault_sweep(FAULT_MEMORY, make_follower, NULL) >= 2);
     assert_true(fault_sweep(FAULT_MEMORY, make_herald, NULL) >= 3);
-
 }
 
 /* ---- */

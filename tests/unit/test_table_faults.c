@@ -1,7 +1,7 @@
 /* test_table_faults: a table is opened whole, or there is an error and the file is as it was.
  *
- * Proves, with each call to the system and each for memory refused in turn: a new table is whole, or
- * the next start makes it; one that is there keeps its bans, also where it was to get another
+ * Proves, with each call to the system and each for memory refused in turn: a new table is whole,
+ * or the next start makes it; one that is there keeps its bans, also where it was to get another
  * capacity and does not; one without a file, and one that is only read, leave nothing open.
  * Fails when a descriptor, a mapping's block of memory or a file .new stays, or a ban is gone.
  *
