@@ -251,8 +251,8 @@ fault_sweep(enum fault_kind kind, int (*act)(void), bool (*is_clean)(void))
     unsigned errors = 0;
 
     if (kind == FAULT_MEMORY && !FAULT_HAS_MEMORY)
-        return 1;
-    act(); /* what is only made once, is there from now on */
+        return FAULTS_MOST; /* as if each had been told */
+    act();                  /* what is only made once, is there from now on */
     for (unsigned n = 0; n < FAULTS_MOST; n++) {
         const unsigned files = open_files();
         const long blocks = fault.blocks;

@@ -412,7 +412,7 @@ memory_that_is_out_is_an_error_and_costs_no_row(void **state)
 {
     (void)state;
     if (!FAULT_HAS_MEMORY)
-        skip();
+        return;
     open_it();
     assert_int_equal(write_some(1), 0);
     for (size_t j = 0; j < sizeof(calls) / sizeof(calls[0]); j++)

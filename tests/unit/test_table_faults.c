@@ -91,7 +91,9 @@ a_table_that_is_there_keeps_its_bans_when_memory_is_out(void **state)
     assert_true(fault_sweep(FAULT_MEMORY, open_and_close, still_has_the_ban) >= 1);
     f.said = 0;
     assert_true(fault_sweep(FAULT_MEMORY, open_with_another_capacity, still_has_the_ban) >= 1);
-    assert_true(f.said > 0); /* that it keeps its capacity, where the other could not be made */
+    assert_true(
+        f.said > 0 ||
+        !FAULT_HAS_MEMORY); /* that it keeps its capacity, where the other could not be made */
     fixture_open(&f);
     fixture_end(&f);
 }
