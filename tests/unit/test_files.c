@@ -68,20 +68,20 @@ got(const char *suffix)
 static void
 verdict_and_sets_come_back_as_they_were_written(void **state)
 {
-    struct firewall_policy policy = {.verdict = FIREWALL_REJECT}, read;
+    struct firewall_policy policy = {.verdict = VERDICT_REJECT}, read;
 
     (void)state;
     strcpy(policy.set[FIREWALL_V6], "inet filter bad6");
     assert_int_equal(policy_write(table_path, &policy, NO_OWNER), 0);
     policy_read(table_path, &read);
-    assert_int_equal(read.verdict, FIREWALL_REJECT);
+    assert_int_equal(read.verdict, VERDICT_REJECT);
     assert_string_equal(read.set[FIREWALL_V4], "");
     assert_string_equal(read.set[FIREWALL_V6], "inet filter bad6");
-    policy = (struct firewall_policy){.verdict = FIREWALL_DROP};
+    policy = (struct firewall_policy){.verdict = VERDICT_DROP};
     strcpy(policy.set[FIREWALL_V4], "ip filter bad4");
     assert_int_equal(policy_write(table_path, &policy, NO_OWNER), 0);
     policy_read(table_path, &read);
-    assert_int_equal(read.verdict, FIREWALL_DROP);
+    assert_int_equal(read.verdict, VERDICT_DROP);
     assert_string_equal(read.set[FIREWALL_V4], "ip filter bad4");
     assert_string_equal(read.set[FIREWALL_V6], "");
 }
@@ -94,7 +94,7 @@ what_is_no_set_is_not_read_as_one(void **state)
     (void)state;
     put(".policy", "verdict nonsense\nset4 ; flush ruleset\nset6\nset4 inet a b\nset7 inet c d\n");
     policy_read(table_path, &read);
-    assert_int_equal(read.verdict, FIREWALL_DROP);
+    assert_int_equal(read.verdict, VERDICT_DROP);
     assert_string_equal(read.set[FIREWALL_V4], "inet a b");
     assert_string_equal(read.set[FIREWALL_V6], "");
     unlink(path_of(".policy"));

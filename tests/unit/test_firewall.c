@@ -796,7 +796,7 @@ test_interval_set_takes_prefixes(void **state)
     struct firewall_policy policy = policy_with("inet b s", "");
     char warning[FIREWALL_REASON_SIZE];
 
-    policy.verdict = FIREWALL_REJECT;
+    policy.verdict = VERDICT_REJECT;
     policy.shortest[FIREWALL_V4] = 24;
     policy.lists[1].count = 1; /* of all ports */
     make_set("type ipv4_addr; flags interval, timeout;");
