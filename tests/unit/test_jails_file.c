@@ -453,14 +453,14 @@ takes_the_ports_of_an_action(void **state)
         "[dovecot]\nenabled = true\nbanaction = %(banaction_allports)s\n",
         "[dovecot]\nenabled = true\nbanaction = iptables-ipset-proto6-allports\n",
         "[dovecot]\nenabled = true\naction = iptables-allports[name=imap]\n",
-        "[dovecot]\nenabled = true\naction = %(banaction_allports)s[name=imap]\n"
-        " %(of_no_file)s\n",
+        ("[dovecot]\nenabled = true\naction = %(banaction_allports)s[name=imap]\n"
+         " %(of_no_file)s\n"),
     };
     static const char *const some[] = {
         "[dovecot]\nenabled = true\nbanaction = nftables-multiport\n",
         "[dovecot]\nenabled = true\nbanaction = nftables[type=multiport]\n",
-        "banaction = iptables-allports\n[dovecot]\nenabled = true\n"
-        "action = iptables-multiport[name=imap, port=\"imap,imaps\"]\n",
+        ("banaction = iptables-allports\n[dovecot]\nenabled = true\n"
+         "action = iptables-multiport[name=imap, port=\"imap,imaps\"]\n"),
     };
 
     (void)state;
