@@ -311,7 +311,7 @@ rsyslog_start() {
     # It starts with an empty configuration where its own is wrong: nothing can come of that.
     not said "could not interpret master config file" || bail_out "the configuration is wrong"
     # Behind a launcher the daemon may be a child of the one that was started.
-    read -r rsyslogd_pid <$WORK/rsyslogd.pid
+    rsyslogd_pid=$(<$WORK/rsyslogd.pid)
 }
 
 # Ready, or gone.

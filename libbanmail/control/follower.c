@@ -210,7 +210,7 @@ take_members(struct follower *follower, const struct telegram *telegram, int64_t
     if (strcmp(telegram->origin, follower->own) == 0)
         return;
     follower->statistics.taken++;
-    if (fellows_take(follower->fellows, telegram->members.addresses,
+    if (fellows_take(follower->fellows, number_of(telegram->origin), telegram->members.addresses,
                      telegram->members.address_count, now_ms))
         atomic_store(&follower->has_new_fellows, true);
 }

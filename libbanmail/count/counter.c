@@ -794,7 +794,7 @@ jails_of(const struct roster *roster, uint64_t actions)
 /* ---- it counts ---- */
 
 static uint64_t
-keep_evidence(const struct taking *taking, uint64_t jails)
+keep_evidence(struct taking *taking, uint64_t jails)
 {
     const struct counter *const counter = taking->counter;
     const enum evidence_mode mode = counter->options.evidence;
@@ -813,7 +813,7 @@ keep_evidence(const struct taking *taking, uint64_t jails)
     evidence.class = offence->class;
     evidence.jails = jails;
     evidence.attempts = (uint8_t)taking->judgement.attempts;
-    evidence.scope = taking->judgement.scope;
+    evidence.scope = scope_of(taking);
     evidence.stamp_ms = taking->told.stamp_ms;
     evidence_copy(evidence.host, sizeof evidence.host, line->host.at, line->host.length);
     evidence_copy(evidence.service, sizeof evidence.service, offence->service,
@@ -1028,7 +1028,6 @@ static bool
 adds_anything(struct taking *taking, uint64_t allowed)
 {
     struct counter *const counter = taking->counter;
-    struct table_failure *const failure = &taking->judgement.failure;
 
     count(&counter->statistics.failures);
     if (allowed == 0) {
@@ -1041,9 +1040,7 @@ adds_anything(struct taking *taking, uint64_t allowed)
     }
     if (is_held(taking))
         return false;
-    failure->scope = scope_of(taking); /* the lines of one attempt are all of one host */
-    taking->judgement.attempts = table_attempts(counter->options.table, failure);
-    failure->scope = TABLE_SCOPE_FLEET;
+    taking->judgement.attempts = table_attempts(counter->options.table, &taking->judgement.failure);
     if (taking->judgement.attempts == 0)
         count(&counter->statistics.duplicates);
     name_nobody(taking);

@@ -12,6 +12,7 @@
 
 struct fellow {
     struct source address;
+    uint32_t origin; /* that told it first */
     int64_t told_ms;
 };
 
@@ -49,9 +50,19 @@ place_of(const struct fellows *fellows, const struct source *address)
     return low;
 }
 
+static bool
+has_room(const struct fellows *fellows, uint32_t origin)
+{
+    unsigned of_origin = 0;
+
+    for (unsigned i = 0; i < fellows->count; i++)
+        of_origin += fellows->at[i].origin == origin;
+    return fellows->count < FELLOWS_MAX && of_origin < FELLOWS_MAX / 2;
+}
+
 /* Returns whether it is new. */
 static bool
-take(struct fellows *fellows, const struct source *address, int64_t now_ms)
+take(struct fellows *fellows, uint32_t origin, const struct source *address, int64_t now_ms)
 {
     const unsigned place = place_of(fellows, address);
     struct fellow *const fellow = &fellows->at[place];
@@ -60,22 +71,22 @@ take(struct fellows *fellows, const struct source *address, int64_t now_ms)
         fellow->told_ms = now_ms;
         return false;
     }
-    if (fellows->count == FELLOWS_MAX)
+    if (!has_room(fellows, origin))
         return false;
     memmove(fellow + 1, fellow, (fellows->count++ - place) * sizeof *fellow);
-    *fellow = (struct fellow){*address, now_ms};
+    *fellow = (struct fellow){*address, origin, now_ms};
     return true;
 }
 
 bool
-fellows_take(struct fellows *fellows, const struct source *addresses, unsigned count,
-             int64_t now_ms)
+fellows_take(struct fellows *fellows, uint32_t origin, const struct source *addresses,
+             unsigned count, int64_t now_ms)
 {
     bool has_new = false;
 
     for (unsigned i = 0; i < count; i++)
         if (!limits_is_private(&addresses[i]))
-            has_new |= take(fellows, &addresses[i], now_ms);
+            has_new |= take(fellows, origin, &addresses[i], now_ms);
     return has_new;
 }
 

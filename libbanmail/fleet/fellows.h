@@ -1,7 +1,8 @@
 /* fellows: addresses of the other servers of the fleet, as its centres tell them; a host bans none.
  *
- * Each is remembered for a day after it was last told. A private one is left out: it means another
- * machine in each network. The room is fixed; what has none is not remembered.
+ * Each is remembered for a day after it was last told, as long as the process lives. A private one
+ * is left out: it means another machine in each network. The room is fixed, and one origin may fill
+ * half of it; what has none is not remembered.
  *
  * One thread; no function reads a clock, allocates but fellows_new, or makes a system call.
  *
@@ -23,9 +24,9 @@ struct fellows;
 struct fellows *fellows_new(void);
 void fellows_free(struct fellows *fellows);
 
-/* These have been told. Returns whether one is new. */
-bool fellows_take(struct fellows *fellows, const struct source *addresses, unsigned count,
-                  int64_t now_ms);
+/* That origin, a number for its name, has told these. Returns whether one is new. */
+bool fellows_take(struct fellows *fellows, uint32_t origin, const struct source *addresses,
+                  unsigned count, int64_t now_ms);
 
 /* Those that are remembered. Returns how many, at most `most`. */
 unsigned fellows_addresses(struct fellows *fellows, int64_t now_ms, struct source *addresses,

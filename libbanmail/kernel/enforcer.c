@@ -139,26 +139,21 @@ enforcer_policy(const struct table *table, struct firewall_policy *policy)
     }
 }
 
-/* Where elements may lie that nobody looks for, all is made anew, with whatever is in force. */
-static void
-take_rebuild(struct firewall *firewall, struct table *table)
-{
-    if (!table_take_rebuild(table))
-        return;
-    firewall_rebuild(firewall);
-    table_want_all(table);
-}
-
-/* Tells the firewall. */
+/* Tells the firewall. Where elements may lie that nobody looks for, all is made anew, with whatever
+ * is in force: asked before the jails are read, as one that changes meanwhile asks for it again. */
 static void
 set_policy(struct firewall *firewall, struct table *table, const struct firewall_policy *fixed)
 {
+    const bool is_made_anew = table_take_rebuild(table);
     struct firewall_policy policy = *fixed;
 
     enforcer_policy(table, &policy);
     table_share_set(table, policy.set[FIREWALL_V4][0] != '\0', policy.set[FIREWALL_V6][0] != '\0');
     firewall_set_policy(firewall, &policy);
-    take_rebuild(firewall, table);
+    if (!is_made_anew)
+        return;
+    firewall_rebuild(firewall);
+    table_want_all(table);
 }
 
 /* Who wants it and why, for whoever lists the set. */
@@ -607,7 +602,6 @@ work(struct enforcer *enforcer)
         return false;
     if (table_take_ports(enforcer->table))
         use_policy(enforcer);
-    take_rebuild(enforcer->firewall, enforcer->table);
     usable = check_sets(enforcer);
     if (!lay(enforcer))
         return false;

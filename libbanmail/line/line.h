@@ -27,7 +27,8 @@ struct line {
      * lines that matter. NULL: nobody knows, and so it may. */
     bool (*is_trusted)(const struct line *line, uint32_t *user);
     /* The number of the host that it comes from, TABLE_SCOPE_OWN or greater. Asked at most
-     * once, of lines that count. NULL: it is this server. */
+     * once, of lines that count, and of logins where a jail counts each host by itself. NULL: it is
+     * this server. */
     uint16_t (*scope)(const struct line *line);
     unsigned reading;          /* which of several rulebases made the fields, see counter.h */
     struct line_bytes host;    /* that the line names */

@@ -902,13 +902,13 @@ same_ports(const struct table *table, const struct ban_cell *cell)
  * nothing to learn. */
 static bool
 wanted_change(struct table *table, const struct ban_cell *of, uint8_t jail, int64_t now_ms,
-              struct table_change *change_)
+              uint32_t jails, struct table_change *change_)
 {
     struct ban_cell cell;
     bool is_needed = false;
 
     *change_ = (struct table_change){
-        .source.prefix = of->prefix, .jail = jail, .version = table->bans.version};
+        .source.prefix = of->prefix, .jail = jail, .version = table->bans.version, .jails = jails};
     memcpy(change_->source.address, of->address, sizeof of->address);
     FOR_EACH_OF_SOURCE(table, slot, of->address, of->prefix, &cell)
     {
@@ -933,6 +933,7 @@ static size_t
 wanted_changes(struct table *table, const struct ban_cell *of, int64_t now_ms,
                struct table_change changes[TABLE_JAILS_MAX])
 {
+    const uint32_t jails = atomic_load(&table->jails_known);
     struct ban_cell cell;
     uint64_t seen = 0;
     size_t count = 0;
@@ -944,7 +945,7 @@ wanted_changes(struct table *table, const struct ban_cell *of, int64_t now_ms,
         if (jail == TABLE_JAILS_MAX || (seen & UINT64_C(1) << jail))
             continue;
         seen |= UINT64_C(1) << jail;
-        count += wanted_change(table, of, jail, now_ms, &changes[count]);
+        count += wanted_change(table, of, jail, now_ms, jails, &changes[count]);
     }
     return count;
 }
@@ -1027,13 +1028,28 @@ settle(struct table *table, const struct table_change *taken, bool done, int64_t
     }
 }
 
+/* What went to the sets of one jail may be another's by now. */
+static void
+take_again(struct table *table, const struct source *source)
+{
+    struct ban_cell cell;
+
+    FOR_EACH_OF_SOURCE(table, slot, source->address, source->prefix, &cell)
+    {
+        if (cell.head.used == BAN_WANTED || cell.head.used == BAN_LIFTED)
+            queue_source(table, slot, &cell);
+    }
+}
+
 void
 table_acknowledge(struct table *table, const struct table_change *changes, size_t count, bool done,
                   int64_t now_ms)
 {
     pthread_mutex_lock(&table->bans.lock);
     for (size_t i = 0; i < count; i++) {
-        if (is_as_taken(table, &changes[i]))
+        if (changes[i].jails != atomic_load(&table->jails_known))
+            take_again(table, &changes[i].source);
+        else if (is_as_taken(table, &changes[i]))
             settle(table, &changes[i], done, now_ms);
     }
     pthread_mutex_unlock(&table->bans.lock);

@@ -202,8 +202,9 @@ write_jail(struct table *table, unsigned index, const struct jail *jail)
     store_jail(table, index, &cell);
 }
 
-/* Of each jail, which is the first that closes the same; of one that is not there, the manual. */
-static void
+/* Of each jail, which is the first that closes the same; of one that is not there, the manual.
+ * Returns whether that is another one than before. */
+static bool
 find_same_ports(struct table *table)
 {
     struct jail jails[TABLE_JAILS_MAX] = {{.maxretry = 0}};
@@ -221,7 +222,8 @@ find_same_ports(struct table *table)
         are_others |= atomic_exchange(&table->same_ports[i], (uint8_t)same) != same;
     }
     if (are_others)
-        atomic_store(&table->has_other_ports, true);
+        atomic_fetch_add(&table->jails_known, 1);
+    return are_others;
 }
 
 /* jails_lock is held. The enforcer is told when all is written: it reads what is closed only then.
@@ -230,7 +232,7 @@ static void
 enter_jail(struct table *table, unsigned index, const struct jail *jail)
 {
     struct jail_cell known;
-    bool closes_others = false;
+    bool closes_others = false, are_others;
 
     if (read_jail_cell(table, index, &known)) {
         const struct jail before = jail_of(&known);
@@ -238,11 +240,11 @@ enter_jail(struct table *table, unsigned index, const struct jail *jail)
         closes_others = !jail_closes_as(&before, jail);
     }
     write_jail(table, index, jail);
-    find_same_ports(table);
-    if (closes_others) {
+    are_others = find_same_ports(table);
+    if (closes_others)
         table_want_rebuild(table);
+    else if (are_others)
         atomic_store(&table->has_other_ports, true);
-    }
 }
 
 int
@@ -306,6 +308,7 @@ void
 table_want_rebuild(struct table *table)
 {
     atomic_store(&table->rebuild, true);
+    atomic_store(&table->has_other_ports, true);
 }
 
 bool

@@ -148,6 +148,7 @@ struct table {
     pthread_mutex_t jails_lock;
     _Atomic int64_t findtime_s[TABLE_JAILS_MAX];
     _Atomic uint8_t same_ports[TABLE_JAILS_MAX]; /* the first jail that closes the same */
+    _Atomic uint32_t jails_known;                /* how often that has changed */
     bool shares_v4_set, shares_v6_set;           /* the enforcer's */
     atomic_bool rebuild;
     atomic_bool has_other_ports; /* than the enforcer has asked for */

@@ -97,8 +97,8 @@ int table_jail(struct table *table, const struct jail *jail);
  * ports. */
 void table_set_manual_ports(struct table *table, const struct ports *ports);
 
-/* The kernel may hold elements that nobody looks for: its sets are to be made anew. A jail whose
- * ports or verdict change asks for it as well. */
+/* The kernel may hold elements that nobody looks for: its sets are to be made anew, and for that
+ * table_take_ports is true as well. A jail whose ports or verdict change asks for it, too. */
 void table_want_rebuild(struct table *table);
 
 /* Whether that was asked for since the last call: then all is to be wanted once more
@@ -285,7 +285,8 @@ struct table_change {
     int64_t until_ms;  /* the latest of the jails that want it */
     uint8_t wanted_by; /* the jail that wants it longest, */
     uint8_t class;     /* and for what: an enum offence_class */
-    uint64_t version;  /* table_acknowledge's proof that nothing changed meanwhile */
+    uint64_t version;  /* table_acknowledge's proof that nothing changed meanwhile, */
+    uint32_t jails;    /* and that no jail became the first of others */
 };
 
 /* Which lists of ports are told apart below: by default all. An administrator's set takes the bans

@@ -14,6 +14,7 @@
 #include "errmsg.h"
 
 #include "base/replace.h"
+#include "base/text.h"
 #include "complaints.h"
 #include "control/origins.h"
 #include "declared.h"
@@ -54,7 +55,7 @@ text_of(const struct jails *jails)
     if (file == NULL)
         return NULL;
     jails_print(jails, file);
-    fclose(file);
+    text_close(file, &made);
     return made;
 }
 

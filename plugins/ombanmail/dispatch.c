@@ -538,19 +538,16 @@ look_for_namesakes(int64_t now_ms)
 }
 
 /* Those who report to this server, and those of whom its centres have told. */
-static void
-spare_members(int64_t now_ms)
+static unsigned
+members_to_spare(int64_t now_ms, struct source addresses[SPARED_MOST])
 {
-    static struct source addresses[SPARED_MOST];
     unsigned count = 0;
 
-    if (dispatch.herald == NULL && engine.follower == NULL)
-        return;
     if (dispatch.herald != NULL)
         count = herald_addresses(dispatch.herald, now_ms, addresses, ADDRESSES_MOST);
     if (engine.follower != NULL)
         count += follower_fellows(engine.follower, now_ms, addresses + count, FELLOWS_MAX);
-    engine_allow_members(addresses, count);
+    return count;
 }
 
 static void
@@ -665,7 +662,9 @@ has_news(void)
 void
 dispatch_look(void)
 {
+    static struct source addresses[SPARED_MOST];
     const int64_t now_ms = engine_now_ms(), age_ms = now_ms - dispatch.written_ms;
+    unsigned count;
     char *text;
 
     write_pardons(now_ms);
@@ -678,9 +677,10 @@ dispatch_look(void)
     say_refused();
     pthread_mutex_lock(&dispatch.lock);
     look_for_namesakes(now_ms);
-    spare_members(now_ms);
+    count = members_to_spare(now_ms, addresses);
     text = dispatch.herald == NULL ? NULL : herald_roster(dispatch.herald, now_ms);
     pthread_mutex_unlock(&dispatch.lock);
+    engine_allow_members(addresses, count);
     if (text != NULL)
         complaints_write_roster(ROSTER_SUFFIX, text);
     free(text);

@@ -567,8 +567,8 @@ engine_follow_hangup(void)
     pthread_mutex_unlock(&engine.instances_lock);
 }
 
-/* The lists are put together anew as after a HUP; not for each report of one who names others each
- * time. */
+/* Not for each report of one who names others each time. No other file is read again: that is the
+ * administrator's to ask for. */
 void
 engine_allow_members(const struct source *members, size_t count)
 {
@@ -581,7 +581,11 @@ engine_allow_members(const struct source *members, size_t count)
         !budget_take(&engine.members_budget, MEMBERS_A_MINUTE, 60000, engine_now_ms()))
         return;
     engine.has_new_members = false;
-    atomic_store(&engine.hangup, true);
+    pthread_mutex_lock(&engine.instances_lock);
+    read_allow_list(engine.allow, NULL);
+    lift_allowed_bans(engine.configuration);
+    pthread_mutex_unlock(&engine.instances_lock);
+    engine_wake();
 }
 
 /* By banmailctl, on the recorder's thread, and in force when it returns. */

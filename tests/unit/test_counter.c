@@ -1259,16 +1259,17 @@ a_jail_counts_each_host_by_itself(void **state)
     assert_int_equal(evidence_of(&found), 5);
 }
 
-/* Two programs of one host tell of one attempt, those of two hosts of two: who tries each host once
- * within a second has made so many guesses. */
+/* Lines of one program on two hosts are of two attempts: who tries each host once within a second
+ * has made so many guesses. Another program's line is of one of those, on whichever host it is: it
+ * may have asked the first one whether the password is right. */
 static void
-an_attempt_is_made_on_one_host(void **state)
+each_host_tells_of_attempts_of_its_own(void **state)
 {
     static const struct {
         uint16_t scope;
-        const char *input; /* makes another kind of line */
+        const char *program;
         unsigned failures;
-    } lines[] = {{2, "imuxsock", 1}, {3, "imrelp", 2}, {2, "imrelp", 2}, {3, "imuxsock", 2}};
+    } lines[] = {{2, "dovecot", 1}, {3, "dovecot", 2}, {3, "postfix/smtpd", 2}, {4, "dovecot", 3}};
     const char *const fields = FAILED("203.0.113.9");
 
     (void)state;
@@ -1279,7 +1280,7 @@ an_attempt_is_made_on_one_host(void **state)
 
         scope_of_next = lines[i].scope;
         line.scope = scope_of_line;
-        line.input = (struct line_bytes){lines[i].input, strlen(lines[i].input)};
+        line.program = (struct line_bytes){lines[i].program, strlen(lines[i].program)};
         take(0, line, fields);
         assert_int_equal(failures_in(1, "203.0.113.9"), lines[i].failures);
     }
@@ -1379,7 +1380,7 @@ main(void)
         TEST(what_a_jail_observes_goes_on_as_a_ban_would),
         TEST(a_jail_counts_the_services_that_it_names),
         TEST(a_jail_counts_each_host_by_itself),
-        TEST(an_attempt_is_made_on_one_host),
+        TEST(each_host_tells_of_attempts_of_its_own),
         TEST(an_unknown_user_is_told_apart_where_a_jail_does),
         TEST(only_unknown_users_count_where_a_jail_says_so),
         TEST(an_allow_list_spares_in_its_own_jail),

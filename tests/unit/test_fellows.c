@@ -49,7 +49,7 @@ told(const char *text, int64_t now_ms)
 {
     const struct source source = address(text);
 
-    return fellows_take(fellows, &source, 1, now_ms);
+    return fellows_take(fellows, 1, &source, 1, now_ms);
 }
 
 static unsigned
@@ -98,18 +98,37 @@ private_addresses_are_left_out(void **state)
     assert_int_equal(remembered(NOON_MS), 0);
 }
 
+/* Tells so many, one after the other, from 198.51.0.0 on. */
+static unsigned
+tell_many(uint32_t origin, unsigned from, unsigned count)
+{
+    struct source one = address("198.51.0.0");
+    unsigned taken = 0;
+
+    for (unsigned i = from; i < from + count; i++) {
+        one.address[14] = (uint8_t)(i >> 8);
+        one.address[15] = (uint8_t)i;
+        taken += fellows_take(fellows, origin, &one, 1, NOON_MS);
+    }
+    return taken;
+}
+
+static void
+one_origin_fills_half_of_the_room(void **state)
+{
+    (void)state;
+    assert_int_equal(tell_many(1, 0, FELLOWS_MAX), FELLOWS_MAX / 2);
+    assert_int_equal(tell_many(2, FELLOWS_MAX, 10), 10);
+    assert_int_equal(remembered(NOON_MS), FELLOWS_MAX / 2 + 10);
+}
+
 static void
 what_has_no_room_is_not_remembered(void **state)
 {
-    struct source one = address("198.51.0.0");
-
     (void)state;
-    for (unsigned i = 0; i < FELLOWS_MAX; i++) {
-        one.address[14] = (uint8_t)(i >> 8);
-        one.address[15] = (uint8_t)i;
-        assert_true(fellows_take(fellows, &one, 1, NOON_MS));
-    }
-    assert_false(told("192.0.2.1", NOON_MS + 1));
+    assert_int_equal(tell_many(1, 0, FELLOWS_MAX / 2), FELLOWS_MAX / 2);
+    assert_int_equal(tell_many(2, FELLOWS_MAX / 2, FELLOWS_MAX / 2), FELLOWS_MAX / 2);
+    assert_int_equal(tell_many(3, FELLOWS_MAX, 1), 0);
     assert_false(told("198.51.0.7", NOON_MS + 1));
     assert_int_equal(remembered(NOON_MS + 1), FELLOWS_MAX);
     assert_int_equal(remembered(NOON_MS + FELLOWS_TOLD_MS), 1);
@@ -123,6 +142,7 @@ main(void)
         cmocka_unit_test_setup_teardown(one_is_forgotten_a_day_after_it_was_last_told, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(private_addresses_are_left_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_origin_fills_half_of_the_room, setup, teardown),
         cmocka_unit_test_setup_teardown(what_has_no_room_is_not_remembered, setup, teardown),
     };
 
