@@ -962,6 +962,40 @@ what_changes_while_it_is_taken_is_taken_again(void **state)
     fixture_end(&f);
 }
 
+/* The jail is the first that closes its ports, or it is not, while the kernel is told. */
+static void
+what_is_taken_while_jails_change_is_taken_again(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS);
+    const struct ports mail = ports_mail(), others = {.count = 1, .number = {25}};
+    struct source source = source_of("192.0.2.1");
+    struct table_change change[2];
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    ban.jail = (uint8_t)f.jail_index;
+    table_ban(f.table, &ban, NOON_MS);
+    assert_int_equal(table_dequeue(f.table, change, 2, NOON_MS), 1);
+    assert_int_equal(change[0].jail, TABLE_JAIL_MANUAL);
+    table_set_manual_ports(f.table, &others);
+    table_acknowledge(f.table, change, 1, true, NOON_MS);
+    assert_int_equal(table_dequeue(f.table, change, 2, NOON_MS), 1);
+    assert_int_equal(change[0].jail, f.jail_index);
+    table_acknowledge(f.table, change, 1, true, NOON_MS);
+    assert_int_equal(table_pending(f.table), 0);
+
+    table_unban(f.table, &source, 0, NOON_MS);
+    assert_int_equal(table_dequeue(f.table, change, 2, NOON_MS), 1);
+    table_set_manual_ports(f.table, &mail);
+    table_acknowledge(f.table, change, 1, true, NOON_MS);
+    assert_int_equal(table_dequeue(f.table, change, 2, NOON_MS), 1);
+    assert_false(change[0].wanted);
+    table_acknowledge(f.table, change, 1, true, NOON_MS);
+    assert_int_equal(table_pending(f.table), 0);
+    fixture_end(&f);
+}
+
 static void
 the_kernel_gets_the_latest_end_of_all_jails(void **state)
 {
@@ -1615,6 +1649,7 @@ main(void)
         cmocka_unit_test(many_lines_of_many_kinds),
         cmocka_unit_test(the_life_of_a_ban),
         cmocka_unit_test(what_changes_while_it_is_taken_is_taken_again),
+        cmocka_unit_test(what_is_taken_while_jails_change_is_taken_again),
         cmocka_unit_test(the_kernel_gets_the_latest_end_of_all_jails),
         cmocka_unit_test(a_ban_is_prolonged_never_shortened),
         cmocka_unit_test(an_unban_lifts_all_that_overlaps_and_forgets_the_failures),
