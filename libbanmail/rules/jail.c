@@ -215,8 +215,9 @@ jail_beside(const struct jail *jail, enum verdict of_module)
 {
     struct jail made = *jail;
 
-    if (jail->verdict == (of_module == VERDICT_REJECT ? VERDICT_REJECT : VERDICT_DROP))
-        made.verdict = VERDICT_OF_MODULE;
+    made.verdict = VERDICT_OF_MODULE;
+    if (jail_verdict(&made, of_module) != jail_verdict(jail, of_module))
+        made.verdict = jail->verdict;
     return made;
 }
 

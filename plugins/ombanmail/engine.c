@@ -567,8 +567,8 @@ engine_follow_hangup(void)
     pthread_mutex_unlock(&engine.instances_lock);
 }
 
-/* Not for each report of one who names others each time. No other file is read again: that is the
- * administrator's to ask for. */
+/* Not for each report of one who names others each time. The module's list alone is put together
+ * anew: to have jails read again is for the administrator to ask. */
 void
 engine_allow_members(const struct source *members, size_t count)
 {
@@ -582,8 +582,9 @@ engine_allow_members(const struct source *members, size_t count)
         return;
     engine.has_new_members = false;
     pthread_mutex_lock(&engine.instances_lock);
-    read_allow_list(engine.allow, NULL);
-    lift_allowed_bans(engine.configuration);
+    if (read_allow_list(engine.allow, NULL))
+        lift_allowed_bans(engine.configuration);
+    look_up_new_names();
     pthread_mutex_unlock(&engine.instances_lock);
     engine_wake();
 }

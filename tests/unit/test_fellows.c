@@ -4,13 +4,7 @@
  * Fails when one is forgotten early or stays, stands twice, or writes beyond the room.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "fixture.h"
 
 #include "fleet/fellows.h"
 
@@ -35,19 +29,10 @@ teardown(void **state)
     return 0;
 }
 
-static struct source
-address(const char *text)
-{
-    struct source source;
-
-    assert_int_equal(source_parse_prefix(text, strlen(text), &source), 0);
-    return source;
-}
-
 static bool
 told(const char *text, int64_t now_ms)
 {
-    const struct source source = address(text);
+    const struct source source = source_of(text);
 
     return fellows_take(fellows, 1, &source, 1, now_ms);
 }
@@ -61,7 +46,7 @@ remembered(int64_t now_ms)
 static void
 each_is_remembered_once(void **state)
 {
-    const struct source low = address("192.0.2.1"), high = address("2001:db8::1");
+    const struct source low = source_of("192.0.2.1"), high = source_of("2001:db8::1");
 
     (void)state;
     assert_true(told("2001:db8::1", NOON_MS));
@@ -102,7 +87,7 @@ private_addresses_are_left_out(void **state)
 static unsigned
 tell_many(uint32_t origin, unsigned from, unsigned count)
 {
-    struct source one = address("198.51.0.0");
+    struct source one = source_of("198.51.0.0");
     unsigned taken = 0;
 
     for (unsigned i = from; i < from + count; i++) {
