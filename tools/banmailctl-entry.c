@@ -134,14 +134,20 @@ is_dovecots_own(struct piece word)
            (word.bytes[word.length - 1] == ':' || memchr(word.bytes, '(', word.length) != NULL);
 }
 
+static bool
+begins(struct piece word, const char *front)
+{
+    return word.length >= strlen(front) && memcmp(word.bytes, front, strlen(front)) == 0;
+}
+
 /* A host may be missing in front of Postfix or Dovecot. */
 static bool
 is_program(struct piece word)
 {
     return word.length > 1 && word.bytes[word.length - 1] == ':' &&
            memchr(word.bytes, '(', word.length) == NULL &&
-           (memmem(word.bytes, word.length, "postfix", 7) != NULL ||
-            (word.length == 8 && memcmp(word.bytes, "dovecot", 7) == 0));
+           (memmem(word.bytes, word.length, "postfix", 7) != NULL || begins(word, "dovecot:") ||
+            begins(word, "dovecot["));
 }
 
 static struct entry
@@ -227,6 +233,25 @@ split_stamped(struct piece line)
     return entry;
 }
 
+/* Docker's syslog driver, with the tag `docker/{{.Name}}`: the message is a line of the container,
+ * mostly with a stamp of its own. */
+static bool
+is_containers(const struct entry *entry)
+{
+    return begins(entry->tag, "docker/") && begins(entry->message, " ");
+}
+
+static struct entry
+split_containers(const struct entry *outer)
+{
+    const struct piece line = skip(outer->message, 1);
+    struct entry inner = stamp_length(line) > 0 ? split_stamped(line) : split_traditional(line);
+
+    if (inner.stamp.length == 0)
+        inner.stamp = outer->stamp;
+    return inner;
+}
+
 struct entry
 entry_split(struct piece line)
 {
@@ -241,6 +266,8 @@ entry_split(struct piece line)
         entry = split_5424(skip(line, 2));
     else
         entry = split_stamped(line);
+    if (is_containers(&entry))
+        entry = split_containers(&entry);
     unwrap_repeated(&entry);
     return entry;
 }
