@@ -19,6 +19,7 @@
 #include "base/object.h"
 #include "ledger/fail2ban.h"
 #include "rules/jails-file.h"
+#include "rules/jails-print.h"
 
 const char import_help[] =
     "Usage: banmailctl import DIRECTORY|FILE [--json]\n"

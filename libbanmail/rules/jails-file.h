@@ -13,9 +13,6 @@
 #ifndef BANMAIL_JAILS_FILE_H
 #define BANMAIL_JAILS_FILE_H
 
-#include <stddef.h>
-#include <stdio.h>
-
 #include "rules/jail.h"
 #include "rules/settings.h"
 
@@ -62,15 +59,5 @@ int jails_read_text(const char *text, const char *origin, struct jails **jails,
 
 /* NULL is fine. */
 void jails_free(struct jails *jails);
-
-/* Prints a file that declares the same jails. Any thread. */
-void jails_print(const struct jails *jails, FILE *file);
-
-/* The path in `word` where an entry of ignoreip is a file, as in fail2ban's file:/PATH; else NULL.
- */
-const char *jails_ignored_file(const char *word);
-
-/* The names of the options that do something; NULL behind the last. */
-const char *jails_option(size_t index);
 
 #endif

@@ -21,6 +21,8 @@
 #include "dispatch.h"
 #include "engine.h"
 #include "parameter.h"
+#include "rules/jails-options.h"
+#include "rules/jails-print.h"
 #include "rules/preset.h"
 
 struct declared {

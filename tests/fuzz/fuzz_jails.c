@@ -8,6 +8,7 @@
 
 #include "fuzz.h"
 #include "rules/jails-file.h"
+#include "rules/jails-print.h"
 
 const unsigned fuzz_rounds = 6000;
 const struct fuzz_seed fuzz_seeds[] = {

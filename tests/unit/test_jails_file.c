@@ -25,6 +25,7 @@
 
 #include "line/offence.h"
 #include "rules/jails-file.h"
+#include "rules/jails-print.h"
 #include "rules/jails-filter.h"
 #include "rules/preset.h"
 
