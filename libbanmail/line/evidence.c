@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "line/evidence.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 #include <strings.h>
@@ -174,11 +175,12 @@ ends_in(const char *message, size_t at, const char *word, size_t length)
     return length == 0;
 }
 
-#define AT_ONCE 16
+#define LANES   16
+#define AT_ONCE (2 * LANES)
 
-typedef uint8_t lanes __attribute__((vector_size(AT_ONCE)));
+typedef uint8_t lanes __attribute__((vector_size(LANES)));
 
-static lanes
+static inline lanes
 lanes_at(const char *message)
 {
     lanes bytes;
@@ -187,21 +189,18 @@ lanes_at(const char *message)
     return bytes;
 }
 
-/* Whether at one of AT_ONCE places the words may end behind which a secret stands: they end in
- * "ass ", "ain " or "gin ". The message goes on for three more bytes. */
-static bool
-may_end_here(const char *message)
+/* At which of LANES places the words may end behind which a secret stands: they end in "ass ",
+ * "ain " or "gin ". */
+static inline lanes
+endings(const char *message)
 {
-    const lanes first = lanes_at(message) | ' ', second = lanes_at(message + 1) | ' ',
-                third = lanes_at(message + 2) | ' ';
-    const lanes ends = ((lanes)(first == 'a') | (lanes)(first == 'g')) &
-                       (((lanes)(second == 's') & (lanes)(third == 's')) |
-                        ((lanes)(second == 'i') & (lanes)(third == 'n'))) &
-                       (lanes)(lanes_at(message + 3) == ' ');
-    uint64_t halves[2];
+    const lanes first = lanes_at(message - 3) | ' ', second = lanes_at(message - 2) | ' ',
+                third = lanes_at(message - 1) | ' ';
 
-    memcpy(halves, &ends, sizeof halves);
-    return (halves[0] | halves[1]) != 0;
+    return ((lanes)(first == 'a') | (lanes)(first == 'g')) &
+           (((lanes)(second == 's') & (lanes)(third == 's')) |
+            ((lanes)(second == 'i') & (lanes)(third == 'n'))) &
+           (lanes)(lanes_at(message) == ' ');
 }
 
 /* Whether they do in front of the space at `at`. */
@@ -228,6 +227,40 @@ secret_between(const char *message, size_t from, size_t to)
     return 0;
 }
 
+#define ONE_EACH UINT64_C(0x0101010101010101)
+
+/* The same at LANES places, of which `ends` says where they may end. */
+static size_t
+secret_among(const char *message, size_t from, lanes ends)
+{
+    uint64_t halves[2];
+
+    memcpy(halves, &ends, sizeof halves);
+    for (size_t half = 0; half < 2; half++)
+        for (uint64_t left = le64toh(halves[half]) & ONE_EACH; left != 0; left &= left - 1) {
+            const size_t at = from + half * 8 + (size_t)__builtin_ctzll(left) / 8;
+
+            if (do_end(message, at))
+                return at + 1;
+        }
+    return 0;
+}
+
+/* And at AT_ONCE places. */
+static inline size_t
+secret_near(const char *message, size_t from)
+{
+    const lanes near = endings(message + from), far = endings(message + from + LANES),
+                any = near | far;
+    uint64_t halves[2];
+    size_t secret = 0;
+
+    memcpy(halves, &any, sizeof halves);
+    if ((halves[0] | halves[1]) != 0 && (secret = secret_among(message, from, near)) == 0)
+        secret = secret_among(message, from + LANES, far);
+    return secret;
+}
+
 /* What a client said in the clear to a server that expected something else. Behind these words
  * stands a secret, whatever the rulebase made of the line. */
 static size_t
@@ -236,16 +269,14 @@ secret_from(const char *message, size_t length)
     const size_t last = length - 1 - AT_ONCE; /* the last places at once, some of them once more */
     size_t from = 3, secret = 0;
 
-    if (length <= from + AT_ONCE) {
+    if (length <= from + AT_ONCE)
         secret = length > from ? secret_between(message, from, length - 1) : 0;
-        return secret != 0 ? secret : length;
+    else {
+        for (; from < last && secret == 0; from += AT_ONCE)
+            secret = secret_near(message, from);
+        if (secret == 0)
+            secret = secret_near(message, last);
     }
-    for (; from < last; from += AT_ONCE)
-        if (may_end_here(message + from - 3) &&
-            (secret = secret_between(message, from, from + AT_ONCE)) != 0)
-            return secret;
-    if (may_end_here(message + last - 3))
-        secret = secret_between(message, last, length - 1);
     return secret != 0 ? secret : length;
 }
 
