@@ -31,7 +31,15 @@ struct host {
     char name[NAME_SIZE];
 };
 
+/* Which host's it is, what it says, and when it came. */
+struct message {
+    const char *name;
+    size_t length;
+    int64_t stamp_ms, received_ms;
+};
+
 struct stamp_watch {
+    uint64_t number;  /* no other has it, nor will have it */
     atomic_uint news; /* how many hosts were settled otherwise since somebody looked */
     struct memory *hosts;
 };
@@ -39,10 +47,12 @@ struct stamp_watch {
 struct stamp_watch *
 stamp_new(const uint64_t key[2])
 {
+    static _Atomic uint64_t last;
     struct stamp_watch *const watch = calloc(1, sizeof *watch);
 
     if (watch == NULL)
         return NULL;
+    watch->number = atomic_fetch_add(&last, 1) + 1;
     watch->hosts = memory_new(STAMP_HOSTS / WAYS, WAYS, sizeof(struct host), key);
     if (watch->hosts != NULL)
         return watch;
@@ -109,22 +119,73 @@ watch_host(struct host *host, int64_t stamp_ms, int64_t received_ms)
     return true;
 }
 
+/* What is taken off the stamps of this host, of which a message has come. */
+static int64_t
+off_of(struct stamp_watch *watch, const struct message *message, bool *is_settled)
+{
+    const uint64_t hash = hash_name(watch, message->name, message->length);
+    struct host *const host = memory_lock(watch->hosts, hash);
+    int64_t off_ms;
+
+    if (host->entry.key != hash) {
+        *host = (struct host){.entry.key = hash};
+        keep_name(host, message->name, message->length);
+    }
+    if (watch_host(host, message->stamp_ms, message->received_ms))
+        atomic_fetch_add(&watch->news, 1);
+    off_ms = host->off_ms;
+    *is_settled =
+        host->messages == SETTLE_MESSAGES && message->received_ms - host->since_ms >= SETTLE_MS;
+    memory_unlock(watch->hosts, hash);
+    return off_ms;
+}
+
+/* The latest message of a settled host that this thread has judged: the next ones of the same two
+ * seconds tell nothing new. What another thread learns of the host meanwhile comes a second late.
+ */
+static __thread struct {
+    uint64_t watch; /* its number */
+    int64_t stamp_ms, received_ms, off_ms;
+    size_t length;
+    char name[NAME_SIZE];
+} latest;
+
+static bool
+is_latest(const struct stamp_watch *watch, const struct message *message)
+{
+    return latest.received_ms == message->received_ms && latest.stamp_ms == message->stamp_ms &&
+           latest.watch == watch->number && latest.length == message->length &&
+           memcmp(latest.name, message->name, message->length) == 0;
+}
+
+static void
+keep_latest(const struct stamp_watch *watch, const struct message *message, int64_t off_ms)
+{
+    latest.watch = watch->number;
+    latest.stamp_ms = message->stamp_ms;
+    latest.received_ms = message->received_ms;
+    latest.off_ms = off_ms;
+    latest.length = message->length;
+    memcpy(latest.name, message->name, message->length);
+}
+
 int64_t
 stamp_judge(struct stamp_watch *watch, const char *name, size_t length, int64_t stamp_ms,
             int64_t received_ms, const struct stamp_bounds *bounds)
 {
-    const uint64_t hash = hash_name(watch, name, length);
-    struct host *const host = memory_lock(watch->hosts, hash);
-    int64_t happened_ms;
+    const struct message message = {name, length, stamp_ms, received_ms};
+    bool is_settled;
+    int64_t off_ms, happened_ms;
 
-    if (host->entry.key != hash) {
-        *host = (struct host){.entry.key = hash};
-        keep_name(host, name, length);
+    if (is_latest(watch, &message)) {
+        off_ms = latest.off_ms;
+    } else {
+        off_ms = off_of(watch, &message, &is_settled);
+        latest.watch = 0;
+        if (is_settled && length <= sizeof latest.name)
+            keep_latest(watch, &message, off_ms);
     }
-    if (watch_host(host, stamp_ms, received_ms))
-        atomic_fetch_add(&watch->news, 1);
-    happened_ms = stamp_ms - host->off_ms;
-    memory_unlock(watch->hosts, hash);
+    happened_ms = stamp_ms - off_ms;
     if (happened_ms - received_ms > bounds->ahead_ms || received_ms - happened_ms > bounds->age_ms)
         return received_ms;
     return happened_ms;
