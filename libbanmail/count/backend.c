@@ -96,18 +96,11 @@ backend_narrow(struct backend *backend, unsigned v4_bits, unsigned v6_bits)
 /* postfix-out/smtps/smtpd is of the instance postfix-out. Dovecot's services have no slash, and
  * what Dovecot's auth can't answer fails for all who ask it: its faults are of the whole host. */
 struct breaker_place
-backend_place(const char *host, size_t host_length, const struct offence *offence)
+backend_place(uint64_t host, const struct known_service *service, enum offence_class class)
 {
-    const char *slash = offence->service_length == 0
-                            ? NULL
-                            : memchr(offence->service, '/', offence->service_length);
-    struct breaker_place place = {.host = hash_bytes(0, host, host_length)};
+    const bool is_of_host = !service->has_slash && class == OFFENCE_SERVER_FAULT;
 
-    if (slash != NULL)
-        place.instance = hash_bytes(0, offence->service, (size_t)(slash - offence->service));
-    else if (offence->class != OFFENCE_SERVER_FAULT)
-        place.instance = hash_bytes(0, offence->service, offence->service_length);
-    return place;
+    return (struct breaker_place){.host = host, .instance = is_of_host ? 0 : service->instance};
 }
 
 static int64_t

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "count/breaker.h"
+#include "count/known.h"
 #include "line/offence.h"
 #include "table/table.h"
 
@@ -52,9 +53,9 @@ void backend_widen(struct backend *backend, unsigned v4_bits, unsigned v6_bits);
 /* The same, whatever was said before: the jails that counted so are gone. Likewise. */
 void backend_narrow(struct backend *backend, unsigned v4_bits, unsigned v6_bits);
 
-/* Where a line of this host was written. Pure. */
-struct breaker_place backend_place(const char *host, size_t host_length,
-                                   const struct offence *offence);
+/* Where a line of such a host, by its hash, was written. Pure. */
+struct breaker_place backend_place(uint64_t host, const struct known_service *service,
+                                   enum offence_class class);
 
 /* Every line that has a class, before anything is made of it. Where it is a failed login of a
  * session whose user does not exist, *offence becomes auth_unknown_user; where it has no hash of

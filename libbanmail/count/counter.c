@@ -18,6 +18,7 @@
 
 #include "table/effect.h"
 #include "line/connection.h"
+#include "count/known.h"
 #include "count/recent.h"
 #include "base/hash.h"
 #include "table/table-evidence.h"
@@ -129,7 +130,8 @@ struct taking {
     uint64_t handle;   /* among the recent lines; 0: one action alone */
     uint64_t is_known; /* views that are there, as bits; one less than their index */
     uint64_t singles;  /* actions that count by single address, as bits */
-    uint8_t services;  /* what the failure came to, in bits of enum effect_service */
+    const struct known_origin *origin;   /* of its words, once it is heard */
+    const struct known_service *service; /* likewise */
     struct view views[VIEWS_MAX];
 };
 
@@ -510,12 +512,11 @@ stamp_of(const struct counter *counter, const struct line *line)
 /* Which program wrote the line, and which input brought it here. Dovecot's login processes and its
  * event exporter are one program, and tell of the same attempts. */
 static uint16_t
-kind_of(const struct line *line, const struct offence *offence)
+kind_of(const struct taking *taking)
 {
-    uint64_t hash = hash_bytes(0, line->program.at, line->program.length);
+    uint64_t hash = taking->origin->writer;
 
-    hash = hash_bytes(hash, line->input.at, line->input.length);
-    if (offence->flags & OFFENCE_FROM_EVENT)
+    if (taking->offence->flags & OFFENCE_FROM_EVENT)
         hash ^= 1; /* not all bits: the four quarters would cancel that out */
     return (uint16_t)(hash ^ hash >> 16 ^ hash >> 32 ^ hash >> 48);
 }
@@ -545,15 +546,15 @@ describe_failure(struct taking *taking)
     taking->judgement.failure = (struct table_failure){
         .client = offence->client,
         .class = offence->class,
-        .kind = kind_of(taking->line, offence),
-        .service_hash = (uint32_t)hash_bytes(0, offence->service, offence->service_length),
+        .kind = kind_of(taking),
+        .service_hash = (uint32_t)taking->service->hash,
         .user_hash = offence->user_hash,
         .secret_hash = offence->secret_hash,
         .session_hash = hash_text(offence->session, offence->session_length),
         .attempts = offence->attempts,
         .stamp_ms = taking->told.stamp_ms,
         .passed_ms = passed_of(taking),
-        .services = taking->services,
+        .services = taking->service->services,
     };
     taking->judgement.place = taking->told.place;
 }
@@ -1076,10 +1077,12 @@ hear(struct taking *taking)
     struct counter *const counter = taking->counter;
     const struct line *const line = taking->line;
 
+    taking->origin = known_origin(line);
+    taking->service = known_service(taking->offence->service, taking->offence->service_length);
     taking->told = (struct backend_line){
         .host = line->host.at,
         .host_length = line->host.length,
-        .place = backend_place(line->host.at, line->host.length, taking->offence),
+        .place = backend_place(taking->origin->host, taking->service, taking->offence->class),
         .stamp_ms = stamp_of(counter, line),
         .now_ms = line->now_ms,
     };
@@ -1117,7 +1120,7 @@ wanting(const struct taking *taking, uint64_t actions)
 {
     if (!offence_counts(taking->offence))
         return 0;
-    actions = of_class(taking->roster, actions, taking->offence->class, taking->services);
+    actions = of_class(taking->roster, actions, taking->offence->class, taking->service->services);
     if (actions != 0 && is_bounce(taking->line, taking->offence->class))
         actions = without_skipping(taking->roster, actions);
     return actions;
@@ -1140,7 +1143,6 @@ judge(struct taking *taking, uint64_t actions)
     hear(taking);
     if ((MERITS & OFFENCE_BIT(taking->offence->class)) && taking->offence->has_client)
         note_merit(taking);
-    taking->services = effect_service(taking->offence->service, taking->offence->service_length);
     /* Another class than at first: the backend may have told that there is no such user. */
     all = wanting(taking, all_actions(taking->roster));
     if (all == 0)
