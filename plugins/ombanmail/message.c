@@ -17,6 +17,7 @@
 #include "syslogd-types.h"
 #include "template.h"
 
+#include "base/rfc3339.h"
 #include "complaints.h"
 #include "delivery.h"
 #include "dispatch.h"
@@ -28,60 +29,33 @@
 
 /* ---- a message becomes a line ---- */
 
-/* What rsyslog has printed: digits and nothing else. Their number is how many. */
-static int64_t
-number_of(const char *text, size_t *digits)
-{
-    int64_t number = 0;
-    size_t i = 0;
-
-    for (; text[i] >= '0' && text[i] <= '9'; i++)
-        number = number * 10 + (text[i] - '0');
-    *digits = i;
-    return number;
-}
-
-/* As a number, with the fraction of a second in so many digits. */
-static int64_t
-received_part(smsg_t *message, enum tplFormatTypes part, size_t *digits)
-{
-    struct templateEntry format = {.data.field.eDateFormat = part};
-    unsigned short must_free = 0;
-    rs_size_t length;
-    uchar *const text =
-        MsgGetProp(message, &format, &engine.received_field, &length, &must_free, NULL);
-    const int64_t number = number_of((const char *)text, digits);
-
-    if (must_free)
-        free(text);
-    return number;
-}
+/* Both times of a line are asked for as RFC 3339, which rsyslog prints once for all who ask, and
+ * not as seconds and as their fraction. */
 
 static int64_t
 received_of(smsg_t *message)
 {
-    size_t digits;
-    const int64_t seconds = received_part(message, tplFmtUnixDate, &digits);
-    int64_t fraction_us = received_part(message, tplFmtSecFrac, &digits);
+    struct templateEntry format = {.data.field.eDateFormat = tplFmtRFC3339Date};
+    unsigned short must_free = 0;
+    unsigned digits;
+    rs_size_t length;
+    uchar *const text =
+        MsgGetProp(message, &format, &engine.received_field, &length, &must_free, NULL);
+    const int64_t received_us = rfc3339_us((const char *)text, &digits);
 
-    for (; digits < 6; digits++)
-        fraction_us *= 10;
-    return seconds * 1000 + fraction_us / 1000;
+    if (must_free)
+        free(text);
+    return received_us / 1000;
 }
 
-/* rsyslog gives the fraction of a second with as many digits as the message had, or "0". */
+/* With as many digits as the message had. */
 static void
 read_stamp(smsg_t *message, struct line *line)
 {
-    size_t digits, seconds_digits;
-    int64_t fraction_us = number_of(getTimeReported(message, tplFmtSecFrac), &digits);
+    unsigned digits;
 
-    for (size_t i = digits; i < 6; i++)
-        fraction_us *= 10;
+    line->stamp_us = rfc3339_us(getTimeReported(message, tplFmtRFC3339Date), &digits);
     line->has_microseconds = digits >= 6;
-    line->stamp_us =
-        number_of(getTimeReported(message, tplFmtUnixDate), &seconds_digits) * 1000000 +
-        fraction_us;
 }
 
 static struct line_bytes
