@@ -127,10 +127,18 @@ note_rate_limit(const char *text, size_t length)
     table_note_lost(engine.table, TABLE_LOST_INPUT, lost, engine_now_ms() / 1000);
 }
 
+/* The program's name is how the tag begins, and costs more to be found. */
 static bool
 is_rsyslogds(smsg_t *message)
 {
-    return strcmp((const char *)getProgramName(message, LOCK_MUTEX), "rsyslogd") == 0;
+    static const char name[] = "rsyslogd";
+    const size_t name_length = sizeof(name) - 1;
+    uchar *tag;
+    int length;
+
+    getTAG(message, &tag, &length, LOCK_MUTEX);
+    return (size_t)length >= name_length && memcmp(tag, name, name_length) == 0 &&
+           strcmp((const char *)getProgramName(message, LOCK_MUTEX), name) == 0;
 }
 
 /* What we send ourselves, by whichever way it has come back. */
