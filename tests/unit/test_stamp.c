@@ -2,7 +2,8 @@
  *
  * Fails when a stamp within bounds is not used, one out of bounds is, a host in another zone or
  * with a wrong clock is not corrected, or a queue that drains is taken for one; when a host name
- * can do harm; when the same log gives another answer the second time.
+ * can do harm; when one host is given what is known of another; when the same log gives another
+ * answer the second time.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <inttypes.h>
@@ -185,6 +186,22 @@ a_step_of_our_own_clock_does_no_harm(void **state)
 }
 
 static void
+what_is_known_of_a_host_holds_for_no_other(void **state)
+{
+    struct stamp_watch *const watch = watch_new(), *const other = watch_new();
+    const int64_t last_ms = NOON_MS + 27 * SECOND;
+
+    (void)state;
+    assert_int_equal(live_lines(watch, "a", -HOUR, NOON_MS, 10), -HOUR);
+    assert_int_equal(judge(watch, "a", last_ms - HOUR, last_ms), last_ms);
+    assert_int_equal(judge(watch, "b", last_ms - HOUR, last_ms), last_ms - HOUR);
+    assert_int_equal(judge(watch, "a", last_ms - HOUR, last_ms), last_ms);
+    assert_int_equal(judge(other, "a", last_ms - HOUR, last_ms), last_ms - HOUR);
+    stamp_free(watch);
+    stamp_free(other);
+}
+
+static void
 hostile_names_do_no_harm(void **state)
 {
     struct stamp_watch *watch = watch_new();
@@ -249,6 +266,7 @@ main(void)
         cmocka_unit_test(a_queue_that_drains_is_not_corrected),
         cmocka_unit_test(a_log_replayed_gives_the_same_answers_twice),
         cmocka_unit_test(a_step_of_our_own_clock_does_no_harm),
+        cmocka_unit_test(what_is_known_of_a_host_holds_for_no_other),
         cmocka_unit_test(hostile_names_do_no_harm),
         cmocka_unit_test(threads_may_share_it),
     };
