@@ -62,6 +62,7 @@ static struct {
     struct budget own_pardons, hosts_pardons;
     atomic_bool has_pardoned;         /* since that file was written */
     atomic_bool has_new_hosts;        /* likewise */
+    atomic_bool are_hosts_unread;     /* their file could not be: nobody gets a number */
     char refused[TELEGRAM_NAME_SIZE]; /* a host that got no number; "": none */
     bool has_said_refused, has_said_unwritten;
     atomic_bool is_heard; /* a report has come since the file was written */
@@ -469,8 +470,9 @@ obey(struct pardon *pardon)
 static void
 note_host(const struct source *peer, const char *name)
 {
-    const enum hosts_news news =
-        engine.hosts == NULL ? HOSTS_SAME : hosts_note(engine.hosts, name, peer, engine_now_ms());
+    const enum hosts_news news = engine.hosts == NULL || atomic_load(&dispatch.are_hosts_unread)
+                                     ? HOSTS_SAME
+                                     : hosts_note(engine.hosts, name, peer, engine_now_ms());
 
     if (news == HOSTS_CHANGED)
         atomic_store(&dispatch.has_new_hosts, true);
@@ -623,33 +625,44 @@ say_refused(void)
            name, HOSTS_MAX, HOSTS_EVER_OF_PEER, HOSTS_OF_PEER);
 }
 
-/* New numbers would give one host's bans to another one. */
-static void
-do_without_hosts(int error)
-{
-    LogError(
-        error, RS_RET_ERR,
-        "ombanmail: cannot read the file of the hosts' numbers: all hosts count as this "
-        "server, and bans on one host alone are told to none, until it can be read at a start");
-    hosts_free(engine.hosts);
-    engine.hosts = NULL;
-}
-
-void
-dispatch_read_hosts(void)
+/* Returns 0, also where there is no such file, or an errno. */
+static int
+read_hosts(void)
 {
     struct table_status status;
     char *text;
 
-    if (engine.hosts == NULL)
-        return;
     table_read_status(engine.table, &status);
     text = roster_read(status.ledger_path, HOSTS_SUFFIX);
-    if (text != NULL)
-        hosts_read(engine.hosts, text, engine_now_ms());
-    else if (errno != ENOENT)
-        do_without_hosts(errno);
+    if (text == NULL)
+        return errno == ENOENT ? 0 : errno;
+    hosts_read(engine.hosts, text, engine_now_ms());
     free(text);
+    return 0;
+}
+
+/* New numbers would give one host's bans to another one. */
+void
+dispatch_read_hosts(void)
+{
+    const int error = engine.hosts == NULL ? 0 : read_hosts();
+
+    atomic_store(&dispatch.are_hosts_unread, error != 0);
+    if (error != 0)
+        LogError(error, RS_RET_ERR,
+                 "ombanmail: cannot read the file of the hosts' numbers: all hosts count as this "
+                 "server, and bans on one host alone are told to none, until it can be read: mend "
+                 "it, then: systemctl kill -s HUP rsyslog");
+}
+
+void
+dispatch_read_hosts_again(void)
+{
+    if (!atomic_load(&dispatch.are_hosts_unread))
+        return;
+    dispatch_read_hosts();
+    if (!atomic_load(&dispatch.are_hosts_unread))
+        LogMsg(0, RS_RET_OK, LOG_INFO, "ombanmail: the file of the hosts' numbers is read");
 }
 
 static bool

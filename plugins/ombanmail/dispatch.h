@@ -51,9 +51,12 @@ void dispatch_take_report(const struct source *peer, const char *text, size_t le
 void dispatch_pardon(const struct source *source, int64_t until_ms);
 
 /* Reads which hosts there are, as a former life has written it. Where that cannot be read
- * engine.hosts becomes NULL: nobody gets a number, and the file stays as it is. Main thread, before
- * anything is counted. */
+ * none is known: nobody gets a number, and the file stays as it is. Main thread, before anything is
+ * counted. */
 void dispatch_read_hosts(void);
+
+/* After a HUP: tries that again where it has failed. The recorder's thread. */
+void dispatch_read_hosts_again(void);
 
 /* About once a second: writes for banmailctl what hosts have reported, never bans their addresses,
  * and tells complaints of servers of one name. The recorder's thread. */

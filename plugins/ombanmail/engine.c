@@ -559,6 +559,8 @@ engine_follow_hangup(void)
     const bool again = atomic_exchange(&engine.hangup, false);
 
     read_users(again);
+    if (again)
+        dispatch_read_hosts_again();
     if (!are_networks_new() && !again)
         return;
     pthread_mutex_lock(&engine.instances_lock);
