@@ -455,20 +455,27 @@ set_holds() {
     ask_nft said "get element inet ombanmail $1 $2" && [[ $said = *timeout* ]]
 }
 
-# ask_nft VARIABLE COMMAND: prints into the variable what nft prints, its lines joined by blanks.
-# One process answers the whole test; but not what a subshell asks, as several of them may ask at
-# once.
-nft_asked=
+# set_holds_in NAMESPACE SET ELEMENT: likewise, in a network namespace.
+set_holds_in() {
+    local said
+
+    ask_nft said "get element inet ombanmail $2 $3" "$1" && [[ $said = *timeout* ]]
+}
+
+# ask_nft VARIABLE COMMAND [NAMESPACE]: prints into the variable what nft prints, its lines joined by
+# blanks. One process in each network namespace answers the whole test; but not what a subshell asks,
+# as several of them may ask at once.
+declare -A nft_asked=() nft_answers=()
 ask_nft() {
-    local status text
+    local there=${3:-here} status text
 
     if [ $BASHPID != $$ ]; then
-        text=$(nft "$2")
+        text=$(${3:+ip netns exec "$3"} nft "$2")
         status=$?
     else
-        [ -n "$nft_asked" ] || start_asking_nft
-        echo "$2" >&"$nft_asked"
-        read -rt 60 -u "$nft_answers" status text || bail_out "ask-nft does not answer"
+        [ -n "${nft_asked[$there]:-}" ] || start_asking_nft "$@"
+        echo "$2" >&"${nft_asked[$there]}"
+        read -rt 60 -u "${nft_answers[$there]}" status text || bail_out "ask-nft does not answer"
     fi
     printf -v "$1" %s "$text"
     return "$status"
@@ -476,8 +483,11 @@ ask_nft() {
 
 # No child of this shell, which would wait for it.
 start_asking_nft() {
-    exec {nft_asked}<> <(:) {nft_answers}<> <(:)
-    ("$HELPERS/ask-nft" <&"$nft_asked" >&"$nft_answers" 2>&1 &)
+    local asked answers
+
+    exec {asked}<> <(:) {answers}<> <(:)
+    nft_asked[${3:-here}]=$asked nft_answers[${3:-here}]=$answers
+    (${3:+ip netns exec "$3"} "$HELPERS/ask-nft" <&"$asked" >&"$answers" 2>&1 &)
 }
 
 # How many bans the sets hold: each has an element that is none.
