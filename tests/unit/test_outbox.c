@@ -5,10 +5,15 @@
  * their order where it began and ended before anybody looked; bans of the ledger or of another
  * table are none; what is not told stays, also when the table is opened anew; a slot is not freed
  * before that; more than fits in the ledger is dropped, the oldest first, and said; the fleet has
- * each as well, whoever takes his first. Fails when one is lost, comes twice or in the wrong order.
+ * each as well, whoever takes his first; the teller is woken for what there is and for nothing
+ * else. Fails when one is lost, comes twice or in the wrong order.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table_fixture.h"
+
+#include <dlfcn.h>
+#include <poll.h>
+#include <time.h>
 
 #include "control/outbox.h"
 
@@ -18,6 +23,27 @@ static struct ledger *ledger;
 static struct outbox_parcel parcel;
 static struct notice notice;
 static char ledger_path[128];
+
+/* The stand-in of the clock that nobody sets. */
+static int64_t put_forward_ms;
+
+int
+clock_gettime(clockid_t clock, struct timespec *now)
+{
+    static int (*real)(clockid_t, struct timespec *);
+
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
+    const int result = real(clock, now);
+
+    if (clock == CLOCK_MONOTONIC) {
+        now->tv_sec += put_forward_ms / 1000;
+        now->tv_nsec += put_forward_ms % 1000 * 1000000;
+        now->tv_sec += now->tv_nsec / 1000000000;
+        now->tv_nsec %= 1000000000;
+    }
+    return result;
+}
 
 static void
 open_outbox(void)
@@ -32,6 +58,7 @@ static int
 begin(void **state)
 {
     (void)state;
+    put_forward_ms = 0;
     fixture_prepare(fixture, 1024, 1024);
     fixture->options.are_bans_told = fixture->options.are_bans_sent = true;
     fixture_open(fixture);
@@ -350,6 +377,150 @@ the_oldest_of_too_many_are_dropped(void **state)
     assert_nothing_left();
 }
 
+/* Whether the teller would find its descriptor ready. */
+static bool
+rings(void)
+{
+    struct pollfd bell = {.fd = outbox_descriptor(outbox), .events = POLLIN};
+
+    return poll(&bell, 1, 0) == 1;
+}
+
+static void
+the_teller_is_woken_for_what_there_is(void **state)
+{
+    (void)state;
+    outbox_wake(NULL);
+    outbox_ring(NULL);
+    outbox_begin(outbox);
+    assert_false(outbox_listen(outbox));
+    outbox_wake(outbox); /* there is nothing to tell */
+    assert_false(rings());
+    outbox_ring(outbox);
+    assert_true(rings());
+    assert_false(outbox_listen(outbox));
+    assert_false(rings());
+    outbox_note(outbox, EVENT_START, "", "started", NOON_MS);
+    assert_true(rings());
+    assert_true(outbox_listen(outbox));
+    assert_true(outbox_take(outbox, &notice));
+    assert_true(outbox_listen(outbox)); /* it was taken, and not told */
+    outbox_told(outbox);
+    assert_false(outbox_listen(outbox));
+    ban("203.0.113.9", NOON_MS + HOUR_MS);
+    outbox_wake(outbox);
+    assert_true(rings());
+    assert_true(outbox_take(outbox, &notice));
+    assert_true(outbox_listen(outbox));
+    outbox_told(outbox);
+    assert_int_equal(table_untold(fixture->table), 0);
+    outbox_wake(outbox); /* the fleet has not had it yet */
+    assert_true(rings());
+    assert_int_equal(send(), 1);
+    assert_false(outbox_listen(outbox));
+    outbox_wake(outbox);
+    assert_false(rings());
+}
+
+/* Who is told cannot take them for a second: from then on the ledger keeps them. */
+static void
+what_is_held_for_a_second_goes_into_the_ledger(void **state)
+{
+    (void)state;
+    outbox_begin(outbox);
+    assert_int_equal(outbox_held_ms(outbox), 0);
+    outbox_note(outbox, EVENT_START, "", "started", NOON_MS);
+    ban("203.0.113.9", NOON_MS + HOUR_MS);
+    unban("203.0.113.9");
+    assert_true(outbox_take(outbox, &notice));
+    outbox_hold(outbox);
+    put_forward_ms = 900;
+    outbox_hold(outbox); /* it counts from the first */
+    assert_in_range(outbox_held_ms(outbox), 900, 1000);
+    assert_true(outbox_pack(outbox, &parcel, false)); /* it reads what may be there */
+    assert_int_equal(parcel.kept_count, 0);
+    outbox_settle(outbox, &parcel, false);
+    put_forward_ms = 1100;
+    post(false);
+    assert_int_equal(table_untold(fixture->table), 0);
+    assert_true(outbox_take(outbox, &notice)); /* the one that it had in its hands */
+    assert_string_equal(notice.text, "started");
+    assert_int_equal(outbox_held_ms(outbox), 0);
+    outbox_told(outbox);
+    assert_false(outbox_take(outbox, &notice));
+    post(false);
+    assert_true(outbox_listen(outbox));
+    assert_told("ban", "203.0.113.9");
+    assert_told("unban", "203.0.113.9");
+    assert_nothing_left();
+}
+
+/* It cannot grow without end where neither the teller nor the disk takes any. */
+static void
+more_notes_than_there_is_room_for_are_counted_as_dropped(void **state)
+{
+    struct outbox_statistics statistics;
+    char words[32];
+
+    (void)state;
+    outbox_begin(outbox);
+    for (int i = 0; i < 64; i++) {
+        snprintf(words, sizeof(words), "number %d", i);
+        outbox_note(outbox, EVENT_TROUBLE, "kernel", words, NOON_MS);
+    }
+    outbox_read_statistics(outbox, &statistics);
+    assert_int_equal(statistics.waiting, 64);
+    assert_int_equal(statistics.dropped, 0);
+    outbox_note(outbox, EVENT_TROUBLE, "kernel", "one more", NOON_MS);
+    outbox_read_statistics(outbox, &statistics);
+    assert_int_equal(statistics.dropped, 1);
+
+    assert_true(outbox_take(outbox, &notice)); /* the teller's own has no place among them … */
+    outbox_note(outbox, EVENT_TROUBLE, "kernel", "in its place", NOON_MS);
+    outbox_end(outbox); /* … when it ends */
+    outbox_read_statistics(outbox, &statistics);
+    assert_int_equal(statistics.dropped, 2);
+
+    assert_true(outbox_pack(outbox, &parcel, true)); /* nor has what the disk refused */
+    assert_int_equal(parcel.noted_count, OUTBOX_PARCEL / 2);
+    outbox_note(outbox, EVENT_TROUBLE, "kernel", "meanwhile", NOON_MS);
+    outbox_settle(outbox, &parcel, false);
+    outbox_read_statistics(outbox, &statistics);
+    assert_int_equal(statistics.waiting, 64);
+    assert_int_equal(statistics.dropped, 3);
+}
+
+/* Its numbers begin anew: what was read of the old one is told, and deletes nothing in the new. */
+static void
+a_ledger_begun_anew_loses_none_of_its_own(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        outbox_note(outbox, EVENT_TROUBLE, "kernel", "of the old ledger", NOON_MS);
+    post(true);
+    outbox_begin(outbox);
+    post(false); /* all three are read */
+    assert_true(outbox_take(outbox, &notice));
+    outbox_told(outbox);
+    ledger_close(ledger);
+    remove_ledger(ledger_path);
+    assert_int_equal(ledger_open(ledger_path, false, &fixture->report, &ledger, NULL), 0);
+    outbox_forget_ledger(outbox);
+    outbox_note(outbox, EVENT_TROUBLE, "kernel", "of the new ledger", NOON_MS);
+    post(true);
+    for (int i = 0; i < 2; i++) {
+        assert_true(outbox_take(outbox, &notice));
+        assert_string_equal(notice.text, "trouble: of the old ledger");
+        outbox_told(outbox);
+    }
+    post(false);
+    assert_true(outbox_take(outbox, &notice));
+    assert_string_equal(notice.text, "trouble: of the new ledger");
+    outbox_told(outbox);
+    post(false);
+    assert_false(outbox_take(outbox, &notice));
+}
+
 #define BEGUN(test) cmocka_unit_test_setup_teardown(test, begin, finish)
 
 int
@@ -366,6 +537,10 @@ main(void)
         BEGUN(a_disk_that_fails_loses_none),
         BEGUN(a_teller_that_ends_gives_back_what_it_has),
         BEGUN(the_oldest_of_too_many_are_dropped),
+        BEGUN(the_teller_is_woken_for_what_there_is),
+        BEGUN(what_is_held_for_a_second_goes_into_the_ledger),
+        BEGUN(more_notes_than_there_is_room_for_are_counted_as_dropped),
+        BEGUN(a_ledger_begun_anew_loses_none_of_its_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
