@@ -4,7 +4,8 @@
  * Proves, with the real table, real files and real sockets: bans and their ends are written, after
  * a wake and without one; a ledger that is missing, locked, removed or damaged is said once and
  * catches up, with all live bans; a disk that hangs holds up neither the end nor a ban; bans come
- * back into a new table with their names and times; other users, garbage, half and endless lines,
+ * back into a new table with their names and times; troubles, and events that nobody takes, are
+ * written as well, and what is too old is deleted; other users, garbage, half and endless lines,
  * silent clients and fifty at once change nothing for the next command.
  * Fails when a row is missing, a cause is said twice, recorder_stop waits for the disk, a thread
  * keeps a capability, or a descriptor would outlive exec.
@@ -118,6 +119,7 @@ static char directory[64], ledger_path[256], table_path[128], socket_path[128];
 static struct table *table;
 static struct recorder *recorder;
 static unsigned mail_jail;
+static bool are_bans_told; /* of a table that is opened */
 
 static int64_t
 now_ms(void)
@@ -138,6 +140,7 @@ new_table(void)
         .owner = (uid_t)-1,
         .group = (gid_t)-1,
         .now_ms = now_ms(),
+        .are_bans_told = are_bans_told,
     };
     struct table *opened = NULL;
     struct jail jail;
@@ -166,6 +169,13 @@ set_up(void **state)
 }
 
 static int
+set_up_told(void **state)
+{
+    are_bans_told = true;
+    return set_up(state);
+}
+
+static int
 remove_one(const char *name, const struct stat *status, int type, struct FTW *walk)
 {
     (void)status;
@@ -178,24 +188,30 @@ static int
 tear_down(void **state)
 {
     (void)state;
+    are_bans_told = false;
     recorder_stop(recorder);
     recorder = NULL;
     table_close(table);
     return nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* What is not given, is as usual. */
+static void
+start_with(struct recorder_options options)
+{
+    int fd = recorder_listen(socket_path, (uid_t)-1, (gid_t)-1);
+    assert_true(fd >= 0);
+    options.table = table;
+    options.ledger_path = ledger_path;
+    options.socket_path = socket_path;
+    options.report = &report;
+    assert_int_equal(recorder_start(&recorder, &options, fd), 0);
+}
+
 static void
 start(void)
 {
-    const struct recorder_options options = {
-        .table = table,
-        .ledger_path = ledger_path,
-        .socket_path = socket_path,
-        .report = &report,
-    };
-    int fd = recorder_listen(socket_path, (uid_t)-1, (gid_t)-1);
-    assert_true(fd >= 0);
-    assert_int_equal(recorder_start(&recorder, &options, fd), 0);
+    start_with((struct recorder_options){0});
 }
 
 static void
@@ -227,13 +243,13 @@ ban(unsigned number)
 
 /* The number that sqlite3(1) would see; -1 while there is no such table. */
 static int
-count_rows(const char *condition)
+count_rows_of(const char *name, const char *condition)
 {
     char sql[256];
     sqlite3 *sqlite;
     sqlite3_stmt *statement = NULL;
     int count = -1;
-    snprintf(sql, sizeof(sql), "SELECT count(*) FROM ban WHERE %s", condition);
+    snprintf(sql, sizeof(sql), "SELECT count(*) FROM %s WHERE %s", name, condition);
     if (sqlite3_open_v2(ledger_path, &sqlite, SQLITE_OPEN_READONLY, NULL) == SQLITE_OK &&
         sqlite3_prepare_v2(sqlite, sql, -1, &statement, NULL) == SQLITE_OK &&
         sqlite3_step(statement) == SQLITE_ROW)
@@ -241,6 +257,12 @@ count_rows(const char *condition)
     sqlite3_finalize(statement);
     sqlite3_close(sqlite);
     return count;
+}
+
+static int
+count_rows(const char *condition)
+{
+    return count_rows_of("ban", condition);
 }
 
 /* Polls until it is so; returns how long that took. */
@@ -451,6 +473,126 @@ a_disk_that_hangs_holds_up_nothing(void **state)
     WAIT_FOR(count_rows("1") == 999);
 }
 
+static const struct jail *
+jail_of_row(void *context, unsigned jail)
+{
+    static const struct jail jails[] = {
+        {.name = LEDGER_JAIL_MANUAL}, {.name = "mail"}, {.name = "gone"}};
+    (void)context;
+    return &jails[jail];
+}
+
+static void
+a_trouble_and_its_end_are_history(void **state)
+{
+    (void)state;
+    start();
+    table_set_trouble(table, "the kernel refuses");
+    WAIT_FOR(count_rows_of("trouble", "what = 'the kernel refuses' AND ended_ms IS NULL") == 1);
+    table_set_trouble(table, NULL);
+    WAIT_FOR(count_rows_of("trouble", "ended_ms IS NOT NULL") == 1);
+    assert_int_equal(count_rows_of("trouble", "1"), 1);
+    assert_string_equal(said, "");
+}
+
+static void
+write_one_that_ended(void)
+{
+    const int64_t now = now_ms();
+    const struct ban old = {.table_id = 5,
+                            .id = 1,
+                            .source = source_of("203.0.113.1"),
+                            .origin = BAN_BY_HAND,
+                            .first_ms = now - 900000,
+                            .since_ms = now - 900000,
+                            .until_ms = now - 800000,
+                            .ended_ms = now - 800000,
+                            .end = BAN_EXPIRED};
+    struct ledger *ledger;
+    assert_int_equal(ledger_open(ledger_path, false, &report, &ledger, NULL), 0);
+    assert_int_equal(ledger_write(ledger, &old, 1, jail_of_row, NULL, NULL, 0), 0);
+    ledger_close(ledger);
+}
+
+static void
+what_is_too_old_is_deleted(void **state)
+{
+    (void)state;
+    write_one_that_ended();
+    start_with((struct recorder_options){.retention_s = 600});
+    ban(1);
+    recorder_wake(recorder);
+    WAIT_FOR(count_rows("1") == 2); /* not while it starts */
+    atomic_fetch_add(&put_forward_s, 11);
+    WAIT_FOR(count_rows("1") == 1);
+    assert_int_equal(count_rows("id = 1 AND table_id = '0000000000000005'"), 0);
+}
+
+static struct outbox *
+new_outbox(void)
+{
+    const struct outbox_options options = {
+        .table = table, .origin = "mx1", .most = 100, .report = &report};
+    struct outbox *made;
+    assert_int_equal(outbox_new(&made, &options), 0);
+    return made;
+}
+
+/* Events that nobody takes go to the ledger after a second, and all at the end; a teller gets them
+ * back; and where the ledger is removed meanwhile, what is in the outbox goes to the new one. */
+static void
+events_wait_in_the_ledger(void **state)
+{
+    struct outbox *outbox = new_outbox();
+    struct notice notice;
+    (void)state;
+    start_with((struct recorder_options){.outbox = outbox});
+    outbox_note(outbox, EVENT_TROUBLE, "kernel", "the first", now_ms());
+    ban(1);
+    WAIT_FOR(count_rows_of("notice", "1") == 2);
+    unlink(ledger_path);
+    ban(2);
+    recorder_wake(recorder);
+    WAIT_FOR(count_rows_of("notice", "1") == 1);
+    outbox_note(outbox, EVENT_STOP, "", "stopped", now_ms());
+    ban(3);
+    stop();
+    outbox_free(outbox);
+    assert_int_equal(count_rows_of("notice", "1"), 3);
+    outbox = new_outbox();
+    start_with((struct recorder_options){.outbox = outbox});
+    outbox_begin(outbox);
+    for (int i = 0; i < 3; i++) {
+        WAIT_FOR(outbox_take(outbox, &notice));
+        outbox_told(outbox);
+    }
+    WAIT_FOR(count_rows_of("notice", "1") == 0);
+    assert_false(outbox_take(outbox, &notice));
+    stop();
+    outbox_free(outbox);
+}
+
+/* The disk refuses them at the end: that is said, and the bans are told after the next start. */
+static void
+events_that_the_ledger_refuses_stay(void **state)
+{
+    struct outbox *const outbox = new_outbox();
+    sqlite3 *sqlite;
+    (void)state;
+    start_with((struct recorder_options){.outbox = outbox});
+    WAIT_FOR(count_rows_of("notice", "1") == 0);
+    sqlite3_open_v2(ledger_path, &sqlite, SQLITE_OPEN_READWRITE, NULL);
+    assert_int_equal(sqlite3_exec(sqlite, "ALTER TABLE notice RENAME TO away", NULL, NULL, NULL),
+                     SQLITE_OK);
+    ban(1);
+    stop();
+    assert_int_equal(times_said("cannot be written"), 1);
+    assert_int_equal(count_rows("1"), 1);
+    assert_int_equal(table_untold(table), 1);
+    sqlite3_close(sqlite);
+    outbox_free(outbox);
+}
+
 /* ---- restoring ---- */
 
 static bool
@@ -461,15 +603,6 @@ find_ban(const char *text, struct ban *ban)
         if (table_read_ban(table, slot, ban) && source_compare(&ban->source, &source) == 0)
             return true;
     return false;
-}
-
-static const struct jail *
-jail_of_row(void *context, unsigned jail)
-{
-    static const struct jail jails[] = {
-        {.name = LEDGER_JAIL_MANUAL}, {.name = "mail"}, {.name = "gone"}};
-    (void)context;
-    return &jails[jail];
 }
 
 static void
@@ -604,6 +737,28 @@ a_command_over_the_socket(void **state)
     WAIT_FOR(count_rows("jail = 'manual' AND origin = 'hand' AND class IS NULL") == 1);
     recorder_read_statistics(recorder, &statistics);
     assert_int_equal(statistics.commands, 1);
+}
+
+/* Also where the ledger is not open yet, and where it cannot be. */
+static void
+what_is_forgotten_is_out_of_the_ledger(void **state)
+{
+    static const char request[] = "{\"command\":\"forget\",\"source\":\"203.0.113.1\"}";
+    char answer[COMMAND_SIZE], missing[300];
+    (void)state;
+    write_one_that_ended();
+    start();
+    assert_int_equal(count_rows("1"), 1);
+    assert_int_equal(command_send(socket_path, request, answer, LIMIT_MS), 0);
+    assert_non_null(strstr(answer, "\"done\":true"));
+    assert_int_equal(count_rows("1"), 0);
+    stop();
+    snprintf(missing, sizeof(missing), "%s/missing/ledger.db", directory);
+    strcpy(ledger_path, missing);
+    start();
+    WAIT_FOR(times_said("cannot be written") == 1);
+    assert_int_equal(command_send(socket_path, request, answer, LIMIT_MS), 0);
+    assert_non_null(strstr(answer, "\"done\":false"));
 }
 
 static void
@@ -785,6 +940,55 @@ the_socket_is_as_asked_for(void **state)
     assert_int_equal(recorder_listen(socket_path, (uid_t)-1, (gid_t)-1), -EADDRINUSE);
 }
 
+/* Asks as that user with that group and that one further group. Returns whether it was served. */
+static bool
+is_served(uid_t user, gid_t group, gid_t further)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        char answer[COMMAND_SIZE] = "";
+        if (setgroups(1, &further) != 0 || setgid(group) != 0 || setuid(user) != 0)
+            _exit(2);
+        int result = command_send(socket_path, "{\"command\":\"ban\",\"source\":\"203.0.113.9\"}",
+                                  answer, LIMIT_MS);
+        _exit(result != 0 ? 3 : strstr(answer, "\"done\":true") != NULL ? 0 : 1);
+    }
+    waitpid(child, &status, 0);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+    return WEXITSTATUS(status) == 0;
+}
+
+static void
+members_of_the_command_group_are_served(void **state)
+{
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    start_with((struct recorder_options){.command_group = 64002});
+    chmod(directory, 0755);
+    chmod(socket_path, 0666);
+    assert_true(is_served(64001, 64002, 64003));
+    assert_true(is_served(64001, 64003, 64002));
+    assert_false(is_served(64001, 64003, 64004));
+    stop();
+    start_with((struct recorder_options){.command_group = (gid_t)-1});
+    chmod(socket_path, 0666);
+    assert_false(is_served(64001, 64002, 64002));
+}
+
+static void
+what_is_no_path_of_a_socket(void **state)
+{
+    char path[300];
+    (void)state;
+    memset(path, 'a', sizeof(path));
+    path[sizeof(path) - 1] = '\0';
+    assert_int_equal(recorder_listen(path, (uid_t)-1, (gid_t)-1), -ENAMETOOLONG);
+    snprintf(path, sizeof(path), "%s/missing/command.sock", directory);
+    assert_int_equal(recorder_listen(path, (uid_t)-1, (gid_t)-1), -ENOENT);
+}
+
 /* The line of the recorder's /proc status that begins with `name`, read as a hexadecimal number. */
 static unsigned long long
 status_of_the_recorder(const char *name)
@@ -875,14 +1079,22 @@ main(void)
         TEST(a_removed_ledger_is_begun_anew_whole),
         TEST(a_damaged_ledger_is_begun_anew_whole),
         TEST(a_disk_that_hangs_holds_up_nothing),
+        TEST(a_trouble_and_its_end_are_history),
+        TEST(what_is_too_old_is_deleted),
+        cmocka_unit_test_setup_teardown(events_wait_in_the_ledger, set_up_told, tear_down),
+        cmocka_unit_test_setup_teardown(events_that_the_ledger_refuses_stay, set_up_told,
+                                        tear_down),
         TEST(bans_come_back_into_a_new_table),
         TEST(earlier_bans_come_back_where_bans_grow),
         TEST(nothing_to_restore),
         TEST(a_command_over_the_socket),
+        TEST(what_is_forgotten_is_out_of_the_ledger),
         TEST(garbage_half_lines_and_endless_lines),
         TEST(fifty_at_once),
         TEST(silent_clients_are_hung_up_on),
         TEST(other_users_are_refused),
+        TEST(members_of_the_command_group_are_served),
+        TEST(what_is_no_path_of_a_socket),
         TEST(the_socket_is_as_asked_for),
         TEST(its_thread_has_no_signals_and_no_capabilities),
         TEST(no_descriptor_outlives_exec_or_the_recorder),
