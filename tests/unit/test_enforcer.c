@@ -4,9 +4,10 @@
  * unbans land at once and none is forgotten by the sleeping protocol; thousands go in batches; the
  * thread alone keeps CAP_NET_ADMIN over a privilege drop; refusals (sandbox, foreign owner, one bad
  * element) leave bans wanted, are said once, and end when their cause does; a flushed ruleset is
- * restored; a command that does not return holds up neither workers nor the end.
- * Fails when a wake is lost (the enforcer then sleeps for a minute), a capability leaks, a refusal
- * is repeated in words, or enforcer_stop waits for ever.
+ * restored; the clock may be set; what is ours goes at the end where that is asked for, also out of
+ * an administrator's sets, and nothing else; a command that does not return holds up neither
+ * workers nor the end. Fails when a wake is lost (the enforcer then sleeps for a minute), a
+ * capability leaks, a refusal is repeated in words, or enforcer_stop waits for ever.
  *
  * libnftables' nft_run_cmd_from_buffer is replaced by a stand-in of the same name, which passes on
  * to the real one, counts, and can hang or refuse. Needs root; skipped aloud otherwise.
@@ -77,6 +78,26 @@ nft_run_cmd_from_buffer(struct nft_ctx *nft, const char *buffer)
     return real(nft, buffer);
 }
 
+/* ---- the stand-in for the clocks ---- */
+
+static atomic_int wall_ahead_s, both_ahead_s; /* somebody set the wall's; time went by */
+
+int
+clock_gettime(clockid_t clock, struct timespec *now)
+{
+    static int (*real)(clockid_t, struct timespec *);
+
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "clock_gettime");
+    const int result = real(clock, now);
+
+    if (clock == CLOCK_MONOTONIC || clock == CLOCK_REALTIME)
+        now->tv_sec += atomic_load(&both_ahead_s);
+    if (clock == CLOCK_REALTIME)
+        now->tv_sec += atomic_load(&wall_ahead_s);
+    return result;
+}
+
 /* ---- the world of a test ---- */
 
 struct world {
@@ -84,7 +105,7 @@ struct world {
     struct enforcer *enforcer;
     struct report report;
     char directory[32];
-    atomic_uint errors_said;
+    atomic_uint errors_said, times_said;
     pthread_mutex_t lock;
     char last_said[1024]; /* under the lock */
 };
@@ -97,6 +118,7 @@ record(void *context, int severity, const char *text)
     pthread_mutex_lock(&world->lock);
     snprintf(world->last_said, sizeof(world->last_said), "%s", text);
     pthread_mutex_unlock(&world->lock);
+    atomic_fetch_add(&world->times_said, 1);
     if (severity <= LOG_ERR)
         atomic_fetch_add(&world->errors_said, 1);
 }
@@ -195,6 +217,8 @@ teardown(void **state)
     char command[64];
 
     is_old = false;
+    atomic_store(&wall_ahead_s, 0);
+    atomic_store(&both_ahead_s, 0);
     enforcer_stop(world->enforcer);
     table_close(world->table);
     snprintf(command, sizeof(command), "rm -r %s", world->directory);
@@ -705,6 +729,253 @@ test_element_times_out(void **state)
     assert_false(said(world, NULL));
 }
 
+/* Whether the set says so within five seconds, of an enforcer that is woken until it has looked. */
+static bool
+soon_expires(struct world *world, const char *words)
+{
+    char command[128];
+
+    snprintf(command, sizeof(command), "nft list set inet ombanmail v4 | grep -q 'expires %s'",
+             words);
+    for (int i = 0; i < 100; i++) {
+        enforcer_wake(world->enforcer);
+        if (system(command) == 0)
+            return true;
+        usleep(50000);
+    }
+    return false;
+}
+
+/* Who deletes in a loop does not fill the disk: what is left out in a minute is counted. */
+static void
+test_deletions_in_a_loop_are_said_shortly(void **state)
+{
+    struct world *world = *state;
+    char text[32];
+    FILE *nft;
+
+    for (int i = 1; i <= 35; i++) {
+        snprintf(text, sizeof(text), "203.0.113.%d", i);
+        ban(world, text, now_ms() + HOUR_MS);
+    }
+    enforcer_wake(world->enforcer);
+    assert_true(settled(world));
+    nft = popen("nft -i >/dev/null", "w"); /* a transaction for each line */
+    assert_non_null(nft);
+    for (int i = 1; i <= 35; i++)
+        fprintf(nft, "delete element inet ombanmail v4 { 203.0.113.%d }\n", i);
+    assert_int_equal(pclose(nft), 0);
+    ban_wake(world, "198.51.100.1");
+    for (int i = 0; i < 500 && count_in_kernel() != 1; i++)
+        usleep(10000);
+    assert_true(settled(world));
+    assert_int_equal(atomic_load(&world->times_said), 30);
+    atomic_store(&both_ahead_s, 61);
+    ban_wake(world, "198.51.100.2");
+    assert_true(soon_said(world, "5 more messages of what others have deleted"));
+    assert_int_equal(atomic_load(&world->times_said), 31);
+}
+
+static bool
+find_ban(const struct world *world, const char *text, struct ban *ban)
+{
+    const struct source source = source_of(text);
+
+    for (uint32_t slot = 0; slot < max_bans; slot++)
+        if (table_read_ban(world->table, slot, ban) && source_compare(&ban->source, &source) == 0)
+            return true;
+    return false;
+}
+
+/* The kernel's elements run out by a clock that nobody sets: what they have left is told anew. */
+static void
+test_clock_that_is_set(void **state)
+{
+    struct world *world = *state;
+    struct ban banned;
+
+    ban_wake(world, "203.0.113.9");
+    ban(world, "203.0.113.10", now_ms() + 2 * HOUR_MS);
+    enforcer_wake(world->enforcer);
+    assert_true(settled(world));
+    assert_true(soon_expires(world, "59m"));
+    atomic_store(&wall_ahead_s, 1800);
+    assert_true(soon_expires(world, "29m"));
+    atomic_store(&wall_ahead_s, 60); /* set back: what they have left stays */
+    do {
+        enforcer_wake(world->enforcer);
+        usleep(10000);
+        assert_true(find_ban(world, "203.0.113.9", &banned));
+    } while (banned.until_ms > now_ms() + HOUR_MS / 2);
+    assert_true(soon_expires(world, "29m"));
+    atomic_store(&wall_ahead_s, 1900); /* beyond the end of one of them */
+    for (int i = 0; i < 500 && count_in_kernel() != 1; i++) {
+        enforcer_wake(world->enforcer);
+        usleep(10000);
+    }
+    assert_true(in_kernel("v4", "203.0.113.10"));
+    assert_false(in_kernel("v4", "203.0.113.9"));
+}
+
+/* ---- the administrator's sets, and the end ---- */
+
+static void
+start_with_sets(struct world *world)
+{
+    const struct enforcer_options options = {.table = world->table,
+                                             .report = &world->report,
+                                             .set4 = "inet filter bad4",
+                                             .set6 = "inet filter bad6",
+                                             .flush_at_stop = true};
+
+    assert_int_equal(enforcer_start(&world->enforcer, &options), 0);
+    enforcer_release(world->enforcer);
+}
+
+static bool
+is_in_set(const char *set, const char *address)
+{
+    char command[160];
+
+    snprintf(command, sizeof(command), "nft get element inet filter %s '{ %s }' >/dev/null 2>&1",
+             set, address);
+    return system(command) == 0;
+}
+
+static void
+stop(struct world *world)
+{
+    enforcer_stop(world->enforcer);
+    world->enforcer = NULL;
+}
+
+/* One that is missing is said once, and bans wait for it; at the end ours go, and nobody else's. */
+static void
+test_sets_of_the_administrator(void **state)
+{
+    struct world *world = *state;
+
+    run_shell("nft 'add table inet filter; add set inet filter bad4 { type ipv4_addr;"
+              " flags timeout; }; add element inet filter bad4 { 198.51.100.1 }'");
+    start_with_sets(world);
+    ban_wake(world, "203.0.113.9");
+    ban_wake(world, "2001:db8::9");
+    assert_true(soon_said(world, "bad6"));
+    assert_true(is_in_trouble(world, "bad6"));
+    run_shell("nft 'add set inet filter bad6 { type ipv6_addr; flags timeout; }'");
+    assert_true(soon_said(world, "bans are enforced again"));
+    assert_true(settled(world));
+    assert_true(is_in_set("bad4", "203.0.113.9"));
+    assert_true(is_in_set("bad6", "2001:db8::9"));
+    assert_int_equal(atomic_load(&world->errors_said), 1);
+    stop(world);
+    assert_true(said(world, "2 bans are out of the kernel until the next start"));
+    assert_false(is_in_set("bad4", "203.0.113.9"));
+    assert_false(is_in_set("bad6", "2001:db8::9"));
+    assert_true(is_in_set("bad4", "198.51.100.1"));
+    start_with_sets(world); /* they were wanted all the time */
+    for (int i = 0; i < 500 && !is_in_set("bad4", "203.0.113.9"); i++)
+        usleep(10000);
+    assert_true(is_in_set("bad4", "203.0.113.9"));
+    assert_true(settled(world));
+    run_shell("nft flush set inet filter bad4"); /* with what is not ours, too */
+    assert_true(soon_said(world, "a set of bans was deleted or damaged by process nft"));
+    assert_true(settled(world));
+    assert_true(is_in_set("bad4", "203.0.113.9"));
+}
+
+/* What a set of single addresses cannot hold stays wanted alone, and is said. */
+static void
+test_prefix_for_a_set_of_addresses(void **state)
+{
+    struct world *world = *state;
+
+    run_shell("nft 'add table inet filter; add set inet filter bad4 { type ipv4_addr;"
+              " flags timeout; }; add set inet filter bad6 { type ipv6_addr; flags timeout; }'");
+    ban(world, "203.0.113.0/24", now_ms() + HOUR_MS);
+    ban(world, "198.51.100.7", now_ms() + HOUR_MS);
+    start_with_sets(world);
+    assert_true(soon_said(world, "a prefix cannot be held by the administrator's set"));
+    assert_true(settled_but(world, 1));
+    assert_true(is_in_set("bad4", "198.51.100.7"));
+    assert_true(is_in_trouble(world, "single addresses"));
+    stop(world);
+    assert_int_equal(count_open(world), 2); /* both are wanted at the next start */
+}
+
+static void
+test_kernel_that_refuses_the_end(void **state)
+{
+    struct world *world = *state;
+    struct enforcer_options options = {
+        .table = world->table, .report = &world->report, .flush_at_stop = true};
+
+    assert_int_equal(enforcer_start(&world->enforcer, &options), 0);
+    enforcer_release(world->enforcer);
+    ban_wake(world, "203.0.113.9");
+    assert_true(settled(world));
+    refused_word = "delete table";
+    stop(world);
+    refused_word = NULL;
+    assert_true(said(world, "bans are left in the kernel"));
+    assert_true(in_kernel("v4", "203.0.113.9"));
+    assert_int_equal(enforcer_start(&world->enforcer, &options), 0);
+    enforcer_release(world->enforcer);
+    assert_true(settled(world));
+    stop(world);
+    assert_true(said(world, "1 ban is out of the kernel"));
+    assert_false(in_kernel("v4", "203.0.113.9"));
+}
+
+/* The widest prefixes that a jail bans decide how far a set has to reach; the manual one's do not,
+ * and a jail that nobody configures any more neither. */
+static void
+test_policy_of_jails(void **state)
+{
+    struct world *world = *state;
+    struct firewall_policy policy = {0};
+    struct jail jail;
+
+    enforcer_policy(world->table, &policy);
+    assert_int_equal(policy.shortest[FIREWALL_V4], 32);
+    assert_int_equal(policy.shortest[FIREWALL_V6], 128);
+    jail_defaults(&jail);
+    jail.v4_bits = 24;
+    jail.v6_bits = 56;
+    assert_true(table_jail(world->table, &jail) > 0);
+    strcpy(jail.name, "narrow");
+    jail.v4_bits = 28;
+    jail.v6_bits = 64;
+    assert_true(table_jail(world->table, &jail) > 0);
+    enforcer_policy(world->table, &policy);
+    assert_int_equal(policy.shortest[FIREWALL_V4], 24);
+    assert_int_equal(policy.shortest[FIREWALL_V6], 56);
+    assert_int_equal(policy.most, max_bans);
+}
+
+static void
+test_refusal_of_a_pass_is_told_as_far_as_it_fits(void **state)
+{
+    struct world *world = *state;
+    struct firewall *firewall;
+    char reason[FIREWALL_REASON_SIZE], whole[FIREWALL_REASON_SIZE], begin[8];
+
+    ban(world, "203.0.113.9", now_ms() + HOUR_MS);
+    assert_int_equal(firewall_open(&firewall, reason), 0);
+    refused_word = "203.0.113.9";
+    assert_true(enforcer_pass(firewall, world->table, &(struct firewall_policy){0}, now_ms(), whole,
+                              sizeof(whole)) < 0);
+    assert_true(strlen(whole) >= sizeof(begin));
+    assert_true(enforcer_pass(firewall, world->table, &(struct firewall_policy){0}, now_ms(), begin,
+                              sizeof(begin)) < 0);
+    assert_memory_equal(begin, whole, sizeof(begin) - 1);
+    assert_int_equal(begin[sizeof(begin) - 1], '\0');
+    assert_true(
+        enforcer_pass(firewall, world->table, &(struct firewall_policy){0}, now_ms(), NULL, 0) < 0);
+    firewall_close(firewall);
+    assert_int_equal(count_open(world), 1);
+}
+
 /* ---- refused ---- */
 
 static void
@@ -999,6 +1270,14 @@ main(void)
         cmocka_unit_test_setup_teardown(test_others_changes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_element_deleted_by_hand, setup, teardown),
         cmocka_unit_test_setup_teardown(test_element_times_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_deletions_in_a_loop_are_said_shortly, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_clock_that_is_set, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sets_of_the_administrator, setup_table, teardown),
+        cmocka_unit_test_setup_teardown(test_prefix_for_a_set_of_addresses, setup_table, teardown),
+        cmocka_unit_test_setup_teardown(test_kernel_that_refuses_the_end, setup_table, teardown),
+        cmocka_unit_test_setup_teardown(test_policy_of_jails, setup_table, teardown),
+        cmocka_unit_test_setup_teardown(test_refusal_of_a_pass_is_told_as_far_as_it_fits,
+                                        setup_table, teardown),
         cmocka_unit_test_setup_teardown(test_foreign_owner, setup, teardown),
         cmocka_unit_test_setup_teardown(test_one_bad_element, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cancelled_waker, setup, teardown),
@@ -1013,5 +1292,6 @@ main(void)
         return 0;
     }
     sem_init(&hangs, 0, 0);
+    cmocka_set_test_filter(getenv("ENFORCER_TESTS")); /* a pattern */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
