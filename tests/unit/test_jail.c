@@ -278,6 +278,76 @@ the_edge_of_the_window_belongs_to_it(void **state)
     assert_int_equal(within, 0);
 }
 
+static void
+a_kind_jail_still_bans(void **state)
+{
+    struct jail jail;
+    char text[256];
+
+    (void)state;
+    jail_defaults(&jail);
+    jail_be_kind(&jail);
+    assert_null(jail_check(&jail, text));
+    assert_int_equal(jail.repeats, 10);
+    assert_true(jail.kindness.skips_bounces);
+    jail_defaults(&jail);
+    jail.maxretry = JAIL_STAMPS_MAX + 1; /* which repeats="10" would not allow */
+    jail.repeats = JAIL_REPEATS_NONE;
+    jail_be_kind(&jail);
+    assert_int_equal(jail.repeats, JAIL_REPEATS_NONE);
+}
+
+static void
+scopes_have_their_words(void **state)
+{
+    struct jail jail;
+
+    (void)state;
+    jail_defaults(&jail);
+    assert_int_equal(jail_parse_scope("host", &jail.is_per_host), 0);
+    assert_string_equal(jail_scope(&jail), "host");
+    assert_int_equal(jail_parse_scope("fleet", &jail.is_per_host), 0);
+    assert_string_equal(jail_scope(&jail), "fleet");
+    assert_int_equal(jail_parse_scope("hosts", &jail.is_per_host), -EINVAL);
+}
+
+/* A jail's own verdict comes before the module's; one that says the same lies in the same set. */
+static void
+a_verdict_of_its_own_comes_first(void **state)
+{
+    static const struct {
+        enum verdict own, of_module, both, beside;
+    } cases[] = {
+        {VERDICT_OF_MODULE, VERDICT_DROP, VERDICT_DROP, VERDICT_OF_MODULE},
+        {VERDICT_OF_MODULE, VERDICT_REJECT, VERDICT_REJECT, VERDICT_OF_MODULE},
+        {VERDICT_OF_MODULE, VERDICT_OF_MODULE, VERDICT_DROP, VERDICT_OF_MODULE},
+        {VERDICT_DROP, VERDICT_REJECT, VERDICT_DROP, VERDICT_DROP},
+        {VERDICT_REJECT, VERDICT_DROP, VERDICT_REJECT, VERDICT_REJECT},
+        {VERDICT_REJECT, VERDICT_REJECT, VERDICT_REJECT, VERDICT_OF_MODULE},
+    };
+    struct jail jail;
+
+    (void)state;
+    jail_defaults(&jail);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        jail.verdict = cases[i].own;
+        assert_int_equal(jail_verdict(&jail, cases[i].of_module), cases[i].both);
+        assert_int_equal(jail_beside(&jail, cases[i].of_module).verdict, cases[i].beside);
+    }
+}
+
+static void
+ports_that_are_none_are_refused(void **state)
+{
+    struct jail jail;
+    char text[256];
+
+    (void)state;
+    jail_defaults(&jail);
+    jail.ports = (struct ports){0};
+    assert_non_null(strstr(jail_check(&jail, text), "ports must be"));
+}
+
 int
 main(void)
 {
@@ -289,6 +359,10 @@ main(void)
         cmocka_unit_test(bans_grow),
         cmocka_unit_test(decides_like_the_oracle),
         cmocka_unit_test(the_edge_of_the_window_belongs_to_it),
+        cmocka_unit_test(a_kind_jail_still_bans),
+        cmocka_unit_test(scopes_have_their_words),
+        cmocka_unit_test(a_verdict_of_its_own_comes_first),
+        cmocka_unit_test(ports_that_are_none_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,8 +1,9 @@
 /* test_pager: a cycle of pages holds each ban of a table exactly once, in pages that can be sent,
  * and a host that has merged them agrees with the centre; one that misses a ban is found out.
  *
- * Fails when a ban is on no page or on two, when a page is longer than a message may be, and when a
- * report that differs is believed, or one that does not is not.
+ * Fails when a ban is on no page or on two, also where far more came than was thought, when a page
+ * is longer than a message may be, and when a report that differs is believed, or one that does not
+ * is not.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <setjmp.h>
@@ -20,9 +21,10 @@
 
 #define NOW_MS   INT64_C(1767225600000)
 #define BANS     5000
+#define MANY     15000
 #define TABLE_ID UINT64_C(0x9f0c000000000001)
 
-static struct telegram_ban bans[BANS];
+static struct telegram_ban bans[BANS], many[MANY];
 static struct pager pager;
 static struct telegram telegram;
 static struct merge *merge;
@@ -35,6 +37,22 @@ read_ban(const void *context, size_t index, struct telegram_ban *ban)
     (void)context;
     *ban = bans[index];
     return ban->until_ms != 0;
+}
+
+static bool
+read_one_of_many(const void *context, size_t index, struct telegram_ban *ban)
+{
+    (void)context;
+    *ban = many[index];
+    return true;
+}
+
+/* It again and again. */
+static bool
+read_the_first(const void *context, size_t index, struct telegram_ban *ban)
+{
+    (void)index;
+    return read_ban(context, 0, ban);
 }
 
 static int
@@ -104,6 +122,66 @@ each_ban_is_on_one_page(void **state)
     pages = cycle(3, &on_pages);
     assert_int_equal(on_pages, 3);
     assert_int_equal(pages, 1 << PAGER_BITS_LEAST);
+}
+
+/* Slices that hold more than a page does are halved, and none of their bans is left out: of bans
+ * by the thousand that came since the last page, and of texts that are long. */
+static void
+slices_that_are_too_full_are_halved(void **state)
+{
+    unsigned on_pages, pages = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < MANY; i++)
+        many[i] = bans[i % BANS];
+    for (unsigned i = 0; i < MANY; i++)
+        many[i].source.address[12] = (uint8_t)(i / BANS);
+    for (unsigned i = 0; i < MANY; i++)
+        many[i].source.prefix = SOURCE_HOST_PREFIX;
+    const struct pager_bans source = {MANY, read_one_of_many, NULL};
+    struct pager_cursor cursor = {0};
+    char text[TELEGRAM_TEXT_SIZE];
+
+    for (on_pages = 0; !pager_is_done(&cursor); pages++) {
+        assert_true(pager_next(&pager, &cursor, &source, BANS, NOW_MS, &telegram, text) > 0);
+        on_pages += telegram.page.ban_count;
+    }
+    assert_int_equal(on_pages, MANY);
+    assert_true(pages > MANY / TELEGRAM_BANS_MAX);
+}
+
+/* As many of one place as no page holds: only who knows the number of the table could make that. */
+static void
+what_no_page_can_tell_is_left_out(void **state)
+{
+    const struct pager_bans source = {TELEGRAM_BANS_MAX + 1, read_the_first, NULL};
+    struct pager_cursor cursor = {0};
+    char text[TELEGRAM_TEXT_SIZE];
+    unsigned empty = 0, sent = 0;
+
+    (void)state;
+    for (; !pager_is_done(&cursor) && sent < 1000; sent++)
+        empty += pager_next(&pager, &cursor, &source, BANS, NOW_MS, &telegram, text) == 0;
+    assert_true(pager_is_done(&cursor));
+    assert_int_equal(empty, 1);
+}
+
+static void
+a_lag_is_that_of_what_is_missing(void **state)
+{
+    struct telegram_holding hold = {.table = TABLE_ID, .change = 10};
+
+    (void)state;
+    pager.checks[0] = (struct pager_check){.change = 10, .made_ms = NOW_MS - 3000};
+    pager.checks[1] = (struct pager_check){.change = 12, .made_ms = NOW_MS - 1000};
+    pager.checks[2] = (struct pager_check){.change = 11, .made_ms = NOW_MS - 2000};
+    assert_int_equal(pager_lag(&pager, &hold, NOW_MS), 2000);
+    hold.change = 11;
+    assert_int_equal(pager_lag(&pager, &hold, NOW_MS), 1000);
+    hold.change = 12;
+    assert_int_equal(pager_lag(&pager, &hold, NOW_MS), 0);
+    hold.table++;
+    assert_int_equal(pager_lag(&pager, &hold, NOW_MS), -1);
 }
 
 static void
@@ -316,6 +394,9 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_ban_is_on_one_page, setup, teardown),
+        cmocka_unit_test_setup_teardown(slices_that_are_too_full_are_halved, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_no_page_can_tell_is_left_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_lag_is_that_of_what_is_missing, setup, teardown),
         cmocka_unit_test_setup_teardown(who_has_merged_the_pages_agrees, setup, teardown),
         cmocka_unit_test_setup_teardown(who_misses_a_ban_is_found_out, setup, teardown),
         cmocka_unit_test_setup_teardown(the_host_that_was_silent_longest_makes_room, setup,
