@@ -1356,12 +1356,23 @@ the_news_of_a_fault_says_what_was_taken_back_and_is_told_once(void **state)
     assert_false(backend_news(counter_backend(counter), NOON_MS + 1000, text));
 }
 
+/* From the first letter to the last, and nothing beside them. */
+static void
+users_are_one_in_capitals_or_small_letters(void **state)
+{
+    (void)state;
+    assert_int_equal(counter_hash_user("ABYZ", 4), counter_hash_user("abyz", 4));
+    assert_int_not_equal(counter_hash_user("@", 1), counter_hash_user("`", 1));
+    assert_int_not_equal(counter_hash_user("[", 1), counter_hash_user("{", 1));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
         TEST(a_failure_counts_and_the_fifth_bans),
+        TEST(users_are_one_in_capitals_or_small_letters),
         TEST(a_name_that_is_nobodys_is_of_an_unknown_user),
         TEST(enough_neighbours_ban_their_network),
         TEST(clients_of_a_fault_are_told_apart_as_the_jails_do_now),

@@ -112,6 +112,69 @@ each_ban_keeps_its_time_when_the_clock_is_set_back(void **state)
     fixture_end(&f);
 }
 
+/* In the kernel since so long before now as it was before. */
+static void
+a_ban_is_in_force_as_long_as_it_was_when_the_clock_is_set_back(void **state)
+{
+    const int64_t wrong_ms = NOON_MS + 1000 * HOUR_MS;
+    struct fixture f;
+    struct ban ban;
+    int64_t next_ms;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    ban = ban_by_hand("192.0.2.1", wrong_ms, wrong_ms + HOUR_MS);
+    assert_int_equal(table_ban(f.table, &ban, wrong_ms), 0);
+    assert_int_equal(keep(f.table, wrong_ms + 1000), 1);
+    table_expire(f.table, wrong_ms + HOUR_MS / 2, &next_ms);
+    table_expire(f.table, NOON_MS, &next_ms);
+    assert_true(find_ban(f.table, "192.0.2.1", &ban));
+    assert_int_equal(ban.until_ms, NOON_MS + HOUR_MS / 2);
+    assert_int_equal(ban.enforced_ms, NOON_MS - HOUR_MS / 2 + 1000);
+    fixture_end(&f);
+}
+
+static void
+a_ban_of_another_server_that_ends_now_is_none(void **state)
+{
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    ban = ban_by_hand("192.0.2.1", NOON_MS - 1000, NOON_MS);
+    assert_int_equal(table_ban_until(f.table, &ban, NOON_MS), -EINVAL);
+    assert_false(find_ban(f.table, "192.0.2.1", &ban));
+    ban = ban_by_hand("192.0.2.1", NOON_MS - 1000, NOON_MS + 1);
+    assert_int_equal(table_ban_until(f.table, &ban, NOON_MS), 0);
+    assert_true(find_ban(f.table, "192.0.2.1", &ban));
+    fixture_end(&f);
+}
+
+/* One that several actions share is taken back by each, and numbered by the first. */
+static void
+what_is_taken_back_is_numbered_once(void **state)
+{
+    struct table_counted counted = {
+        .client = source_of("192.0.2.1"), .attempts = 3, .stamp_ms = NOON_MS};
+    struct table_status status;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    count_now(&f, "192.0.2.1", NOON_MS);
+    counted.jails = UINT64_C(1) << f.jail_index;
+    table_withdraw(f.table, &counted, NOON_MS);
+    table_read_status(f.table, &status);
+    assert_int_equal(status.withdrawn, 3);
+    counted.is_known = true;
+    table_withdraw(f.table, &counted, NOON_MS);
+    table_read_status(f.table, &status);
+    assert_int_equal(status.withdrawn, 3);
+    assert_string_equal(table_end_name((enum ban_end)99), "running");
+    fixture_end(&f);
+}
+
 /* Flips a bit in each cell of a section that is not empty. */
 static void
 damage(const struct fixture *f, enum section_kind kind, size_t cell_size)
@@ -210,6 +273,9 @@ main(void)
         cmocka_unit_test(an_attempt_is_known_after_a_restart),
         cmocka_unit_test(a_series_of_failures_ends_when_the_quiet_is_longer),
         cmocka_unit_test(each_ban_keeps_its_time_when_the_clock_is_set_back),
+        cmocka_unit_test(a_ban_is_in_force_as_long_as_it_was_when_the_clock_is_set_back),
+        cmocka_unit_test(a_ban_of_another_server_that_ends_now_is_none),
+        cmocka_unit_test(what_is_taken_back_is_numbered_once),
         cmocka_unit_test(damage_to_records_and_bans_is_told_as_both),
         cmocka_unit_test(a_table_of_a_stranger_is_moved_aside_unless_nobody_shall_own_it),
         cmocka_unit_test(what_was_left_of_a_table_that_was_not_finished_is_no_hindrance),
