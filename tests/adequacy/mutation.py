@@ -108,6 +108,8 @@ class Bench:
             worked, _ = programs.run(plain / name, LD_LIBRARY_PATH=str(plain))
             if worked:
                 self.took[name] = time.monotonic() - began
+            else:
+                print(f"{name} fails without a mutant as well: it is left out", flush=True)
 
     def programs_for(self, mutant):
         names = self.reaching.get((mutant.file, mutant.number), set()) & self.took.keys()
