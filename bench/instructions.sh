@@ -44,10 +44,10 @@ at_most 590 "a count, IPv6" \
     "$(instructions counted_calls table_count "$bench/table" count6 "$calls" "$clients")"
 at_most 380 "a line without a class" \
     "$(instructions counted_lines counter_take "$bench/counter" none "$calls")"
-at_most 7900 "a failure" "$(instructions counted_lines counter_take "$bench/counter" failure "$calls" 1)"
-at_most 8350 "a failure at a name that is shortened" \
+at_most 7450 "a failure" "$(instructions counted_lines counter_take "$bench/counter" failure "$calls" 1)"
+at_most 7860 "a failure at a name that is shortened" \
     "$(instructions counted_lines counter_take "$bench/counter" guess "$calls" 1)"
-at_most 14400 "a failure, eight jails" \
+at_most 13950 "a failure, eight jails" \
     "$(instructions counted_lines counter_take "$bench/counter" failure "$calls" 8)"
 [ -z "${OURS_ALONE:-}" ] || exit $status
 
