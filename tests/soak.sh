@@ -54,7 +54,10 @@ load() {
 rest() {
     rm -f $WORK/feeding
     wait $feeder
-    wait_for 60 has_rested
+    wait_for 60 has_rested || {
+        cat $WORK/rested >&2
+        return 1
+    }
 }
 
 # All that was sent is counted: the count stands still, and table, kernel and ledger agree.
@@ -64,7 +67,10 @@ has_rested() {
     read -r _ _ _ before < <("$CELLS" $TABLE)
     sleep 0.5
     read -r _ _ _ now < <("$CELLS" $TABLE)
-    [ "$before" = "$now" ] && banmailctl check
+    {
+        echo "failures counted: $before, half a second later $now"
+        [ "$before" = "$now" ] && banmailctl check
+    } >$WORK/rested 2>&1
 }
 
 # ---- what happens ----
