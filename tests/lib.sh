@@ -195,6 +195,7 @@ needs() {
     for what; do
         if [ "$what" = module ]; then
             [ -f "$MODULE" ] || skip_all "not built: $MODULE"
+            [ -x "$HELPERS/ask-nft" ] || skip_all "not built: $HELPERS/ask-nft"
             command -v rsyslogd >/dev/null || skip_all "rsyslogd is not installed"
             command -v nft >/dev/null || skip_all "nft is not installed"
             nft list ruleset >/dev/null 2>&1 || skip_all "the kernel has no nf_tables"
@@ -463,7 +464,7 @@ set_holds_in() {
 }
 
 # ask_nft VARIABLE COMMAND [NAMESPACE]: prints into the variable what nft prints, its lines joined by
-# blanks. One process in each network namespace answers the whole test; but not what a subshell asks,
+# blanks. For `get`: what `list` shows may be what was asked for before. One process in each network namespace answers the whole test; but not what a subshell asks,
 # as several of them may ask at once.
 declare -A nft_asked=() nft_answers=()
 ask_nft() {
@@ -476,6 +477,8 @@ ask_nft() {
         [ -n "${nft_asked[$there]:-}" ] || start_asking_nft "$@"
         echo "$2" >&"${nft_asked[$there]}"
         read -rt 60 -u "${nft_answers[$there]}" status text || bail_out "ask-nft does not answer"
+        [[ $status = [01] ]] || bail_out "ask-nft cannot start: $status $text"
+        [[ $status = 0 || $text = *"No such file or directory"* ]] || echo "$text"
     fi
     printf -v "$1" %s "$text"
     return "$status"
@@ -487,7 +490,7 @@ start_asking_nft() {
 
     exec {asked}<> <(:) {answers}<> <(:)
     nft_asked[${3:-here}]=$asked nft_answers[${3:-here}]=$answers
-    (${3:+ip netns exec "$3"} "$HELPERS/ask-nft" <&"$asked" >&"$answers" 2>&1 &)
+    (${3:+ip netns exec "$3"} "$HELPERS/ask-nft" <&"$asked" >&"$answers" 2>&1 || echo "ended" >&"$answers" &)
 }
 
 # How many bans the sets hold: each has an element that is none.
@@ -615,8 +618,9 @@ said() {
 
     for file in $WORK/rsyslogd.log $WORK/stderr; do
         [ -s $file ] || continue
-        IFS= read -rd '' text <$file
-        [[ $text != *"$1"* ]] || return 0
+        while IFS= read -rd '' text || [ -n "$text" ]; do # NUL in it is no end
+            [[ $text != *"$1"* ]] || return 0
+        done <$file
     done
     return 1
 }

@@ -238,13 +238,13 @@ split_stamped(struct piece line)
 static bool
 is_containers(const struct entry *entry)
 {
-    return begins(entry->tag, "docker/") && begins(entry->message, " ");
+    return begins(entry->tag, "docker/") && entry->message.length > 0;
 }
 
 static struct entry
 split_containers(const struct entry *outer)
 {
-    const struct piece line = skip(outer->message, 1);
+    const struct piece line = skip(outer->message, begins(outer->message, " "));
     struct entry inner = stamp_length(line) > 0 ? split_stamped(line) : split_traditional(line);
 
     if (inner.stamp.length == 0)

@@ -11,15 +11,26 @@ two_digits(const char *at)
     return (at[0] - '0') * 10 + at[1] - '0';
 }
 
-/* Where the text ends in Z, or in +01:00. */
-static int
-ahead_s(const char *end)
+/* 9 stands for a digit; ends with the form. */
+static bool
+has_form(const char *text, const char *form)
 {
-    const int ahead = (two_digits(end - 5) * 60 + two_digits(end - 2)) * 60;
+    while (*form != '\0' && (*form == '9' ? *text >= '0' && *text <= '9' : *text == *form))
+        text++, form++;
+    return *form == '\0';
+}
 
-    if (end[-1] == 'Z')
-        return 0;
-    return end[-6] == '-' ? -ahead : ahead;
+/* `Z` or `+01:00`, and nothing behind it. */
+static bool
+read_zone(const char *at, int *ahead_s)
+{
+    *ahead_s = 0;
+    if (strcmp(at, "Z") == 0)
+        return true;
+    if ((*at != '+' && *at != '-') || !has_form(at + 1, "99:99") || at[6] != '\0')
+        return false;
+    *ahead_s = (two_digits(at + 1) * 60 + two_digits(at + 4)) * (*at == '-' ? -60 : 60);
+    return true;
 }
 
 /* Days since 1970. Years begin in March here, so that the day of a leap year is the last of one:
@@ -45,18 +56,22 @@ seconds_of(const char *text)
            two_digits(text + 17);
 }
 
-int64_t
-rfc3339_us(const char *text, unsigned *digits)
+bool
+rfc3339_read(const char *text, int64_t *us, unsigned *digits)
 {
-    const size_t length = strlen(text);
-    int64_t seconds, us = 0, unit = 1000000;
+    const char *at = text + sizeof "2026-11-28T05:23:06" - 1;
+    int64_t fraction_us = 0, unit = 1000000, seconds;
+    int ahead_s;
 
     *digits = 0;
-    if (length < sizeof "2026-11-28T05:23:06Z" - 1)
-        return 0;
-    if (text[19] == '.')
-        for (const char *at = text + 20; *at >= '0' && *at <= '9'; at++, ++*digits)
-            us += (*at - '0') * (unit /= 10);
-    seconds = seconds_of(text) - ahead_s(text + length);
-    return seconds < 0 ? 0 : seconds * 1000000 + us;
+    if (!has_form(text, "9999-99-99T99:99:99"))
+        return false;
+    if (*at == '.')
+        for (at++; *at >= '0' && *at <= '9'; at++, ++*digits)
+            fraction_us += (*at - '0') * (unit /= 10);
+    if (!read_zone(at, &ahead_s))
+        return false;
+    seconds = seconds_of(text) - ahead_s;
+    *us = seconds < 0 ? 0 : seconds * 1000000 + fraction_us;
+    return true;
 }

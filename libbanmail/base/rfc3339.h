@@ -5,11 +5,12 @@
 #ifndef BANMAIL_RFC3339_H
 #define BANMAIL_RFC3339_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-/* Microseconds since 1970; 0 of a text that is too short for a time, and of a time before 1970.
- * *digits is how many digits the fraction of the second has: those behind the sixth do not tell.
- * What stands between the digits is not looked at. Any thread. */
-int64_t rfc3339_us(const char *text, unsigned *digits);
+/* Microseconds since 1970, 0 of a time before, and how many digits the fraction of the second has,
+ * of which those behind the sixth do not tell. False where the text has another form; it is not
+ * asked whether there is such a day. Any thread. */
+bool rfc3339_read(const char *text, int64_t *us, unsigned *digits);
 
 #endif

@@ -625,7 +625,7 @@ say_refused(void)
            name, HOSTS_MAX, HOSTS_EVER_OF_PEER, HOSTS_OF_PEER);
 }
 
-/* Returns 0, also where there is no such file, or an errno. */
+/* Returns 0 or an errno; ENOENT: there is no such file. */
 static int
 read_hosts(void)
 {
@@ -635,18 +635,16 @@ read_hosts(void)
     table_read_status(engine.table, &status);
     text = roster_read(status.ledger_path, HOSTS_SUFFIX);
     if (text == NULL)
-        return errno == ENOENT ? 0 : errno;
+        return errno;
     hosts_read(engine.hosts, text, engine_now_ms());
     free(text);
     return 0;
 }
 
 /* New numbers would give one host's bans to another one. */
-void
-dispatch_read_hosts(void)
+static void
+note_hosts_unread(int error)
 {
-    const int error = engine.hosts == NULL ? 0 : read_hosts();
-
     atomic_store(&dispatch.are_hosts_unread, error != 0);
     if (error != 0)
         LogError(error, RS_RET_ERR,
@@ -655,12 +653,22 @@ dispatch_read_hosts(void)
                  "it, then: systemctl kill -s HUP rsyslog");
 }
 
+/* At the first start there is none. */
+void
+dispatch_read_hosts(void)
+{
+    const int error = engine.hosts == NULL ? 0 : read_hosts();
+
+    note_hosts_unread(error == ENOENT ? 0 : error);
+}
+
+/* Here there was one, so that to find none any more is no better. */
 void
 dispatch_read_hosts_again(void)
 {
     if (!atomic_load(&dispatch.are_hosts_unread))
         return;
-    dispatch_read_hosts();
+    note_hosts_unread(read_hosts());
     if (!atomic_load(&dispatch.are_hosts_unread))
         LogMsg(0, RS_RET_OK, LOG_INFO, "ombanmail: the file of the hosts' numbers is read");
 }

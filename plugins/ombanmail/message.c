@@ -39,22 +39,28 @@ received_of(smsg_t *message)
     unsigned short must_free = 0;
     unsigned digits;
     rs_size_t length;
+    int64_t received_us;
     uchar *const text =
         MsgGetProp(message, &format, &engine.received_field, &length, &must_free, NULL);
-    const int64_t received_us = rfc3339_us((const char *)text, &digits);
 
+    if (!rfc3339_read((const char *)text, &received_us, &digits)) /* memory was out */
+        received_us = engine_now_ms() * 1000;
     if (must_free)
         free(text);
     return received_us / 1000;
 }
 
-/* With as many digits as the message had. */
+/* With as many digits as the message had; of more than six rsyslog prints no fraction that can be
+ * read. */
 static void
 read_stamp(smsg_t *message, struct line *line)
 {
     unsigned digits;
 
-    line->stamp_us = rfc3339_us(getTimeReported(message, tplFmtRFC3339Date), &digits);
+    if (!rfc3339_read(getTimeReported(message, tplFmtRFC3339Date), &line->stamp_us, &digits)) {
+        line->stamp_us = atoll(getTimeReported(message, tplFmtUnixDate)) * 1000000;
+        digits = 0;
+    }
     line->has_microseconds = digits >= 6;
 }
 

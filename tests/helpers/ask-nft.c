@@ -1,5 +1,5 @@
 /* ask-nft: runs each line of standard input as nft would, and answers with one line: 0 or 1, and
- * what nft would have printed, its lines joined by blanks.
+ * what nft would have printed, its errors as well, its lines joined by blanks.
  *
  * One process for a whole test: what tests ask the kernel most often is whether a set holds an
  * address, and nft itself takes a hundred times as long to start as to answer that.
@@ -11,14 +11,18 @@
 #include <string.h>
 
 static void
+print_in_line(const char *text)
+{
+    for (; *text != '\0'; text++)
+        putchar(*text == '\n' ? ' ' : *text);
+}
+
+static void
 answer(struct nft_ctx *nft, const char *command)
 {
-    const int failed = nft_run_cmd_from_buffer(nft, command);
-    const char *output = nft_ctx_get_output_buffer(nft);
-
-    printf("%d ", failed != 0);
-    for (; *output != '\0'; output++)
-        putchar(*output == '\n' ? ' ' : *output);
+    printf("%d ", nft_run_cmd_from_buffer(nft, command) != 0);
+    print_in_line(nft_ctx_get_output_buffer(nft));
+    print_in_line(nft_ctx_get_error_buffer(nft));
     putchar('\n');
     fflush(stdout);
 }

@@ -436,7 +436,7 @@ what_is_held_for_a_second_goes_into_the_ledger(void **state)
     outbox_hold(outbox);
     put_forward_ms = 900;
     outbox_hold(outbox); /* it counts from the first */
-    assert_in_range(outbox_held_ms(outbox), 900, 1000);
+    assert_true(outbox_held_ms(outbox) >= 900);
     assert_true(outbox_pack(outbox, &parcel, false)); /* it reads what may be there */
     assert_int_equal(parcel.kept_count, 0);
     outbox_settle(outbox, &parcel, false);

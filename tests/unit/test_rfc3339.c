@@ -2,7 +2,7 @@
  * both sides, fractions of no, three, six and nine digits.
  *
  * It fails when a second, a zone or a fraction is read as another one, and when a text that is no
- * time is read beyond its end or as a time.
+ * time is read as one.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "fixture.h"
@@ -26,13 +26,15 @@ reads_each_day_and_zone(void **state)
         const time_t local = s + zone * 60;
         char text[64];
         unsigned digits;
+        int64_t us;
         struct tm tm;
 
         gmtime_r(&local, &tm);
         strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
         snprintf(text + 19, sizeof(text) - 19, "%c%02d:%02d", zone < 0 ? '-' : '+', abs(zone) / 60,
                  abs(zone) % 60);
-        assert_int_equal(rfc3339_us(text, &digits), s * 1000000);
+        assert_true(rfc3339_read(text, &us, &digits));
+        assert_int_equal(us, s * 1000000);
         assert_int_equal(digits, 0);
     }
 }
@@ -56,26 +58,48 @@ reads_fractions(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
         unsigned digits;
+        int64_t us;
 
-        assert_int_equal(rfc3339_us(times[i].text, &digits), times[i].us);
+        assert_true(rfc3339_read(times[i].text, &us, &digits));
+        assert_int_equal(us, times[i].us);
         assert_int_equal(digits, times[i].digits);
     }
 }
 
-/* rsyslogd prints bytes that are no digits for a fraction of seven digits. */
+/* Of a fraction of seven digits or more rsyslogd prints bytes that are none, a NUL among them. */
 static void
-bears_what_is_no_time(void **state)
+refuses_what_is_no_time(void **state)
 {
-    static const char *const texts[] = {"", "x", "2026-11-28T05:23:06", "1969-12-31T23:59:59Z",
-                                        "0000-00-00T00:00:00+00:00"};
+    static const char *const texts[] = {"",
+                                        "x",
+                                        "2026-11-28T05:23:06",
+                                        "2026-11-28T05:23:06.",
+                                        "2026-11-28T05:23:06.5",
+                                        "2026-11-28T05:23:06.\x81+01:00",
+                                        "2026-11-28T05:23:06+01:0",
+                                        "2026-11-28T05:23:06+01:000",
+                                        "2026-11-28T05:23:06Zx",
+                                        "2026-11-28 05:23:06Z",
+                                        "2026-1\xb2-28T05:23:06Z"};
     unsigned digits;
+    int64_t us;
 
     (void)state;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-        assert_int_equal(rfc3339_us(texts[i], &digits), 0);
-    assert_int_equal(rfc3339_us("1970-01-01T01:00:00.\x81+01:00", &digits), 0);
-    rfc3339_us("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
-               &digits);
+        assert_false(rfc3339_read(texts[i], &us, &digits));
+}
+
+static void
+takes_what_was_before_1970_for_then(void **state)
+{
+    unsigned digits;
+    int64_t us;
+
+    (void)state;
+    assert_true(rfc3339_read("1969-12-31T23:59:59Z", &us, &digits));
+    assert_int_equal(us, 0);
+    assert_true(rfc3339_read("0000-00-00T00:00:00+00:00", &us, &digits));
+    assert_int_equal(us, 0);
 }
 
 int
@@ -84,7 +108,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_each_day_and_zone),
         cmocka_unit_test(reads_fractions),
-        cmocka_unit_test(bears_what_is_no_time),
+        cmocka_unit_test(refuses_what_is_no_time),
+        cmocka_unit_test(takes_what_was_before_1970_for_then),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
