@@ -37,7 +37,7 @@
 #define BACKOFF_FIRST_MS 1000
 #define BACKOFF_LAST_MS  60000
 #define STOP_PATIENCE_MS 2000
-#define STOP_WRITING_MS  1500 /* of which for writing a backlog */
+#define STOP_WRITING_MS  1500  /* of which for writing a backlog */
 #define PRUNE_MS         10000 /* a ledger that grows fast must not fill its disk */
 #define PRUNE_FIRST_MS   10000 /* after the start */
 
