@@ -35,11 +35,11 @@
 #define PAUSE_MS         250  /* from one transaction to the next, so that bans gather */
 #define LOOK_MS          1000 /* nobody wakes us when a ban runs out */
 #define BACKOFF_FIRST_MS 1000
-#define BACKOFF_LAST_MS  60000
+#define BACKOFF_LAST_MS  10000
 #define STOP_PATIENCE_MS 2000
-#define STOP_WRITING_MS  1500  /* of which for writing a backlog */
-#define PRUNE_MS         10000 /* a ledger that grows fast must not fill its disk */
-#define PRUNE_FIRST_MS   10000 /* after the start */
+#define STOP_WRITING_MS  1500    /* of which for writing a backlog */
+#define PRUNE_MS         3600000 /* from one look for what is too old to the next */
+#define PRUNE_FIRST_MS   10000   /* after the start */
 
 struct client {
     int fd; /* -1: nobody */
@@ -207,19 +207,21 @@ write_notices(struct recorder *recorder, bool all)
     return result < 0 ? result : more;
 }
 
-/* A little at a time, so that nobody waits for it. */
+/* A little at a time, so that nobody waits for it. How large the ledger is, is asked after each
+ * write: one that is looked at now and then fills its disk in between, and a full disk has no room
+ * for what deleting takes. */
 static int
 prune_what_is_due(struct recorder *recorder)
 {
     const struct recorder_options *options = &recorder->options;
     int64_t now_ms = clock_steady_ms();
-    if (options->retention_s <= 0 || now_ms < recorder->prune_ms)
-        return 0;
+    bool is_due = options->retention_s > 0 && now_ms >= recorder->prune_ms;
     enter_disk(recorder);
-    int pruned = ledger_prune(recorder->ledger, clock_wall_ms() - options->retention_s * 1000,
-                              options->ledger_size);
+    int pruned = ledger_prune(
+        recorder->ledger, is_due ? clock_wall_ms() - options->retention_s * 1000 : LEDGER_KEEP_ALL,
+        options->ledger_size);
     leave_disk(recorder);
-    if (pruned == 0)
+    if (pruned == 0 && is_due)
         recorder->prune_ms = now_ms + PRUNE_MS;
     return pruned < 0 ? pruned : 0;
 }

@@ -16,15 +16,14 @@
 #include "rules/jail.h"
 #include "table/table.h"
 
-#define BATCH_ROWS       256 /* in one transaction at most */
-#define BATCH_LINES_MOST 16  /* kept of one ban */
+#define BATCH_ROWS 256 /* in one transaction at most */
 
 struct batch {
     struct ban bans[BATCH_ROWS];
     size_t count;
     bool is_unrecorded; /* else they are on their way into a new ledger */
     struct jail jails[TABLE_JAILS_MAX];
-    struct ledger_line lines[BATCH_ROWS * BATCH_LINES_MOST];
+    struct ledger_line lines[BATCH_ROWS * LEDGER_LINES_MOST];
     size_t line_count;
 };
 

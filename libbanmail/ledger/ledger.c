@@ -27,6 +27,7 @@
 #define APPLICATION_ID  0x6f6d6261 /* "omba" */
 #define BUSY_MS         250        /* the recorder answers commands too: rather try again later */
 #define LEDGER_PATH_MAX 4096
+#define VACUUM_PAGES    1000 /* given back at once: as many as SQLite lets the log grow to */
 
 struct ledger {
     sqlite3 *sqlite; /* NULL: the file was moved aside */
@@ -524,11 +525,17 @@ write_bans(sqlite3 *sqlite, const struct ban *bans, size_t count,
     return code;
 }
 
+#define TEXT_OF(number) #number
+#define TEXT(number)    TEXT_OF(number)
+
+/* A ban is written again whenever something about it changes, with the lines that are its newest
+ * then: those of the first time led to it, and a client who goes on adds no more for ever. */
 static int
 write_lines(sqlite3 *sqlite, const struct ledger_line *lines, size_t count)
 {
-    static const char insert[] = "INSERT OR IGNORE INTO line VALUES"
-                                 " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    static const char insert[] =
+        "INSERT OR IGNORE INTO line SELECT ?1, ?2, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE"
+        " (SELECT count(*) FROM line WHERE table_id = ?1 AND id = ?2) < " TEXT(LEDGER_LINES_MOST);
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(sqlite, insert, -1, &statement, NULL);
     for (size_t i = 0; code == SQLITE_OK && i < count; i++) {
@@ -623,35 +630,79 @@ bytes_in_use(sqlite3 *sqlite)
     return (uint64_t)(pages - unused) * (uint64_t)size;
 }
 
-int
-ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes)
+/* In steps, as all of a step stands in the log before the file shrinks: who gives back all at once
+ * needs the room twice. */
+static void
+give_back(sqlite3 *sqlite, uint64_t beyond_bytes)
+{
+    static const char vacuum[] = "PRAGMA incremental_vacuum(%d)";
+    char sql[sizeof(vacuum) + 8];
+    int pages = 0, size = 0;
+    if (read_number(sqlite, "PRAGMA page_count", &pages) < 0 ||
+        read_number(sqlite, "PRAGMA page_size", &size) < 0 || size <= 0)
+        return;
+    int64_t beyond = pages - (int64_t)(beyond_bytes / (uint64_t)size);
+    if (beyond <= 0)
+        return;
+    snprintf(sql, sizeof(sql), vacuum, (int)(beyond < VACUUM_PAGES ? beyond : VACUUM_PAGES));
+    sqlite3_exec(sqlite, sql, NULL, NULL, NULL);
+}
+
+/* The last resort where all bans are running: they stay, and those that began first lose their
+ * lines. */
+static int
+delete_lines_of_running(sqlite3 *sqlite, int *deleted)
+{
+    static const char sql[] =
+        "DELETE FROM line WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms"
+        " IS NULL AND EXISTS (SELECT 1 FROM line WHERE table_id = ban.table_id AND id = ban.id)"
+        " ORDER BY since_ms LIMIT 500)";
+    return change_rows(sqlite, sql, NULL, 0, deleted);
+}
+
+/* Deletes some of the bans that ended before ended_ms, and what else is older than before_ms. */
+static int
+delete_what_is_over(sqlite3 *sqlite, int64_t ended_ms, int64_t before_ms, int *bans)
 {
     static const char lines[] =
         "DELETE FROM line WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms"
         " IS NOT NULL AND ended_ms < ?1 ORDER BY ended_ms LIMIT 500)";
-    static const char bans[] =
+    static const char ended[] =
         "DELETE FROM ban WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms"
         " IS NOT NULL AND ended_ms < ?1 ORDER BY ended_ms LIMIT 500)";
     static const char *const dated[] = {"DELETE FROM trouble WHERE ended_ms < ?1",
                                         "DELETE FROM notice WHERE time_ms < ?1"};
-    struct value before = {.number = before_ms};
-    int pruned = 0, others = 0;
+    const struct value before = {.number = before_ms}, end = {.number = ended_ms};
+    int others = 0;
+    int code = change_rows(sqlite, lines, &end, 1, &others);
+    if (code == SQLITE_OK)
+        code = change_rows(sqlite, ended, &end, 1, bans);
+    for (size_t i = 0; i < sizeof(dated) / sizeof(*dated) && code == SQLITE_OK; i++)
+        code = change_rows(sqlite, dated[i], &before, 1, &others);
+    return code;
+}
+
+int
+ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes)
+{
+    int pruned = 0;
     int result = may_write(ledger);
     if (result < 0)
         return result;
-    if (max_bytes > 0 && bytes_in_use(ledger->sqlite) > max_bytes)
-        before.number = INT64_MAX;
-    int code = begin(ledger);
-    if (code == SQLITE_OK)
-        code = change_rows(ledger->sqlite, lines, &before, 1, &others);
-    if (code == SQLITE_OK)
-        code = change_rows(ledger->sqlite, bans, &before, 1, &pruned);
-    for (size_t i = 0; i < sizeof(dated) / sizeof(*dated) && code == SQLITE_OK; i++)
-        code =
-            change_rows(ledger->sqlite, dated[i], &(struct value){.number = before_ms}, 1, &others);
-    result = end(ledger, code);
-    if (result == 0 && pruned > 0)
-        sqlite3_exec(ledger->sqlite, "PRAGMA incremental_vacuum", NULL, NULL, NULL);
+    const bool is_too_large = max_bytes > 0 && bytes_in_use(ledger->sqlite) > max_bytes;
+    if (is_too_large || before_ms != LEDGER_KEEP_ALL) {
+        int code = begin(ledger);
+        if (code == SQLITE_OK)
+            code = delete_what_is_over(ledger->sqlite, is_too_large ? INT64_MAX : before_ms,
+                                       before_ms, &pruned);
+        if (code == SQLITE_OK && is_too_large && pruned == 0)
+            code = delete_lines_of_running(ledger->sqlite, &pruned);
+        result = end(ledger, code);
+    }
+    if (result == 0 && pruned > 0 && !is_too_large)
+        give_back(ledger->sqlite, 0);
+    else if (result == 0 && max_bytes > 0) /* what is below is wanted again at once */
+        give_back(ledger->sqlite, max_bytes);
     return result < 0 ? result : pruned;
 }
 

@@ -26,7 +26,8 @@
  *   ports       TEXT     that it closed, as 25,110,143; all
  *   banned_by   INTEGER  user id of who made it by hand; NULL: no one, or not known
  *
- * The lines that led to it stand in `line`, as the parameter evidence let them be kept:
+ * The lines that led to it, LEDGER_LINES_MOST at most, stand in `line`, as the parameter evidence
+ * let them be kept:
  *
  *   table_id, id         of the ban
  *   stamp_ms, number     when it happened; which line it was
@@ -39,7 +40,7 @@
  * number (ascending), time_ms, severity, text, fields (JSON), lines.
  *
  * What is over is deleted when it is older than the retention, or the file too large; a ban that
- * has not ended, never. Deleted bytes are overwritten.
+ * has not ended, never (its lines are, where nothing else is left). Deleted bytes are overwritten.
  *
  * Every committed transaction is on the disk (WAL with synchronous=FULL: with NORMAL a power loss
  * would cost all since the last checkpoint, hours on a quiet host). The -wal and -shm files stay
@@ -60,6 +61,7 @@
 #include "table/table.h"
 
 #define LEDGER_JAIL_MANUAL "manual" /* the name of TABLE_JAIL_MANUAL */
+#define LEDGER_LINES_MOST  16       /* kept of one ban */
 
 struct ledger;
 
@@ -156,9 +158,16 @@ int ledger_mailboxes(struct ledger *ledger, const char *name,
  * the lines that name `user` (may be NULL; as kept). Returns how many rows, or a negative errno. */
 int ledger_forget(struct ledger *ledger, const struct source *source, const char *user);
 
+/* before_ms of ledger_prune: nothing is too old. */
+#define LEDGER_KEEP_ALL INT64_MIN
+
 /* Deletes some of what is over: what ended before before_ms, notices that are older and that nobody
- * has taken, and the oldest bans while the file is larger than max_bytes (0: no limit). Returns how
- * many bans; call it again while it is not 0; or a negative errno. */
+ * has taken, and the bans that ended first while the file is larger than max_bytes (0: no limit);
+ * where none has ended, the lines of those that began first. Gives the disk back what is free then,
+ * at most some megabytes a call. Returns how many rows of bans, or of lines in the last resort:
+ * call it again while it is not 0; or a negative errno. Cheap where nothing is to be done, so that
+ * it can be called after each ledger_write: as it deletes more than those write, the file outgrows
+ * max_bytes by no more than one of them. */
 int ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes);
 
 /* Notes what is wrong from now_ms on ("" : nothing any more). Returns 0 or a negative errno. */

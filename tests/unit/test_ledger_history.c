@@ -2,9 +2,10 @@
  *
  * Proves: a ledger of version 1 is migrated with its rows; bans come back newest first, by address,
  * by prefix, by user and by jail, with threshold and lines; writing twice doubles no line; what is
- * old is pruned and a ban that has not ended never, not for size either; what is to be forgotten is
- * gone from the file's bytes; what a client has behind him is counted without reading all rows.
- * Fails when a row is lost in the migration, or a live ban in pruning.
+ * old is pruned and a ban that has not ended never, not for size either; a ledger does not outgrow
+ * its size while it is written, its log included, nor does one ban grow for ever; what is to be
+ * forgotten is gone from the file's bytes; what a client has behind him is counted without reading
+ * all rows. Fails when a row is lost in the migration, or a live ban in pruning.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <setjmp.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -192,11 +194,99 @@ pruning_spares_what_has_not_ended(void **state)
     assert_int_equal(ledger_prune(ledger, NOW_MS + 5001, 0), 500);
     assert_int_equal(ledger_prune(ledger, 0, 4096), 500);
     assert_int_equal(ledger_prune(ledger, 0, 4096), 190);
+    assert_int_equal(count("SELECT count(*) FROM line"), 10);
+    assert_int_equal(ledger_prune(ledger, 0, 4096), 10); /* the lines of those */
     assert_int_equal(ledger_prune(ledger, 0, 4096), 0);
     ledger_close(ledger);
     assert_int_equal(count("SELECT count(*) FROM ban WHERE ended_ms IS NULL"), 10);
     assert_int_equal(count("SELECT count(*) FROM ban"), 10);
-    assert_int_equal(count("SELECT count(*) FROM line"), 10);
+    assert_int_equal(count("SELECT count(*) FROM line"), 0);
+}
+
+/* Without a limit a client who is banned and goes on would fill the disk. */
+static void
+a_ban_that_is_written_again_and_again_keeps_the_lines_that_led_to_it(void **state)
+{
+    struct ledger *ledger = open_ledger(false);
+    const struct ban ban = some_ban(1, "203.0.113.9", false);
+    (void)state;
+    for (unsigned i = 0; i < 3 * LEDGER_LINES_MOST; i++) {
+        struct ledger_line line = {
+            .table_id = ban.table_id, .id = ban.id, .evidence = {.number = i, .stamp_ms = NOW_MS}};
+        line.evidence.client = ban.source;
+        assert_int_equal(ledger_write(ledger, &ban, 1, jail_of, NULL, &line, 1), 0);
+    }
+    ledger_close(ledger);
+    assert_int_equal(count("SELECT count(*) FROM line"), LEDGER_LINES_MOST);
+    assert_int_equal(count("SELECT max(number) FROM line"), LEDGER_LINES_MOST - 1);
+}
+
+#define BATCH_BANS  100
+#define BATCH_LINES (16 * BATCH_BANS)
+#define SIZE_BYTES  (UINT64_C(6) << 20)
+
+/* As the recorder writes them under attack: each ban ended, with as many lines as are kept of one.
+ */
+static void
+write_batch(struct ledger *ledger, uint64_t first)
+{
+    static struct ban bans[BATCH_BANS];
+    static struct ledger_line lines[BATCH_LINES];
+    for (uint64_t i = 0; i < BATCH_LINES; i++) {
+        bans[i / 16] = some_ban(first + i / 16, "203.0.113.9", true);
+        lines[i] = (struct ledger_line){
+            .table_id = 7, .id = first + i / 16, .evidence = {.number = i, .stamp_ms = NOW_MS}};
+        lines[i].evidence.client = source_of("203.0.113.9");
+        memset(lines[i].evidence.line, 'x', sizeof(lines[i].evidence.line) - 1);
+    }
+    assert_int_equal(ledger_write(ledger, bans, BATCH_BANS, jail_of, NULL, lines, BATCH_LINES), 0);
+}
+
+static uint64_t
+bytes_on_disk(void)
+{
+    char log[160];
+    struct stat file, of_log;
+    snprintf(log, sizeof(log), "%s-wal", path);
+    assert_int_equal(stat(path, &file), 0);
+    assert_int_equal(stat(log, &of_log), 0);
+    return (uint64_t)file.st_size + (uint64_t)of_log.st_size;
+}
+
+static void
+a_ledger_pruned_after_each_write_does_not_outgrow_its_size(void **state)
+{
+    struct ledger *ledger = open_ledger(false);
+    uint64_t most = 0;
+    (void)state;
+    for (uint64_t id = 1; id < 40 * BATCH_BANS; id += BATCH_BANS) {
+        write_batch(ledger, id);
+        assert_true(ledger_prune(ledger, LEDGER_KEEP_ALL, SIZE_BYTES) >= 0);
+        uint64_t bytes = bytes_on_disk();
+        most = bytes > most ? bytes : most;
+    }
+    ledger_close(ledger);
+    assert_true(most > SIZE_BYTES);
+    assert_in_range(most, SIZE_BYTES, SIZE_BYTES + (UINT64_C(8) << 20));
+    assert_true(count("SELECT count(*) FROM ban") > BATCH_BANS);
+}
+
+static void
+a_large_ledger_shrinks_in_steps(void **state)
+{
+    struct ledger *ledger = open_ledger(false);
+    int pruned, pages = 0;
+    (void)state;
+    for (uint64_t id = 1; id < 20 * BATCH_BANS; id += BATCH_BANS)
+        write_batch(ledger, id);
+    do
+        pruned = ledger_prune(ledger, LEDGER_KEEP_ALL, SIZE_BYTES);
+    while (pruned > 0);
+    assert_int_equal(pruned, 0);
+    pages = count("PRAGMA page_count");
+    assert_true((uint64_t)pages * 4096 <= SIZE_BYTES);
+    assert_in_range(bytes_on_disk(), 0, SIZE_BYTES + (UINT64_C(8) << 20));
+    ledger_close(ledger);
 }
 
 static void
@@ -288,6 +378,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(bans_are_found_again),
         TEST(pruning_spares_what_has_not_ended),
+        TEST(a_ban_that_is_written_again_and_again_keeps_the_lines_that_led_to_it),
+        TEST(a_ledger_pruned_after_each_write_does_not_outgrow_its_size),
+        TEST(a_large_ledger_shrinks_in_steps),
         TEST(pruning_takes_notices_that_nobody_took),
         TEST(what_is_forgotten_is_gone),
         TEST(version_1_is_migrated),
