@@ -51,7 +51,9 @@ load() {
     feeder=$!
 }
 
+# A clock that was set may have ended all bans a moment ago: so there are new ones first.
 rest() {
+    wait_for 30 has_bans || return
     rm -f $WORK/feeding
     wait $feeder
     wait_for 60 has_rested || {
@@ -205,9 +207,13 @@ recorded() {
     sqlite3 $WORK/state/ledger.db "SELECT DISTINCT source FROM ban WHERE ended_ms IS NULL" | sort -u
 }
 
-all_agree() {
+has_bans() {
     listed >$WORK/listed
-    [ "$(wc -l <$WORK/listed)" -gt 100 ] || return
+    [ "$(wc -l <$WORK/listed)" -gt 100 ]
+}
+
+all_agree() {
+    has_bans || return
     enforced | sed 's,/64$,,' | diff <(sed 's,/64$,,' $WORK/listed | sort -u) - || return
     ! command -v sqlite3 >/dev/null || recorded | diff $WORK/listed -
 }
