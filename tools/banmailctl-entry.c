@@ -89,12 +89,6 @@ tai64n_stamp(struct piece line)
     return digits == TAI64N_LENGTH - 1 && line.bytes[TAI64N_LENGTH] == ' ' ? TAI64N_LENGTH + 1 : 0;
 }
 
-static struct piece
-skip(struct piece line, size_t length)
-{
-    return (struct piece){.bytes = line.bytes + length, .length = line.length - length};
-}
-
 /* RFC 5424 behind `<PRI>1 `: stamp, host, app-name, procid, msgid, structured data, message. */
 static struct entry
 split_5424(struct piece rest)
@@ -116,7 +110,7 @@ split_5424(struct piece rest)
                 (at + 1 == rest.length || rest.bytes[at + 1] != '['))
                 break;
         }
-        rest = skip(rest, at < rest.length ? at + 1 : at);
+        rest = piece_skip(rest, at < rest.length ? at + 1 : at);
         take_word(&rest);
     } else {
         take_word(&rest);
@@ -134,20 +128,14 @@ is_dovecots_own(struct piece word)
            (word.bytes[word.length - 1] == ':' || memchr(word.bytes, '(', word.length) != NULL);
 }
 
-static bool
-begins(struct piece word, const char *front)
-{
-    return word.length >= strlen(front) && memcmp(word.bytes, front, strlen(front)) == 0;
-}
-
 /* A host may be missing in front of Postfix or Dovecot. */
 static bool
 is_program(struct piece word)
 {
     return word.length > 1 && word.bytes[word.length - 1] == ':' &&
            memchr(word.bytes, '(', word.length) == NULL &&
-           (memmem(word.bytes, word.length, "postfix", 7) != NULL || begins(word, "dovecot:") ||
-            begins(word, "dovecot["));
+           (memmem(word.bytes, word.length, "postfix", 7) != NULL ||
+            piece_begins(word, "dovecot:") || piece_begins(word, "dovecot["));
 }
 
 static struct entry
@@ -174,9 +162,9 @@ split_traditional(struct piece rest)
         if (*colon == ':' || *colon == ' ')
             break;
     }
-    entry.message = skip(rest, entry.tag.length);
+    entry.message = piece_skip(rest, entry.tag.length);
     if (entry.message.length > 0 && entry.message.bytes[0] == ':')
-        entry.message = skip(entry.message, 1);
+        entry.message = piece_skip(entry.message, 1);
     entry.message = unwrap_solaris(entry.message);
     return entry;
 }
@@ -224,7 +212,7 @@ split_stamped(struct piece line)
         return no_entry;
     do {
         line = inner;
-        inner = unwrap_stream(skip(line, stamp));
+        inner = unwrap_stream(piece_skip(line, stamp));
         next = stamp_length(inner);
         stamp = next == 0 ? stamp : next;
     } while (next != 0);
@@ -238,13 +226,13 @@ split_stamped(struct piece line)
 static bool
 is_containers(const struct entry *entry)
 {
-    return begins(entry->tag, "docker/") && entry->message.length > 0;
+    return piece_begins(entry->tag, "docker/") && entry->message.length > 0;
 }
 
 static struct entry
 split_containers(const struct entry *outer)
 {
-    const struct piece line = skip(outer->message, begins(outer->message, " "));
+    const struct piece line = piece_skip(outer->message, piece_begins(outer->message, " "));
     struct entry inner = stamp_length(line) > 0 ? split_stamped(line) : split_traditional(line);
 
     if (inner.stamp.length == 0)
@@ -261,9 +249,9 @@ entry_split(struct piece line)
     if (line.length > 2 && line.bytes[0] == '<' && isdigit((unsigned char)line.bytes[1]))
         end = memchr(line.bytes, '>', line.length < 6 ? line.length : 6);
     if (end != NULL)
-        line = skip(line, (size_t)(end - line.bytes) + 1);
+        line = piece_skip(line, (size_t)(end - line.bytes) + 1);
     if (end != NULL && line.length > 2 && memcmp(line.bytes, "1 ", 2) == 0)
-        entry = split_5424(skip(line, 2));
+        entry = split_5424(piece_skip(line, 2));
     else
         entry = split_stamped(line);
     if (is_containers(&entry))

@@ -12,25 +12,13 @@
 
 #include "base/object.h"
 
-static struct piece
-skip(struct piece line, size_t length)
-{
-    return (struct piece){.bytes = line.bytes + length, .length = line.length - length};
-}
-
-static bool
-begins(struct piece text, const char *word)
-{
-    return text.length >= strlen(word) && memcmp(text.bytes, word, strlen(word)) == 0;
-}
-
 /* ---- containers ---- */
 
 /* The sequences that set a colour: ESC [ digits and semicolons m. */
 static struct piece
 without_colour(struct piece line)
 {
-    while (begins(line, "\033[")) {
+    while (piece_begins(line, "\033[")) {
         size_t at = 2;
 
         while (at < line.length &&
@@ -38,7 +26,7 @@ without_colour(struct piece line)
             at++;
         if (at == line.length || line.bytes[at] != 'm')
             break;
-        line = skip(line, at + 1);
+        line = piece_skip(line, at + 1);
     }
     return line;
 }
@@ -53,11 +41,12 @@ struct piece
 unwrap_container(struct piece line)
 {
     const struct piece rest = without_colour(line);
-    const char *const closing = begins(rest, "[pod/") ? memchr(rest.bytes, ']', rest.length) : NULL;
+    const char *const closing =
+        piece_begins(rest, "[pod/") ? memchr(rest.bytes, ']', rest.length) : NULL;
     size_t at = 0;
 
     if (closing != NULL && (size_t)(closing - rest.bytes) + 1 < rest.length && closing[1] == ' ')
-        return skip(rest, (size_t)(closing - rest.bytes) + 2);
+        return piece_skip(rest, (size_t)(closing - rest.bytes) + 2);
     while (at < rest.length && is_of_a_name(rest.bytes[at]))
         at++;
     if (at == 0)
@@ -66,16 +55,16 @@ unwrap_container(struct piece line)
         at++;
     if (at == rest.length || rest.bytes[at] != '|')
         return line;
-    line = without_colour(skip(rest, at + 1));
-    return begins(line, " ") ? skip(line, 1) : line;
+    line = without_colour(piece_skip(rest, at + 1));
+    return piece_begins(line, " ") ? piece_skip(line, 1) : line;
 }
 
 struct piece
 unwrap_stream(struct piece rest)
 {
-    if ((begins(rest, "stdout ") || begins(rest, "stderr ")) && rest.length > 9 &&
+    if ((piece_begins(rest, "stdout ") || piece_begins(rest, "stderr ")) && rest.length > 9 &&
         (rest.bytes[7] == 'F' || rest.bytes[7] == 'P') && rest.bytes[8] == ' ')
-        return skip(rest, 9);
+        return piece_skip(rest, 9);
     return rest;
 }
 
@@ -86,7 +75,7 @@ unwrap_json(struct piece line)
     char *text = NULL;
     int length;
 
-    if (!begins(line, "{") || (object = object_parse(line.bytes, line.length)) == NULL)
+    if (!piece_begins(line, "{") || (object = object_parse(line.bytes, line.length)) == NULL)
         return NULL;
     if (fjson_object_object_get_ex(object, "log", &log) &&
         fjson_object_object_get_ex(object, "time", &stamp) &&
@@ -134,13 +123,13 @@ priority_length(struct piece text)
 struct piece
 unwrap_priority(struct piece rest)
 {
-    const bool is_bracketed = begins(rest, "<");
-    const size_t length = is_bracketed + priority_length(skip(rest, is_bracketed));
+    const bool is_bracketed = piece_begins(rest, "<");
+    const size_t length = is_bracketed + priority_length(piece_skip(rest, is_bracketed));
 
     if (length == is_bracketed || length + is_bracketed >= rest.length ||
         (is_bracketed && rest.bytes[length] != '>') || rest.bytes[length + is_bracketed] != ' ')
         return rest;
-    return skip(rest, length + is_bracketed + 1);
+    return piece_skip(rest, length + is_bracketed + 1);
 }
 
 struct piece
@@ -149,14 +138,14 @@ unwrap_solaris(struct piece message)
     struct piece rest = message;
     size_t at = 0;
 
-    if (!begins(rest, " [ID "))
+    if (!piece_begins(rest, " [ID "))
         return message;
-    rest = skip(rest, 5);
+    rest = piece_skip(rest, 5);
     while (at < rest.length && isdigit((unsigned char)rest.bytes[at]))
         at++;
-    rest = skip(rest, at);
-    at = begins(rest, " ") ? priority_length(skip(rest, 1)) : 0;
+    rest = piece_skip(rest, at);
+    at = piece_begins(rest, " ") ? priority_length(piece_skip(rest, 1)) : 0;
     if (at == 0 || at + 1 >= rest.length || rest.bytes[at + 1] != ']')
         return message;
-    return skip(rest, at + 2);
+    return piece_skip(rest, at + 2);
 }

@@ -8,12 +8,7 @@
 #ifndef BANMAILCTL_UNWRAP_H
 #define BANMAILCTL_UNWRAP_H
 
-#include <stddef.h>
-
-struct piece {
-    const char *bytes;
-    size_t length;
-};
+#include "banmailctl-piece.h"
 
 /* All of them take a line or its rest and give a part of it, which may be the whole. */
 

@@ -16,6 +16,7 @@
 #include <json.h>
 
 #include "base/object.h"
+#include "base/rfc3339.h"
 
 #define STAMP_LAST_MS   INT64_C(253402300799999) /* 9999-12-31T23:59:59.999Z */
 #define TABLE_HEX_SIZE  sizeof("0123456789abcdef")
@@ -51,49 +52,18 @@ event_stamp(int64_t ms, char text[EVENT_STAMP_SIZE])
     return text;
 }
 
-/* The digits at the places of `9` in the form, everything else as it stands there. */
-static bool
-has_form(const char *text, const char *form)
-{
-    for (; *form != '\0'; text++, form++)
-        if (*form == '9' ? *text < '0' || *text > '9' : *text != *form)
-            return false;
-    return *text == '\0';
-}
-
-static int
-number_at(const char *text, int digits)
-{
-    int number = 0;
-    while (digits-- > 0)
-        number = number * 10 + (*text++ - '0');
-    return number;
-}
-
 int
 event_parse_stamp(const char *text, int64_t *ms)
 {
-    if (!has_form(text, "9999-99-99T99:99:99.999Z"))
-        return -EINVAL;
-
-    struct tm utc = {
-        .tm_year = number_at(text, 4) - 1900,
-        .tm_mon = number_at(text + 5, 2) - 1,
-        .tm_mday = number_at(text + 8, 2),
-        .tm_hour = number_at(text + 11, 2),
-        .tm_min = number_at(text + 14, 2),
-        .tm_sec = number_at(text + 17, 2),
-    };
-    time_t seconds = timegm(&utc);
-    if (seconds < 0)
-        return -EINVAL;
-    int64_t parsed = (int64_t)seconds * 1000 + number_at(text + 20, 3);
-
-    /* timegm takes 30 February for 2 March: only what prints as it was written is a date. */
     char again[EVENT_STAMP_SIZE];
-    if (strcmp(event_stamp(parsed, again), text) != 0)
+    unsigned digits;
+    int64_t us;
+
+    /* It takes other forms too, and 30 February for 2 March: only what prints as it was written is
+     * a stamp of ours. */
+    if (!rfc3339_read(text, &us, &digits) || strcmp(event_stamp(us / 1000, again), text) != 0)
         return -EINVAL;
-    *ms = parsed;
+    *ms = us / 1000;
     return 0;
 }
 
