@@ -525,24 +525,51 @@ write_bans(sqlite3 *sqlite, const struct ban *bans, size_t count,
     return code;
 }
 
-#define TEXT_OF(number) #number
-#define TEXT(number)    TEXT_OF(number)
+static int
+count_lines(sqlite3_stmt *statement, const struct ledger_line *line, int *kept)
+{
+    char table[TABLE_ID_SIZE];
+    print_table_id(line->table_id, table);
+    sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(statement, 2, (int64_t)line->id);
+    int code = sqlite3_step(statement);
+    *kept = sqlite3_column_int(statement, 0);
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
+    return code == SQLITE_ROW ? SQLITE_OK : code;
+}
+
+static bool
+is_of_same_ban(const struct ledger_line *a, const struct ledger_line *b)
+{
+    return a->id == b->id && a->table_id == b->table_id;
+}
 
 /* A ban is written again whenever something about it changes, with the lines that are its newest
- * then: those of the first time led to it, and a client who goes on adds no more for ever. */
+ * then: those of the first time led to it, and a client who goes on adds no more for ever. (A
+ * condition in the INSERT has SQLite copy its result, which costs as much as the line.) */
 static int
 write_lines(sqlite3 *sqlite, const struct ledger_line *lines, size_t count)
 {
-    static const char insert[] =
-        "INSERT OR IGNORE INTO line SELECT ?1, ?2, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE"
-        " (SELECT count(*) FROM line WHERE table_id = ?1 AND id = ?2) < " TEXT(LEDGER_LINES_MOST);
-    sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(sqlite, insert, -1, &statement, NULL);
+    static const char insert[] = "INSERT OR IGNORE INTO line VALUES"
+                                 " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    static const char select[] = "SELECT count(*) FROM line WHERE table_id = ? AND id = ?";
+    sqlite3_stmt *inserting = NULL, *counting = NULL;
+    int kept = 0;
+    int code = sqlite3_prepare_v2(sqlite, insert, -1, &inserting, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_prepare_v2(sqlite, select, -1, &counting, NULL);
     for (size_t i = 0; code == SQLITE_OK && i < count; i++) {
-        code = write_line(statement, &lines[i]);
+        if (i == 0 || !is_of_same_ban(&lines[i - 1], &lines[i]))
+            code = count_lines(counting, &lines[i], &kept);
+        if (code != SQLITE_OK || kept >= LEDGER_LINES_MOST)
+            continue;
+        code = write_line(inserting, &lines[i]);
         code = code == SQLITE_DONE ? SQLITE_OK : code;
+        kept += sqlite3_changes(sqlite);
     }
-    sqlite3_finalize(statement);
+    sqlite3_finalize(counting);
+    sqlite3_finalize(inserting);
     return code;
 }
 
