@@ -159,6 +159,16 @@ dispatch_check(struct modConfData_s *configuration)
                                          "no centre hears what this host holds");
 }
 
+/* As a variable for this server's own rules, and as the MSGID, which goes on through a relay. There
+ * a host that calls itself by several words would be telling the next fields. */
+static void
+address_to(smsg_t *message, const char *host)
+{
+    msgAddJSON(message, UCHAR_CONSTANT("!ombanmail_host"), fjson_object_new_string(host), 0, 0);
+    if (strchr(host, ' ') == NULL)
+        MsgSetMSGID(message, host);
+}
+
 /* `host`: the only one that it is for; "": it is for all. */
 static void
 submit(ruleset_t *target, const char *text, int length, const char *host)
@@ -169,7 +179,7 @@ submit(ruleset_t *target, const char *text, int length, const char *host)
         return;
     delivery_fill(message, target, TAG, SEVERITY, text, (size_t)length);
     if (host[0] != '\0')
-        msgAddJSON(message, UCHAR_CONSTANT("!ombanmail_host"), fjson_object_new_string(host), 0, 0);
+        address_to(message, host);
     submitMsg2(message); /* it is rsyslog's from here on */
 }
 
