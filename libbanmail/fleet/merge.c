@@ -18,7 +18,7 @@
 #include "fleet/slice.h"
 
 #define RETIRED   8  /* tables of an origin that are remembered: the latest */
-#define LOOK_AT   64 /* places, for room */
+#define LOOK_AT   64 /* places, for room, and more where they have bans alone */
 #define MINUTE_MS 60000
 #define SECOND_MS 1000
 
@@ -269,15 +269,17 @@ expire(struct pass *pass, struct holding *holding)
     drop(pass->merge, holding);
 }
 
-/* Looks at some places more, in turn, for what is over; or else for a tombstone. */
+/* Looks at some places more, in turn, for what is over; or else for a tombstone, behind however
+ * many bans that is. */
 static void
 make_room(struct pass *pass)
 {
     struct merge *const merge = pass->merge;
+    const uint32_t capacity = holdings_capacity(merge->holdings);
     struct holding *holding, *tombstone = NULL;
 
-    for (unsigned i = 0; i < LOOK_AT; i++) {
-        holding = holdings_at(merge->holdings, merge->hand++ % holdings_capacity(merge->holdings));
+    for (uint32_t i = 0; i < capacity && (i < LOOK_AT || tombstone == NULL); i++) {
+        holding = holdings_at(merge->holdings, merge->hand++ % capacity);
         if (holding != NULL && is_over(merge, holding, pass->now_ms)) {
             expire(pass, holding);
             return;

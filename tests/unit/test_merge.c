@@ -352,6 +352,21 @@ all_origins_share_the_room(void **state)
     assert_int_equal(orders.count, 1);
 }
 
+/* Half of the places have bans, one behind the other, all others what was lifted. */
+static void
+a_new_ban_finds_room_behind_many_others(void **state)
+{
+    char source[SOURCE_TEXT_SIZE];
+
+    (void)state;
+    for (unsigned i = 0; i < 256; i++) {
+        snprintf(source, sizeof source, "203.0.113.%u", i);
+        event(i < 128 ? TELEGRAM_BAN : TELEGRAM_UNBAN, source, i + 1);
+    }
+    assert_int_equal(event(TELEGRAM_UNBAN, "203.0.113.100", 300), 1);
+    assert_int_equal(event(TELEGRAM_BAN, "198.51.100.9", 301), 1);
+}
+
 static void
 a_restart_keeps_what_was_in_force(void **state)
 {
@@ -393,6 +408,7 @@ main(void)
         cmocka_unit_test_setup_teardown(what_is_over_by_our_clock_needs_no_order, setup, teardown),
         cmocka_unit_test_setup_teardown(limits_are_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(all_origins_share_the_room, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_ban_finds_room_behind_many_others, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restart_keeps_what_was_in_force, setup, teardown),
     };
 
