@@ -137,7 +137,7 @@ class Bench:
             except subprocess.TimeoutExpired:
                 os.killpg(running.pid, 9)
                 return False
-        return running.returncode == 0 and "\nnot ok" not in said
+        return running.returncode == 0 and programs.is_ok(said)
 
     def judge(self, mutant):
         """"same", "broken" (it does not compile), "noticed" or "survives"."""
