@@ -1,8 +1,9 @@
 /* test_offence: what is read from a rulebase's fields, and what is not believed.
  *
  * Fails when an address comes out of a client's text, when an address that can be no client's
- * does, when a session id that names another address is overlooked, when a 4xx counts, or when
- * something that is not of its form is taken.
+ * does, when a session id that names another address is overlooked, when a 4xx counts, when an
+ * event is taken for another outcome than it tells, or when something that is not of its form is
+ * taken.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
@@ -257,6 +258,9 @@ the_last_rip_is_the_daemons(void **state)
         {": user=<user=<a>, rip=192.0.2.9, >, rip=203.0.113.9, lip=::1", "203.0.113.9",
          "user=<a>, rip=192.0.2.9, "},
         {": rip=203.0.113.9, lip=::1", "203.0.113.9", ""},
+        /* a name that nothing closes is none */
+        {": user=<a, rip=203.0.113.9, lip=1", "203.0.113.9", ""},
+        {": user=<, rip=203.0.113.9, lip=1", "203.0.113.9", ""},
     };
     struct offence offence;
 
@@ -301,6 +305,7 @@ ip_is_that_of_the_last_session(void **state)
         " user=<a>, method=PLAIN, session=<Irrsp8RgYcbGM2QO>, lip=1",
         " user=<a>, session=<abc>",
         " user=<a>",
+        " in 2 secs",
         " user=<: rip=203.0.113.9, user=<>, session=<Irrsp8RgYcbGM2QP>",
     };
     struct offence offence;
@@ -460,6 +465,13 @@ other_types_are_refused_or_ignored(void **state)
     assert_false(offence.has_client);
     assert_int_equal(offence.attempts, 3);
     fjson_object_object_del(object, "attempts");
+    fjson_object_object_add(object, "attempts", fjson_object_new_int(1000));
+    assert_int_equal(offence_read(object, &offence), 0);
+    assert_int_equal(offence.attempts, OFFENCE_ATTEMPTS_MAX);
+    fjson_object_object_del(object, "attempts");
+    fjson_object_object_add(object, "attempts", fjson_object_new_int(-1));
+    assert_int_equal(offence_read(object, &offence), -EINVAL);
+    fjson_object_object_del(object, "attempts");
     fjson_object_object_add(object, "attempts", fjson_object_new_array());
     assert_int_equal(offence_read(object, &offence), -EINVAL);
     fjson_object_put(object);
@@ -517,6 +529,22 @@ reads_what_a_password_database_says(void **state)
          "", OFFENCE_REASON_NONE, false},
         {"passwd-file(bob,203.0.113.9): unknown user", "", OFFENCE_REASON_NONE, false},
         {"passwd-file(bob,203.0.113.9,<short>): unknown user", "", OFFENCE_REASON_NONE, false},
+        {"bob,203.0.113.9)<x7><aZFbr8Rg16/LAHEL>: unknown user", "", OFFENCE_REASON_NONE, false},
+        {"bob,203.0.113.9)x7><aZFbr8Rg16/LAHEL>: unknown user", "", OFFENCE_REASON_NONE, false},
+        {"bob,203.0.113.9<7><aZFbr8Rg16/LAHEL>: unknown user", "", OFFENCE_REASON_NONE, false},
+        {"<7><aZFbr8Rg16/LAHEL>: unknown user", "", OFFENCE_REASON_NONE, false},
+        {"7><aZFbr8Rg16/LAHEL>: unknown user", "", OFFENCE_REASON_NONE, false},
+        {"<aZFbr8Rg16/LAHEL>): unknown user", "", OFFENCE_REASON_NONE, false},
+        /* a database may be called anything; a request has a number in brackets */
+        {"bob,203.0.113.9,sasl:plain)<aZFbr8Rg16/LAHEL>: my-sql_2: unknown user",
+         "aZFbr8Rg16/LAHEL", OFFENCE_REASON_UNKNOWN, false},
+        {"bob,203.0.113.9)<7><aZFbr8Rg16/LAHEL>: request [12: unknown user", "aZFbr8Rg16/LAHEL",
+         OFFENCE_REASON_OTHER, false},
+        {"bob,203.0.113.9)<7><aZFbr8Rg16/LAHEL>: request [12", "aZFbr8Rg16/LAHEL",
+         OFFENCE_REASON_OTHER, false},
+        /* a password in plain text that looks like a hash */
+        {"sql(bob,203.0.113.9,<aZFbr8Rg16/LAHEL>): unknown user (SHA1 of given password: 5baaxyz)",
+         "aZFbr8Rg16/LAHEL", OFFENCE_REASON_UNKNOWN, false},
         {"User found from deny passdb", "", OFFENCE_REASON_NONE, false},
         {"", "", OFFENCE_REASON_NONE, false},
     };
@@ -554,6 +582,13 @@ reads_faults_of_the_backend(void **state)
     assert_int_equal(fault.flags, OFFENCE_AUTH_FAULT);
     assert_true(source_compare(&fault.whom, &login.whom) == 0 &&
                 fault.user_hash == login.user_hash);
+    read_fields(&fault, "class", "auth_detail", "auth_tail",
+                "bob,203.0.113.9,master,sasl:plain): Error: users: stat(/etc/users) failed", NULL);
+    assert_true(source_compare(&fault.whom, &login.whom) == 0 &&
+                fault.user_hash == login.user_hash);
+    read_fields(&fault, "class", "server_fault", "fault", "auth", "auth_tail",
+                "bob,203.0.113.9,masters): stat(/etc/users) failed", NULL);
+    assert_false(fault.names_whom);
     read_fields(&fault, "class", "server_fault", "fault", "auth", "auth_tail",
                 "mysql(localhost): Connect failed to database", NULL);
     assert_true(!fault.names_whom && fault.user_hash == 0);
@@ -593,6 +628,19 @@ a_fault_of_the_name_is_none_of_the_backend(void **state)
         {"bob,203.0.113.9)<7><aZFbr8Rg16/LAHEL>: request [3]: Error: users: stat(/etc/users/bob) "
          "failed: No such file or directory",
          true},
+        {"passwd-file(,203.0.113.9): stat(/etc/domains//passwd) failed: No such file or directory",
+         true},
+        {"passwd-file(info,203.0.113.9): stat(info) failed: No such file or directory", true},
+        {"passwd-file(a@nx.example,203.0.113.9): stat(/etc/users/a/passwd) failed: No such file or "
+         "directory",
+         true},
+        {"passwd-file(info,203.0.113.9): stat(/etc/information/passwd) failed: No such file or "
+         "directory",
+         false},
+        {"passwd-file(,203.0.113.9): stat(/etc/dovecot/users) failed: No such file or directory",
+         false},
+        {"passwd-file(info,203.0.113.9): connect(/run/info) failed: No such file or directory",
+         false},
         {"passwd-file(info,203.0.113.9): stat(/etc/dovecot/users) failed: No such file or "
          "directory",
          false},
@@ -697,6 +745,161 @@ behind_the_last_port_is_nothing_of_the_client_s(void **state)
     }
 }
 
+/* What stands in front of the words in brackets is no closed list, and a client may have written
+ * it: only what Dovecot is known to write there is passed over. */
+static void
+an_opening_that_may_be_the_client_s_names_nobody(void **state)
+{
+    static const struct {
+        const char *opening, *reason, *front, *tail;
+        bool is_believed;
+    } cases[] = {
+        {"Disconnected ", "", "", ": user=<a>, rip=203.0.113.9, lip=1", true},
+        {"Authentication failure ", "", "", ": user=<rip=1>, rip=203.0.113.9, lip=1", true},
+        {"Something new ", "", "", ": user=<a>, rip=203.0.113.9, lip=1", true},
+        {"Something new ", "", "", ": user=<rip=1>, rip=203.0.113.9, lip=1", false},
+        {"x, rip=192.0.2.9, ", "", "", ": user=<a>, rip=203.0.113.9, lip=1", false},
+        {"Something new ", "rip=192.0.2.9", "", ": user=<a>, rip=203.0.113.9, lip=1", false},
+        {"Something new ", "", "rip=192.0.2.9", ": user=<a>, rip=203.0.113.9, lip=1", false},
+        {"Disconnected: user=<a", "", "", ": user=<a>, rip=203.0.113.9, lip=1", false},
+        {"Disconnected ", "user=<a", "", ": user=<a>, rip=203.0.113.9, lip=1", false},
+    };
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        read_fields(&offence, "class", "auth_failed", "opening", cases[i].opening, "reason",
+                    cases[i].reason, "front", cases[i].front, "tail", cases[i].tail, NULL);
+        if (offence.has_client != cases[i].is_believed)
+            fail_msg("%s(%s%s", cases[i].opening, cases[i].reason, cases[i].tail);
+    }
+}
+
+/* Dovecot cuts what is longer, and the rest of it, a line of its own, may be all the client's. */
+static void
+what_may_be_a_piece_of_a_longer_line_names_nobody(void **state)
+{
+    static const char end[] = ">, rip=203.0.113.9, lip=1";
+    const size_t longest = 3000;
+    char tail[3001], reason[2] = "x";
+    struct offence offence;
+
+    (void)state;
+    memset(tail, 'x', longest);
+    memcpy(tail, "user=<", strlen("user=<"));
+    memcpy(tail + longest - strlen(end), end, sizeof end);
+    read_fields(&offence, "class", "auth_failed", "tail", tail, NULL);
+    assert_client(&offence, "203.0.113.9");
+    read_fields(&offence, "class", "auth_failed", "reason", reason, "tail", tail, NULL);
+    assert_false(offence.has_client);
+}
+
+/* A mail program that speaks TLS where STARTTLS is spoken is no attacker. */
+static void
+who_speaks_tls_unasked_is_told_from_who_speaks_nonsense(void **state)
+{
+    static const struct {
+        const char *tail;
+        enum offence_class class;
+    } cases[] = {
+        {" (no auth attempts in 0 secs): user=<>, rip=203.0.113.9, lip=1", OFFENCE_TLS_UNEXPECTED},
+        {" (disconnected before auth was ready, waited 0 secs): user=<>, rip=203.0.113.9, lip=1",
+         OFFENCE_TLS_UNEXPECTED},
+        {" (no auth attempts in 0 secs): user=<>, rip=203.0.113.9, lip=1, TLS",
+         OFFENCE_PROTOCOL_ABUSE},
+        {" (auth failed, 1 attempts in 2 secs): user=<a>, rip=203.0.113.9, lip=1",
+         OFFENCE_PROTOCOL_ABUSE},
+    };
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        read_fields(&offence, "class", "protocol_abuse", "tail", cases[i].tail, NULL);
+        assert_int_equal(offence.class, cases[i].class);
+        assert_client(&offence, "203.0.113.9");
+    }
+}
+
+#define EVENT(of, fields) "\"event\":\"" of "\",\"fields\":{" fields "}}"
+#define ASKED             "\"remote_ip\":\"203.0.113.9\",\"service\":\"imap\",\"session\":\"S\""
+
+/* A line of Dovecot's event exporter is of the outcome that the event tells, not of its rule. */
+static void
+an_event_is_what_it_tells(void **state)
+{
+    static const struct {
+        const char *event;
+        enum offence_class class;
+        unsigned flags;
+        bool has_client;
+    } cases[] = {
+        {EVENT("auth_request_finished", ASKED ",\"user\":\"bob\""), OFFENCE_AUTH_FAILED, 0, true},
+        {EVENT("auth_request_finished", ASKED ",\"user\":\"bob\",\"success\":\"yes\""),
+         OFFENCE_LOGIN_OK, 0, true},
+        {EVENT("auth_request_finished", ASKED), OFFENCE_AUTH_MALFORMED, 0, true},
+        {EVENT("auth_passdb_request_finished", ASKED ",\"result\":\"internal_failure\""),
+         OFFENCE_SERVER_FAULT, OFFENCE_AUTH_FAULT, true},
+        {EVENT("auth_passdb_request_finished", ASKED ",\"result\":\"ok\""), OFFENCE_AUTH_DETAIL, 0,
+         true},
+        {EVENT("auth_request_finished", ASKED "," ASKED), OFFENCE_AUTH_DETAIL, 0, false},
+    };
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_int_equal(read_fields(&offence, "class", "auth_detail", "event", cases[i].event,
+                                     "service", "stats", NULL),
+                         0);
+        assert_int_equal(offence.class, cases[i].class);
+        assert_int_equal(offence.flags, OFFENCE_FROM_EVENT | cases[i].flags);
+        assert_int_equal(offence.has_client, cases[i].has_client);
+        assert_bytes(offence.service, offence.service_length,
+                     cases[i].has_client ? "imap-login" : "");
+    }
+}
+
+/* Who guesses passwords of one user is told from who guesses users, by events as by login lines;
+ * but a name that the login line writes in another way must not be taken for a second user. */
+static void
+the_name_of_an_event_is_that_of_the_login_line_or_is_not_compared(void **state)
+{
+    struct offence of_line, of_event;
+
+    (void)state;
+    read_fields(&of_line, "class", "auth_failed", "user", "bob", NULL);
+    read_fields(&of_event, "class", "auth_detail", "event",
+                EVENT("auth_request_finished", ASKED ",\"user\":\"bob\""), NULL);
+    assert_bytes(of_event.user, of_event.user_length, "bob");
+    assert_bytes(of_event.session, of_event.session_length, "S");
+    assert_true(of_event.user_hash == of_line.user_hash);
+    read_fields(&of_event, "class", "auth_detail", "event",
+                EVENT("auth_request_finished", ASKED ",\"user\":\"b\\u00f6b\""), NULL);
+    assert_bytes(of_event.user, of_event.user_length,
+                 "b\xc3\xb6"
+                 "b");
+    assert_true(of_event.user_hash == 0);
+}
+
+static void
+what_a_fault_is_of_is_marked(void **state)
+{
+    static const struct {
+        const char *fault;
+        unsigned flags;
+    } cases[] = {
+        {"id_log", OFFENCE_ID_LOGGED},      {"id_lag", 0},
+        {"pipelining", OFFENCE_PIPELINING}, {"pipelines!", 0},
+        {"auth", OFFENCE_AUTH_FAULT},       {"autx", 0},
+    };
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        read_fields(&offence, "class", "benign", "fault", cases[i].fault, NULL);
+        assert_int_equal(offence.flags, cases[i].flags);
+    }
+}
+
 int
 main(void)
 {
@@ -726,6 +929,14 @@ main(void)
         cmocka_unit_test_teardown(a_fault_of_the_name_is_none_of_the_backend, forget_fields),
         cmocka_unit_test_teardown(codes_and_attempts_are_bounded, forget_fields),
         cmocka_unit_test_teardown(behind_the_last_port_is_nothing_of_the_client_s, forget_fields),
+        cmocka_unit_test_teardown(an_opening_that_may_be_the_client_s_names_nobody, forget_fields),
+        cmocka_unit_test_teardown(what_may_be_a_piece_of_a_longer_line_names_nobody, forget_fields),
+        cmocka_unit_test_teardown(who_speaks_tls_unasked_is_told_from_who_speaks_nonsense,
+                                  forget_fields),
+        cmocka_unit_test_teardown(an_event_is_what_it_tells, forget_fields),
+        cmocka_unit_test_teardown(the_name_of_an_event_is_that_of_the_login_line_or_is_not_compared,
+                                  forget_fields),
+        cmocka_unit_test_teardown(what_a_fault_is_of_is_marked, forget_fields),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
