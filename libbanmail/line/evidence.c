@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "line/evidence.h"
 
+#include <ctype.h>
 #include <endian.h>
 #include <errno.h>
 #include <string.h>
@@ -350,6 +351,14 @@ is_command(const char *word, size_t length)
     return false;
 }
 
+/* The server's own words: 550 and what follows. Other digits may be a secret. */
+static bool
+is_answer(const char *at, const char *end)
+{
+    return end - at > 3 && isdigit((unsigned char)at[0]) && isdigit((unsigned char)at[1]) &&
+           isdigit((unsigned char)at[2]) && at[3] == ' ';
+}
+
 size_t
 evidence_without_said(const char *message, size_t length)
 {
@@ -362,7 +371,7 @@ evidence_without_said(const char *message, size_t length)
     if (at == NULL)
         return length;
     at += 2;
-    if (at < end && *at >= '0' && *at <= '9') /* the server's answer */
+    if (is_answer(at, end))
         return length;
     while (at + word < end && is_alphanumeric(at[word]))
         word++;
