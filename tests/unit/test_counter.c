@@ -3,7 +3,8 @@
  *
  * Fails when a line counts twice in a jail or not at all in one of several, when it is told twice
  * in the statistics or in the evidence, when one jail's allow list or classes decide for another,
- * when what a repeated line says is heard again, or when threads lose a count.
+ * when what a repeated line says is heard again, when more is kept of a line than may be, or when
+ * threads lose a count.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table_fixture.h"
@@ -1366,6 +1367,265 @@ users_are_one_in_capitals_or_small_letters(void **state)
     assert_int_not_equal(counter_hash_user("[", 1), counter_hash_user("{", 1));
 }
 
+/* ---- what is kept of a line ---- */
+
+/* The newest line that is kept; false where none is. */
+static bool
+is_kept(struct evidence *evidence)
+{
+    const uint64_t number = table_last_evidence(f.table);
+
+    return number != 0 && table_read_evidence(f.table, number, evidence);
+}
+
+static void
+begin_keeping(enum evidence_mode mode)
+{
+    const struct counter_options options = {.table = f.table, .evidence = mode, .host = "mx1"};
+
+    counter = counter_new(&options);
+    assert_non_null(counter);
+    add(0, OFFENCE_COUNTABLE, NULL, false);
+}
+
+static void
+take_text(const char *text, const char *fields)
+{
+    take(0, line_of(text, NOON_MS), fields);
+}
+
+/* A password that was typed as a name is told from a name by this: nobody has logged in with it. */
+static void
+a_name_is_kept_whole_where_it_can_be_no_password(void **state)
+{
+    struct evidence evidence;
+
+    (void)state;
+    begin_keeping(EVIDENCE_REDACTED);
+    take_text(" failed: user=geheim 1",
+              "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.1\",\"user\":\"geheim\"}");
+    assert_true(is_kept(&evidence));
+    assert_string_equal(evidence.user, "g***");
+    assert_string_equal(evidence.line, "failed: user=g*** 1");
+    take_text(" failed: user=bob@example.org",
+              "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.1\",\"user\":\"bob@example.org\"}");
+    assert_true(is_kept(&evidence));
+    assert_string_equal(evidence.user, "bob@example.org");
+    take_text(" logged in: geheim",
+              "{\"class\":\"login_ok\",\"ip\":\"192.0.2.1\",\"user\":\"geheim\"}");
+    take_text(" failed: user=geheim 2",
+              "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.1\",\"user\":\"geheim\"}");
+    assert_true(is_kept(&evidence));
+    assert_string_equal(evidence.line, "failed: user=geheim 2");
+}
+
+static void
+what_a_client_said_in_place_of_smtp_is_kept_in_full_only_where_all_is(void **state)
+{
+    static const char text[] = " warning: non-SMTP command from unknown[192.0.2.1]: GET /geheim";
+    static const char fields[] = "{\"class\":\"probe\",\"ip\":\"192.0.2.1\"}";
+    struct evidence evidence;
+
+    (void)state;
+    begin_keeping(EVIDENCE_REDACTED);
+    take_text(text, fields);
+    assert_true(is_kept(&evidence));
+    assert_string_equal(evidence.line, "warning: non-SMTP command from unknown[192.0.2.1]: GET");
+    counter_free(counter);
+    begin_keeping(EVIDENCE_FULL);
+    take(0, line_of(text, NOON_MS + 1000), fields);
+    assert_true(is_kept(&evidence));
+    assert_string_equal(evidence.line, text + 1);
+}
+
+static void
+no_line_is_kept_where_none_is_to_be(void **state)
+{
+    struct evidence evidence;
+
+    (void)state;
+    begin_keeping(EVIDENCE_NONE);
+    take_text(" failed", FAILED("192.0.2.1"));
+    assert_int_equal(failures_in(0, "192.0.2.1"), 1);
+    assert_false(is_kept(&evidence));
+}
+
+/* ---- events of Dovecot's exporter ---- */
+
+#define FINISHED(user)                                                                             \
+    "{\"class\":\"auth_detail\",\"event\":\"\\\"event\\\":\\\"auth_request_finished\\\","          \
+    "\\\"fields\\\":{\\\"remote_ip\\\":\\\"192.0.2.1\\\",\\\"service\\\":\\\"imap\\\","            \
+    "\\\"session\\\":\\\"S\\\",\\\"user\\\":\\\"" user "\\\"}}\"}"
+
+/* The login process tells at the end of a connection how often it has failed, the event told it
+ * each time. */
+static void
+an_event_and_the_login_line_tell_of_one_attempt(void **state)
+{
+    struct line event, login;
+
+    (void)state;
+    begin(0);
+    add_default(0);
+    for (unsigned i = 0; i < 2; i++) {
+        event = next_line(NOON_MS + i * 1000);
+        event.tag = event.program = bytes("dovecot");
+        take(0, event, FINISHED("bob"));
+        assert_int_equal(outcome.attempts, 1);
+    }
+    login = next_line(NOON_MS + 3000);
+    login.tag = login.program = bytes("dovecot");
+    take(0, login,
+         "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.1\",\"user\":\"bob\",\"attempts\":\"2\","
+         "\"service\":\"imap-login\"}");
+    assert_true(outcome.counts);
+    assert_int_equal(outcome.attempts, 0);
+    assert_int_equal(failures_in(0, "192.0.2.1"), 2);
+    assert_int_equal(statistics().duplicates, 1);
+}
+
+#define LOGGED_IN                                                                                  \
+    "{\"class\":\"login_ok\",\"tail\":\"user=<bob>, method=PLAIN, rip=192.0.2.1, lip=192.0.2.2\"}"
+
+/* Where Dovecot logs what a client says of itself, the client can have it write the end of a line
+ * that looks like a login; of that, only the process that serves it is a proof. */
+static void
+an_unproven_login_is_none_where_clients_words_are_logged(void **state)
+{
+    (void)state;
+    begin(0);
+    add_default(0);
+    take(0, next_line(NOON_MS), LOGGED_IN);
+    assert_int_equal(statistics().logins, 1);
+    take(0, next_line(NOON_MS + 1000), "{\"class\":\"benign\",\"fault\":\"id_log\"}");
+    take(0, next_line(NOON_MS + 2000), LOGGED_IN);
+    assert_int_equal(outcome.offence.class, OFFENCE_LOGIN_OTHER);
+    assert_int_equal(statistics().logins, 1);
+    take(0, next_line(NOON_MS + 3000),
+         "{\"class\":\"login_ok\",\"tail\":\"user=<bob>, rip=192.0.2.1, lip=192.0.2.2, "
+         "mpid=7\"}");
+    assert_int_equal(statistics().logins, 2);
+}
+
+/* ---- networks ---- */
+
+/* A whole network is not banned where one of it is allow-listed. But who has many addresses in it
+ * must not get some guesses from each: once the network is at its threshold, each is banned. */
+static void
+who_guesses_from_many_addresses_beside_a_friend_is_banned_by_each(void **state)
+{
+    char line[128];
+    struct ban ban;
+
+    (void)state;
+    everywhere = list_of("2001:db8::7");
+    begin(0);
+    add_default(0);
+    for (unsigned i = 1; i <= 8; i++) {
+        snprintf(line, sizeof line,
+                 "{\"class\":\"auth_failed\",\"ip\":\"2001:db8::%u00\",\"user\":\"bob\"}", i);
+        take(0, next_line(NOON_MS + i), line);
+        assert_int_equal(outcome.banning != 0, i >= 5); /* maxretry of the network */
+    }
+    assert_true(is_banned(0, "2001:db8::500", &ban));
+    assert_false(is_banned(0, "2001:db8::100", &ban)); /* has not failed again */
+    assert_false(is_banned(0, "2001:db8::/64", &ban));
+}
+
+/* Neighbours' failures do not lock out an office that shares their network. */
+static void
+a_network_that_many_log_in_from_is_not_banned_for_its_neighbours(void **state)
+{
+    char line[128];
+    struct ban ban;
+
+    (void)state;
+    f.jail.maxretry = 1;
+    f.jail.neighbours = 4;
+    begin(2);
+    add_default(0);
+    f.jail.v4_bits = 24; /* whose users tell of networks */
+    add(1, OFFENCE_BIT(OFFENCE_PROBE), NULL, false);
+    for (unsigned i = 1; i <= 2; i++) {
+        snprintf(line, sizeof line,
+                 "{\"class\":\"login_ok\",\"ip\":\"192.0.2.%u\",\"user\":\"user%u\"}", 100 + i, i);
+        take(0, next_line(NOON_MS), line);
+    }
+    for (unsigned i = 1; i <= 6; i++) {
+        snprintf(line, sizeof line,
+                 "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.%u\",\"user\":\"bob\"}", i);
+        take(0, next_line(NOON_MS + i), line);
+        assert_true(outcome.banning == bit_of(0));
+    }
+    assert_false(is_banned(0, "192.0.2.0/24", &ban));
+}
+
+/* ---- bans that are not made ---- */
+
+static void
+bans_that_find_no_room_or_are_held_back_are_counted(void **state)
+{
+    char line[128];
+
+    (void)state;
+    fixture_end(&f);
+    fixture_begin(&f, 4096, 64);
+    f.jail.maxretry = 1;
+    begin(0);
+    add_default(0);
+    table_set_ban_rate(f.table, 8);
+    for (unsigned i = 1; i <= 90; i++) {
+        const int64_t now_ms = NOON_MS + i / 10 * INT64_C(60000);
+
+        if (i == 70)
+            table_set_ban_rate(f.table, 0);
+        snprintf(line, sizeof line, "{\"class\":\"auth_failed\",\"ip\":\"%u.0.2.1\"}", i);
+        take(0, next_line(now_ms), line);
+    }
+    assert_int_equal(statistics().bans_held_back, 1 + 6 * 2);
+    assert_int_equal(statistics().bans, 64);
+    assert_int_equal(statistics().bans_full, 90 - 64 - 13);
+}
+
+/* ---- actions ---- */
+
+static void
+there_are_so_many_actions_and_no_more(void **state)
+{
+    struct counter_action action = {.jail = f.jail};
+
+    (void)state;
+    begin(0);
+    add_default(0);
+    action.jail_index = jails[0];
+    for (unsigned i = 1; i < COUNTER_ACTIONS_MAX; i++)
+        assert_int_equal(counter_add_action(counter, &action), i);
+    assert_int_equal(counter_add_action(counter, &action), -ENOSPC);
+    assert_int_equal(counter_add_jail(counter, 0, &action), -ENOSPC);
+    take(COUNTER_ACTIONS_MAX - 1, next_line(NOON_MS), FAILED("192.0.2.1"));
+    assert_int_equal(failures_in(0, "192.0.2.1"), 1);
+}
+
+/* The file of jails declares one of the action's own name. */
+static void
+a_jail_that_is_replaced_counts_nothing(void **state)
+{
+    (void)state;
+    begin(0);
+    add_default(0);
+    declare(1, 5, 0, false);
+    counter_rest_action(counter, 0);
+    take(0, next_line(NOON_MS), FAILED("192.0.2.1"));
+    assert_int_equal(failures_in(0, "192.0.2.1"), 0);
+    assert_int_equal(failures_in(1, "192.0.2.1"), 1);
+    assert_int_equal(counter_renew_jails(counter), 0);
+    declare(2, 5, 0, false);
+    counter_use_jails(counter, &readers); /* no worker is within a line: it does not wait */
+    take(0, next_line(NOON_MS), FAILED("192.0.2.1"));
+    assert_int_equal(failures_in(1, "192.0.2.1"), 1);
+    assert_int_equal(failures_in(2, "192.0.2.1"), 1);
+}
+
 int
 main(void)
 {
@@ -1409,6 +1669,16 @@ main(void)
         TEST(a_line_of_a_user_who_may_not_write_it_is_told_and_not_counted),
         TEST(the_news_of_a_fault_says_what_was_taken_back_and_is_told_once),
         TEST(a_line_that_two_actions_hand_over_counts_once_in_the_jail_of_both),
+        TEST(a_name_is_kept_whole_where_it_can_be_no_password),
+        TEST(what_a_client_said_in_place_of_smtp_is_kept_in_full_only_where_all_is),
+        TEST(no_line_is_kept_where_none_is_to_be),
+        TEST(an_event_and_the_login_line_tell_of_one_attempt),
+        TEST(an_unproven_login_is_none_where_clients_words_are_logged),
+        TEST(who_guesses_from_many_addresses_beside_a_friend_is_banned_by_each),
+        TEST(a_network_that_many_log_in_from_is_not_banned_for_its_neighbours),
+        TEST(bans_that_find_no_room_or_are_held_back_are_counted),
+        TEST(there_are_so_many_actions_and_no_more),
+        TEST(a_jail_that_is_replaced_counts_nothing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
