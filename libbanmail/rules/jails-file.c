@@ -375,6 +375,11 @@ read_folder(struct settings *settings, const char *path, int (*filter)(const str
 
     snprintf(folder, sizeof(folder), "%s/jail.d", path);
     count = scandir(folder, &entries, filter, alphasort);
+    if (count < 0 && errno != ENOENT) {
+        error = -errno;
+        snprintf(reason, SETTINGS_REASON_SIZE, "%.300s cannot be read: %s", folder,
+                 strerror(-error));
+    }
     for (int i = 0; i < count; i++) {
         snprintf(full, sizeof(full), "%s/%s", folder, entries[i]->d_name);
         if (error == 0)

@@ -343,6 +343,23 @@ includes_files(void **state)
     unlink(path_of("loop.conf"));
 }
 
+/* Half of the jails are not what somebody has declared. */
+static void
+a_folder_that_cannot_be_read_refuses_all(void **state)
+{
+    struct jails *jails = NULL;
+
+    (void)state;
+    mkdir(path_of("f2b"), 0755);
+    write_file("f2b/jail.conf", "[dovecot]\nenabled = true\n", 25);
+    write_file("f2b/jail.d", "", 0);
+    assert_int_not_equal(jails_read(path_of("f2b"), &jails, reason), 0);
+    assert_non_null(strstr(reason, "f2b/jail.d cannot be read: Not a directory"));
+    unlink(path_of("f2b/jail.d"));
+    unlink(path_of("f2b/jail.conf"));
+    rmdir(path_of("f2b"));
+}
+
 /* ---- what is wrong ---- */
 
 static void
@@ -747,6 +764,7 @@ main(void)
         cmocka_unit_test(a_file_changes_a_preset),
         cmocka_unit_test(each_filter_is_found),
         cmocka_unit_test(each_value_is_taken_or_refused_at_its_bounds),
+        cmocka_unit_test(a_folder_that_cannot_be_read_refuses_all),
     };
     int failed;
 
