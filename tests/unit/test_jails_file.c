@@ -343,6 +343,41 @@ includes_files(void **state)
     unlink(path_of("loop.conf"));
 }
 
+/* As fail2ban reads its own: jail.conf, jail.d's .conf by their names, jail.local, jail.d's .local;
+ * what comes later wins. */
+static void
+reads_a_directory_in_the_order_of_fail2ban(void **state)
+{
+    static const char *const files[] = {"f2b/jail.conf", "f2b/jail.d/10.conf", "f2b/jail.d/20.conf",
+                                        "f2b/jail.local", "f2b/jail.d/05.local"};
+    static const char *const none[] = {"f2b/jail.d/.hidden.conf", "f2b/jail.d/README",
+                                       "f2b/jail.d/conf", "f2b/jail.d/.hidden.local"};
+    struct jails *jails = NULL;
+    char text[128];
+
+    (void)state;
+    mkdir(path_of("f2b"), 0755);
+    mkdir(path_of("f2b/jail.d"), 0755);
+    for (unsigned i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        write_file(none[i], "[dovecot]\nmaxretry = 99\n", 24);
+    for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        snprintf(text, sizeof(text), "[dovecot]\nenabled = true\nmaxretry = %u\n", i + 1);
+        write_file(files[i], text, strlen(text));
+        assert_int_equal(jails_read(path_of("f2b"), &jails, reason), 0);
+        assert_int_equal(jail(jails, "dovecot")->maxretry, i + 1);
+        jails_free(jails);
+    }
+    write_file(files[2], "[dovecot\n", 9);
+    assert_int_not_equal(jails_read(path_of("f2b"), &jails, reason), 0);
+    assert_non_null(strstr(reason, "20.conf"));
+    for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+        unlink(path_of(files[i]));
+    for (unsigned i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+        unlink(path_of(none[i]));
+    rmdir(path_of("f2b/jail.d"));
+    rmdir(path_of("f2b"));
+}
+
 /* Half of the jails are not what somebody has declared. */
 static void
 a_folder_that_cannot_be_read_refuses_all(void **state)
@@ -522,6 +557,83 @@ takes_the_verdict_of_an_action(void **state)
     assert_int_equal(jail(jails, "dovecot")->verdict, VERDICT_OF_MODULE);
     assert_remarked(jails, "text, line 3: blocktype tarpit is not known");
     jails_free(jails);
+    jails = read_text("blocktype =\n" DOVECOT "banaction = %(mine)s[blocktype]\nmine = nftables\n"
+                      "blocktype = %%(of_no_file)s\n");
+    assert_int_equal(jail(jails, "dovecot")->verdict, VERDICT_OF_MODULE);
+    assert_null(strstr(jails->remarks, "blocktype"));
+    jails_free(jails);
+    jails = read_text(DOVECOT "banaction = firewallcmd-ipset\n");
+    assert_remarked(jails, "banaction firewallcmd-ipset is not run");
+    jails_free(jails);
+}
+
+/* Others' bans last as long as recidive says, from its number of bans on; not those that grow in
+ * their own way, or are as long already. */
+static void
+recidive_prolongs_the_bans_of_others(void **state)
+{
+    struct jails *jails = read_text(
+        "[DEFAULT]\nenabled = true\nbantime = 1h\n[recidive]\nbantime = 1d\nmaxretry = 3\n"
+        "[dovecot]\n[sieve]\nbantime = 13h\n[postfix]\nbantime = -1\n"
+        "[postfix-sasl]\nbantime.increment = true\nbantime.multipliers = 1 5\n");
+
+    (void)state;
+    assert_int_equal(jails->count, 4);
+    assert_true(jail(jails, "dovecot")->growth.is_on);
+    assert_int_equal(jail_bantime(jail(jails, "dovecot"), 0, 0), 3600);
+    assert_int_equal(jail_bantime(jail(jails, "dovecot"), 1, 0), 3600);
+    assert_int_equal(jail_bantime(jail(jails, "dovecot"), 2, 0), DAY_S);
+    assert_int_equal(jail_bantime(jail(jails, "dovecot"), 9, 0), DAY_S);
+    assert_false(jail(jails, "sieve")->growth.is_on);
+    assert_false(jail(jails, "postfix")->growth.is_on);
+    assert_int_equal(jail_bantime(jail(jails, "postfix-sasl"), 2, 0), 5 * 3600);
+    jails_free(jails);
+    jails = read_text("[recidive]\nenabled = true\nbantime = -1\nmaxretry = 2\n"
+                      "[dovecot]\nenabled = true\nbantime = 1h\n");
+    assert_int_equal(jail_bantime(jail(jails, "dovecot"), 0, 0), 3600);
+    assert_int_equal(jail_bantime(jail(jails, "dovecot"), 1, 0), 3600 * INT64_C(65535));
+    jails_free(jails);
+}
+
+static void
+jails_have_names_of_their_length_and_are_so_many(void **state)
+{
+    static char text[JAILS_MAX * 64 + 128] = "[DEFAULT]\nenabled = true\nfilter = dovecot\n";
+    struct jails *jails;
+
+    (void)state;
+    for (unsigned i = 0; i < JAILS_MAX; i++)
+        snprintf(text + strlen(text), 64, "[a-name-of-thirty-one-letters-%02u]\n", i);
+    jails = read_text(text);
+    assert_int_equal(jails->count, JAILS_MAX);
+    jails_free(jails);
+    strcat(text, "[one-more]\n");
+    assert_refused(text, "text, line 64: more than 60 jails");
+    assert_refused("[a-name-of-thirty-two-letters-000]\nenabled = true\nfilter = dovecot\n",
+                   "the name of a jail has 31 letters at most");
+}
+
+static void
+takes_what_only_ombanmail_has(void **state)
+{
+    struct jails *jails = read_text("[DEFAULT]\nenabled = true\nneighbours = 4\nscope = host\n"
+                                    "[dovecot]\nmode = observe\n"
+                                    "[postfix]\nneighbours = off\nscope = fleet\nmode = extra\n");
+
+    (void)state;
+    assert_true(jail(jails, "dovecot")->is_observing);
+    assert_true(jail(jails, "dovecot")->is_per_host);
+    assert_int_equal(jail(jails, "dovecot")->neighbours, 4);
+    assert_false(jail(jails, "postfix")->is_observing);
+    assert_false(jail(jails, "postfix")->is_per_host);
+    assert_int_equal(jail(jails, "postfix")->neighbours, 0);
+    jails_free(jails);
+    assert_refused(DOVECOT "neighbours = on\n", "off, or a whole number from 2 to 16, is allowed");
+    assert_refused(DOVECOT "neighbours = many\n", "off, or a whole number");
+    assert_refused(DOVECOT "neighbours = 17\n", "line 3");
+    assert_refused(DOVECOT "scope = all\n", JAIL_SCOPES " is allowed");
+    assert_refused(DOVECOT "classes = benign\n", "a class that may count");
+    assert_refused(DOVECOT "classes = ,\n", "the names of classes are allowed");
 }
 
 /* Whatever the bytes are: an answer, and nothing read or written out of bounds (ASan looks). */
@@ -696,6 +808,7 @@ each_value_is_taken_or_refused_at_its_bounds(void **state)
         "bantime.rndtime = 30s",
         "bantime = 1 year 2 mo",
         "bantime = 1h 30 min",
+        "bantime = 1h 1h 1h 1h 1h 1h 1h 1h 1h 1h 1h 1h",
         "findtime = 86400",
         "port = 25:40",
         "port = 143-143",
@@ -724,6 +837,8 @@ each_value_is_taken_or_refused_at_its_bounds(void **state)
         "port = 25:65536",
         "port = no-such-service",
         "bantime = 1 lightyear",
+        "bantime = 1 fortnight and a day or two, or as long as it takes to get rid of them all",
+        "bantime = 100000000000000000000000000000000000000s",
         "findtime = -5",
         "maxretry = 0"};
     char text[256];
@@ -764,7 +879,11 @@ main(void)
         cmocka_unit_test(a_file_changes_a_preset),
         cmocka_unit_test(each_filter_is_found),
         cmocka_unit_test(each_value_is_taken_or_refused_at_its_bounds),
+        cmocka_unit_test(reads_a_directory_in_the_order_of_fail2ban),
         cmocka_unit_test(a_folder_that_cannot_be_read_refuses_all),
+        cmocka_unit_test(recidive_prolongs_the_bans_of_others),
+        cmocka_unit_test(jails_have_names_of_their_length_and_are_so_many),
+        cmocka_unit_test(takes_what_only_ombanmail_has),
     };
     int failed;
 
