@@ -580,6 +580,7 @@ recidive_prolongs_the_bans_of_others(void **state)
     (void)state;
     assert_int_equal(jails->count, 4);
     assert_true(jail(jails, "dovecot")->growth.is_on);
+    assert_true(jail(jails, "dovecot")->growth.over_all_jails);
     assert_int_equal(jail_bantime(jail(jails, "dovecot"), 0, 0), 3600);
     assert_int_equal(jail_bantime(jail(jails, "dovecot"), 1, 0), 3600);
     assert_int_equal(jail_bantime(jail(jails, "dovecot"), 2, 0), DAY_S);
