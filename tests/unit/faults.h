@@ -15,6 +15,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -72,6 +73,7 @@ FAULT_STAND_IN(renameat2, (int from_at, const char *from, int to_at, const char 
 FAULT_STAND_IN(memfd_create, (const char *name, unsigned flags), (name, flags), EMFILE)
 FAULT_STAND_IN(fchownat, (int at, const char *path, uid_t owner, gid_t group, int flags),
                (at, path, owner, group, flags), EPERM)
+FAULT_STAND_IN(eventfd, (unsigned count, int flags), (count, flags), EMFILE)
 FAULT_STAND_IN(ftruncate, (int file, off_t size), (file, size), EIO)
 
 int

@@ -4,7 +4,8 @@
  * cannot be looked up keeps its addresses, one that has moved has the new ones alone; what changed
  * is told, and nothing else is; the addresses come over a restart, and over to another list with
  * the same name, but never replace what was looked up; the resolver looks at once, when it is
- * asked, and not any more after its end; memory that is out costs nothing but what it was for.
+ * asked, and not any more after its end; memory that is out, or a descriptor, costs nothing but
+ * what it was for.
  * Fails when an address is matched that no name has, a mistyped address is taken for a name, or an
  * answer is dropped that is as it was.
  *
@@ -18,7 +19,7 @@
 #include <time.h>
 
 #include "control/resolver.h"
-#include "fixture.h"
+#include "faults.h"
 #include "rules/allow-names.h"
 
 /* ---- the stand-in for the name server ---- */
@@ -32,6 +33,7 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
 {
     const char *word = answer;
     struct addrinfo **next = found;
+    const bool was_armed = fault.is_armed;
 
     (void)name;
     (void)service;
@@ -40,6 +42,7 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
     if (word == NULL)
         return EAI_AGAIN;
     *found = NULL;
+    fault.is_armed = false; /* it is the test's own */
     for (; *word != '\0'; word += strspn(word, " ")) {
         struct sockaddr_in6 *const six = calloc(1, sizeof(*six));
         struct sockaddr_in *const four = (struct sockaddr_in *)six;
@@ -58,6 +61,7 @@ getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
         } /* else of no family: it has no address to print */
         next = &(*next)->ai_next;
     }
+    fault.is_armed = was_armed;
     return 0;
 }
 
@@ -382,6 +386,64 @@ the_resolver_looks_at_once_when_asked_and_keeps_what_it_found(void **state)
     resolver_stop(NULL);
 }
 
+/* ---- memory that is out, and descriptors ---- */
+
+static int
+start_and_stop(void)
+{
+    struct allow_names *const names = allow_names_new();
+    struct resolver *resolver = NULL;
+    int error = names == NULL ? -ENOMEM : 0;
+
+    if (error == 0)
+        error = resolver_start(&resolver, &names, 1, path, note_change);
+    resolver_stop(resolver);
+    allow_names_release(names);
+    return error;
+}
+
+static void
+a_resolver_is_there_whole_or_not(void **state)
+{
+    (void)state;
+    assert_true(fault_sweep(FAULT_MEMORY, start_and_stop, NULL) >= 3);
+    assert_true(fault_sweep(FAULT_SYSTEM, start_and_stop, NULL) >= 2);
+}
+
+/* A name that is moving: whatever fails, it has its former address or the new one. */
+static int
+move_and_inherit(void)
+{
+    struct allow_names *const names = allow_names_new(), *const others = allow_names_new();
+    int error = names == NULL || others == NULL ? -ENOMEM : 0;
+
+    if (error == 0)
+        error = allow_names_add(names, "home.example.org", 16);
+    if (error == 0)
+        error = allow_names_add_all(others, names);
+    if (error == 0) {
+        const bool had = allow_names_restore(names, "home.example.org 192.0.2.1\n");
+
+        if (resolves_to(names, "192.0.2.2"))
+            assert_true(name_of(names, "192.0.2.2") && !name_of(names, "192.0.2.1"));
+        else
+            assert_true(!name_of(names, "192.0.2.2") &&
+                        had == (name_of(names, "192.0.2.1") != NULL));
+        allow_names_inherit(others, names);
+        error = name_of(others, "192.0.2.2") ? 0 : -ENOMEM;
+    }
+    allow_names_release(names);
+    allow_names_release(others);
+    return error;
+}
+
+static void
+a_name_that_cannot_be_kept_stays_as_it_was(void **state)
+{
+    (void)state;
+    assert_true(fault_sweep(FAULT_MEMORY, move_and_inherit, NULL) >= 8);
+}
+
 static int
 begin(void **state)
 {
@@ -415,6 +477,8 @@ main(void)
         cmocka_unit_test(addresses_that_were_kept_hold_until_the_first_answer),
         cmocka_unit_test(a_new_list_inherits_the_addresses_of_the_names_that_it_has),
         cmocka_unit_test(the_resolver_looks_at_once_when_asked_and_keeps_what_it_found),
+        cmocka_unit_test(a_resolver_is_there_whole_or_not),
+        cmocka_unit_test(a_name_that_cannot_be_kept_stays_as_it_was),
     };
 
     return cmocka_run_group_tests(tests, begin, end);
