@@ -1,8 +1,8 @@
 /* test_command: what a request may do to the table, what it is refused, and what is answered.
  *
  * Fails when somebody who must never be banned can be, when a request with a member that we do not
- * know is carried out, when an answer is not one line of JSON, when an unban lifts too little, or
- * when a fleet does not hear of it.
+ * know is carried out, when an answer is not one line of JSON, or is half of one and no error, when
+ * an unban lifts too little, or when a fleet does not hear of it.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
@@ -249,6 +249,49 @@ all_is_sent_again_to_hosts(void **state)
 
 #define BAN(source) "{\"command\":\"ban\",\"source\":\"" source "\"}"
 
+static int
+resync_nobody(const char *host)
+{
+    (void)host;
+    return -ENOTSUP;
+}
+
+static void
+who_is_no_centre_cannot_send_again(void **state)
+{
+    const char request[] = "{\"command\":\"resync\"}";
+    struct command_context context = {.table = table, .caller = 0, .now_ms = NOW_MS};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_true(command_run(&context, request, strlen(request), answer) < 0);
+        assert_answer(false);
+        assert_non_null(strstr(answer, "this is no centre"));
+        context.resync = resync_nobody;
+    }
+}
+
+/* A ban by hand is carried out, and says that it meets everybody behind that address. */
+static void
+who_bans_a_gateway_is_told_how_many_use_it(void **state)
+{
+    const char request[] = BAN("203.0.113.9"), other[] = BAN("203.0.113.8");
+    const struct source office = source_of("203.0.113.9");
+    struct command_context context = {.table = table, .caller = 0, .now_ms = NOW_MS};
+    struct ban ban;
+
+    (void)state;
+    context.gateways = gateway_new(table, 3);
+    for (unsigned user = 1; user <= 3; user++)
+        gateway_login(context.gateways, &office, user, NOW_MS, NOW_MS);
+    assert_int_equal(command_run(&context, request, strlen(request), answer), 1);
+    assert_string_equal(answer, "{\"done\":true,\"bans\":1,\"users\":3}\n");
+    assert_int_equal(command_run(&context, other, strlen(other), answer), 1);
+    assert_string_equal(answer, "{\"done\":true,\"bans\":1}\n");
+    assert_int_equal(live_bans(&ban), 2);
+    gateway_free(context.gateways);
+}
+
 static void
 who_is_never_banned(void **state)
 {
@@ -436,6 +479,76 @@ sending_and_its_ends(void **state)
     pthread_join(thread, NULL);
     close(fd);
     unlink(socket_path);
+}
+
+/* Answers one client, if it has an answer, and hangs up. */
+struct peer {
+    int listening;
+    bool hears; /* else it does not read the request */
+    size_t length;
+    const char *answer;
+};
+
+static void *
+answer_once(void *argument)
+{
+    const struct peer *const peer = argument;
+    const int fd = accept(peer->listening, NULL, NULL);
+    char request[COMMAND_SIZE];
+
+    if (peer->hears && recv(fd, request, sizeof(request), 0) < 0)
+        return NULL;
+    for (size_t sent = 0; sent < peer->length;) {
+        const ssize_t n = send(fd, peer->answer + sent, peer->length - sent, MSG_NOSIGNAL);
+
+        if (n <= 0)
+            break;
+        sent += (size_t)n;
+    }
+    close(fd);
+    return NULL;
+}
+
+static int
+ask(struct peer peer, const char *request, char text[COMMAND_SIZE])
+{
+    pthread_t thread;
+    int result;
+
+    peer.listening = listen_here();
+    listen(peer.listening, 1);
+    pthread_create(&thread, NULL, answer_once, &peer);
+    result = command_send(socket_path, request, text, 5000);
+    pthread_join(thread, NULL);
+    close(peer.listening);
+    unlink(socket_path);
+    return result;
+}
+
+/* A refusal is read although the recorder hung up on the rest of the request; a long answer is
+ * whole, or an error; and no answer is one at once, not only after the time. */
+static void
+an_answer_is_whole_or_an_error(void **state)
+{
+    static char longest[COMMAND_SIZE + 1], request[COMMAND_SIZE + 1];
+    static const char refusal[] = "{\"done\":false}\n";
+    char text[COMMAND_SIZE];
+
+    (void)state;
+    assert_int_equal(
+        ask((struct peer){.length = sizeof(refusal) - 1, .answer = refusal}, "{}", text), 0);
+    assert_string_equal(text, refusal);
+    assert_int_equal(ask((struct peer){.hears = true}, "{}", text), -EPROTO);
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[COMMAND_SIZE - 2] = '\n'; /* the longest that has room with its NUL */
+    assert_int_equal(ask((struct peer){.length = COMMAND_SIZE - 1, .answer = longest}, "{}", text),
+                     0);
+    assert_int_equal(strlen(text), COMMAND_SIZE - 1);
+    longest[COMMAND_SIZE - 2] = 'x';
+    assert_int_equal(ask((struct peer){.length = COMMAND_SIZE, .answer = longest}, "{}", text),
+                     -EPROTO);
+    memset(request, 'x', sizeof(request) - 1);
+    assert_int_equal(ask((struct peer){.hears = false}, request, text), -EMSGSIZE);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_table, remove_table)
@@ -639,6 +752,9 @@ main(void)
         TEST(a_pause_is_begun_and_ended),
         TEST(random_requests_are_survived),
         TEST(sending_and_its_ends),
+        TEST(an_answer_is_whole_or_an_error),
+        TEST(who_is_no_centre_cannot_send_again),
+        TEST(who_bans_a_gateway_is_told_how_many_use_it),
         TEST(who_is_allowed_and_by_what_is_told),
         TEST(allowing_lifts_bans_and_is_noted),
         TEST(what_is_forgotten_is_a_client_or_a_user),
