@@ -2,7 +2,7 @@
  * what was asked for is done whole, or there is an error and nothing is left behind.
  *
  * Stand-ins of the names of libc's functions, in the program itself, which pass on to them. Not
- * with sanitizers: memory is theirs.
+ * with sanitizers: memory is theirs; and TSan calls some of the others before it is ready for them.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #ifndef FAULTS_H
@@ -46,6 +46,9 @@ fault_is_due(enum fault_kind kind)
 }
 
 /* ---- the stand-ins ---- */
+
+#ifndef __SANITIZE_THREAD__
+#define FAULT_HAS_SYSTEM 1
 
 #define FAULT_STAND_IN(name, parameters, arguments, error)                                         \
     int name parameters                                                                            \
@@ -170,6 +173,10 @@ getrandom(void *bytes, size_t size, unsigned flags)
     return fault_is_due(FAULT_SYSTEM) ? 1 : real(bytes, size, flags);
 }
 
+#else
+#define FAULT_HAS_SYSTEM 0
+#endif
+
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define FAULT_HAS_MEMORY 1
 
@@ -252,7 +259,7 @@ fault_sweep(enum fault_kind kind, int (*act)(void), bool (*is_clean)(void))
 {
     unsigned errors = 0;
 
-    if (kind == FAULT_MEMORY && !FAULT_HAS_MEMORY)
+    if ((kind == FAULT_MEMORY && !FAULT_HAS_MEMORY) || (kind == FAULT_SYSTEM && !FAULT_HAS_SYSTEM))
         return FAULTS_MOST; /* as if each had been told */
     act();                  /* what is only made once, is there from now on */
     for (unsigned n = 0; n < FAULTS_MOST; n++) {
