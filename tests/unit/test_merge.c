@@ -166,6 +166,7 @@ a_new_table_retires_the_former_one(void **state)
 {
     const struct telegram_ban first = ban_of("203.0.113.10", 1);
     struct telegram late = telegram_of(TELEGRAM_BAN, "centre", 1);
+    struct merge_counts counts;
 
     (void)state;
     event(TELEGRAM_BAN, "203.0.113.9", 500);
@@ -178,6 +179,9 @@ a_new_table_retires_the_former_one(void **state)
     assert_int_equal(page(2, 1, &first), 0);
     for (unsigned i = 1; i < MERGE_INSISTS; i++)
         assert_int_equal(take(&late), MERGE_RETIRED);
+    merge_read_counts(merge, &counts);
+    assert_int_equal(counts.retired, 2 * (MERGE_INSISTS - 1));
+    assert_int_equal(counts.taken, 3);
     assert_int_equal(take(&late), MERGE_TAKEN);
 }
 
@@ -239,6 +243,65 @@ a_pardon_ends_what_began_before(void **state)
     take(&other);
     assert_int_equal(orders.count, 1);
     assert_int_equal(orders.at[0].kind, ORDER_BAN);
+}
+
+/* A place is given away only where none is free: who holds nothing just now is known all the same,
+ * with its clock and its table. */
+static void
+who_holds_nothing_keeps_its_place_while_one_is_free(void **state)
+{
+    struct telegram_holding holds[MERGE_ORIGINS_MAX];
+    struct telegram other = telegram_of(TELEGRAM_UNBAN, "second", 9);
+
+    (void)state;
+    page(1, 4, NULL);
+    assert_int_equal(merge_report(merge, holds), 1);
+    for (unsigned i = 0; i < MERGE_ORIGINS_MAX - 1; i++) {
+        snprintf(other.origin, sizeof other.origin, "other%u", i);
+        other.ban = ban_of("203.0.113.9", 50);
+        assert_int_equal(take(&other), MERGE_TAKEN);
+    }
+    assert_int_equal(merge_report(merge, holds), 1);
+    assert_string_equal(holds[0].origin, "centre");
+}
+
+/* There are so many pardons at once; those that are over make room. */
+static void
+pardons_are_so_many_and_end(void **state)
+{
+    char source[32];
+
+    (void)state;
+    merge_free(merge);
+    merge = merge_new("mx1", 4 * MERGE_PARDONS_MAX, 7);
+    limits_set_default(&limits, 4 * MERGE_PARDONS_MAX);
+    for (unsigned i = 0; i <= MERGE_PARDONS_MAX; i++) {
+        snprintf(source, sizeof source, "203.0.%u.%u", i / 256, i % 256);
+        now_ms += 1000; /* not too fast */
+        assert_int_equal(event(TELEGRAM_PARDON, source, i + 1), i < MERGE_PARDONS_MAX);
+    }
+    now_ms += 4 * HOUR_MS;
+    assert_int_equal(event(TELEGRAM_PARDON, "198.51.100.1", 5000), 1);
+    assert_int_equal(event(TELEGRAM_BAN, "203.0.0.7", 5001), 1);
+}
+
+static void
+the_end_of_a_pardon_ends_no_other(void **state)
+{
+    struct telegram other = telegram_of(TELEGRAM_BAN, "second", 9);
+
+    (void)state;
+    event(TELEGRAM_PARDON, "203.0.113.9", 1);
+    now_ms += HOUR_MS / 2;
+    event(TELEGRAM_PARDON, "203.0.113.10", 2);
+    other.ban = ban_of("203.0.113.10", 1);
+    other.ban.since_ms -= HOUR_MS;
+    other.ban.until_ms += 2 * HOUR_MS;
+    now_ms += HOUR_MS * 3 / 4;
+    event(TELEGRAM_PARDON, "203.0.113.11", 3); /* the first is over, and makes room */
+    other.sent_ms = now_ms;
+    assert_int_equal(take(&other), MERGE_TAKEN);
+    assert_int_equal(orders.count, 0);
 }
 
 /* The table of the one who pardons has not changed meanwhile. */
@@ -392,6 +455,10 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_ban_is_made_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_end_of_a_pardon_ends_no_other, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_holds_nothing_keeps_its_place_while_one_is_free, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(pardons_are_so_many_and_end, setup, teardown),
         cmocka_unit_test_setup_teardown(the_highest_change_wins_in_any_order, setup, teardown),
         cmocka_unit_test_setup_teardown(a_page_lifts_what_it_does_not_hold_and_is_older, setup,
                                         teardown),

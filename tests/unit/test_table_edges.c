@@ -4,7 +4,9 @@
  * not; an attempt that another line has told is known after a restart; a ban's failures are of one
  * series until the quiet is a millisecond too long; each ban, that in the first place as well,
  * keeps its time when the clock is set back; damage to a record and to a ban is told as both; whose
- * a table may be. Fails when a limit is off by one, or a loop leaves out its first or last.
+ * a table may be, and that it has one name; what a jail was declared with is read of it; a ban by
+ * hand stays its maker's, and lengthens none of the jail's; after a flush no ban is in the kernel.
+ * Fails when a limit is off by one, or a loop leaves out its first or last.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <fcntl.h>
@@ -265,11 +267,155 @@ what_was_left_of_a_table_that_was_not_finished_is_no_hindrance(void **state)
     fixture_end(&f);
 }
 
+/* What a reader, another process, sees of a jail is what was declared, each word of it. */
+static void
+a_jail_is_read_as_it_was_declared(void **state)
+{
+    struct jail jail;
+    struct fixture f;
+
+    (void)state;
+    fixture_prepare(&f, 1024, 64);
+    f.jail.repeats = 3;
+    f.jail.kindness.login_allowance = 4;
+    f.jail.kindness.mail_allowance = 5;
+    f.jail.neighbours = 6;
+    f.jail.neighbours_s = 7200;
+    f.jail.services = JAIL_SERVICES_SMTP;
+    fixture_open(&f);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(table_read_jail(f.table, f.jail_index, &jail));
+        assert_int_equal(jail.repeats, 3);
+        assert_int_equal(jail.kindness.login_allowance, 4);
+        assert_int_equal(jail.kindness.mail_allowance, 5);
+        assert_int_equal(jail.neighbours, 6);
+        assert_int_equal(jail.neighbours_s, 7200);
+        assert_int_equal(jail.services, JAIL_SERVICES_SMTP);
+        fixture_reopen(&f);
+    }
+    fixture_end(&f);
+}
+
+/* Root's user id is 0, which is not the same as nobody. */
+static void
+a_jail_that_prolongs_a_ban_does_not_forget_who_made_it(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS), found;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    ban.made_by = 1; /* root */
+    ban.until_ms += HOUR_MS;
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    assert_true(find_ban(f.table, "192.0.2.1", &found));
+    assert_int_equal(found.made_by, 1);
+    ban.made_by = 0;
+    ban.until_ms += HOUR_MS;
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    assert_true(find_ban(f.table, "192.0.2.1", &found));
+    assert_int_equal(found.until_ms, ban.until_ms);
+    assert_int_equal(found.made_by, 1);
+    fixture_end(&f);
+}
+
+/* A ban by hand in a jail is none that the jail has made: it makes the jail's own no longer. */
+static void
+a_ban_by_hand_is_no_earlier_one(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + 60000);
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.maxretry = 1;
+    f.jail.bantime_s = 600;
+    f.jail.growth = (struct jail_growth){.is_on = true, .factor = 1};
+    ban.jail = (uint8_t)f.jail_index;
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS + i * 1000), TABLE_PROLONGED);
+        assert_true(find_ban(f.table, "192.0.2.1", &ban));
+        assert_int_equal(ban.until_ms, NOON_MS + i * 1000 + 600000);
+    }
+    fixture_end(&f);
+}
+
+/* Once the ruleset was flushed no ban is in the kernel, and none is to be blamed for what passes;
+ * also one whose longer time the kernel did not have yet. */
+static void
+what_the_kernel_has_lost_is_in_it_no_more(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS), found;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    assert_int_equal(keep(f.table, NOON_MS), 1);
+    assert_true(find_ban(f.table, "192.0.2.1", &found) && found.enforced_ms == NOON_MS);
+    ban.until_ms += HOUR_MS;
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    assert_true(find_ban(f.table, "192.0.2.1", &found) && found.enforced_ms == NOON_MS);
+    assert_int_equal(table_want_all(f.table), 1);
+    assert_true(find_ban(f.table, "192.0.2.1", &found));
+    assert_int_equal(found.state, BAN_WANTED);
+    assert_int_equal(found.enforced_ms, 0);
+    assert_int_equal(keep(f.table, NOON_MS + 5000), 1);
+    assert_true(find_ban(f.table, "192.0.2.1", &found) && found.enforced_ms == NOON_MS + 5000);
+    fixture_end(&f);
+}
+
+/* Whoever can write below /run could let us write into another file of root's. */
+static void
+a_table_with_a_second_name_is_moved_aside(void **state)
+{
+    struct fixture f;
+    char second[128];
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    count_now(&f, "192.0.2.1", NOON_MS);
+    fixture_close(&f);
+    snprintf(second, sizeof second, "%s.second", f.path);
+    assert_int_equal(link(f.path, second), 0);
+    fixture_open(&f);
+    assert_true(f.is_new);
+    assert_non_null(strstr(f.last_said, "a second name (a hard link)"));
+    assert_int_equal(unlink(second), 0);
+    fixture_end(&f);
+}
+
+static void
+it_is_told_how_many_bans_a_pardon_ends(void **state)
+{
+    const struct source network = source_of("192.0.2.0/24");
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.maxretry = 1;
+    count_now(&f, "192.0.2.1", NOON_MS);
+    count_now(&f, "192.0.2.2", NOON_MS);
+    count_now(&f, "192.0.2.3", NOON_MS + 1000);
+    count_now(&f, "192.0.3.1", NOON_MS);
+    assert_int_equal(table_pardon(f.table, &network, NOON_MS, NOON_MS + 2000), 2);
+    assert_int_equal(table_pardon(f.table, &network, NOON_MS, NOON_MS + 2000), 0);
+    fixture_end(&f);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(findtime_is_kept_to_the_second),
+        cmocka_unit_test(a_jail_is_read_as_it_was_declared),
+        cmocka_unit_test(a_jail_that_prolongs_a_ban_does_not_forget_who_made_it),
+        cmocka_unit_test(a_ban_by_hand_is_no_earlier_one),
+        cmocka_unit_test(what_the_kernel_has_lost_is_in_it_no_more),
+        cmocka_unit_test(a_table_with_a_second_name_is_moved_aside),
+        cmocka_unit_test(it_is_told_how_many_bans_a_pardon_ends),
         cmocka_unit_test(an_attempt_is_known_after_a_restart),
         cmocka_unit_test(a_series_of_failures_ends_when_the_quiet_is_longer),
         cmocka_unit_test(each_ban_keeps_its_time_when_the_clock_is_set_back),

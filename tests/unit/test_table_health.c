@@ -161,6 +161,7 @@ a_fault_of_the_backend_is_told_until_it_is_none_or_the_next_start(void **state)
     assert_int_equal(health_at(&f, NOON_S).outage.places, 0);
     outage.places = 1;
     table_set_outage(f.table, &outage);
+    assert_int_equal(health_at(&f, NOON_S).outage.places, 1);
     table_set_ledger_error(f.table, -28);
     assert_int_equal(health_at(&f, NOON_S).ledger_error, -28);
     fixture_reopen(&f);
@@ -232,6 +233,86 @@ whom_a_jail_bans_for_ever_was_spared_for_ever(void **state)
     fixture_end(&f);
 }
 
+/* The first failure is enough there; who was banned by hand since is spared no more. */
+static void
+where_one_failure_bans_one_is_enough_to_be_spared(void **state)
+{
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_prepare(&f, 1024, 64);
+    f.jail.maxretry = 1;
+    fixture_open(&f);
+    table_set_ban_rate(f.table, 1);
+    count_line(&f, "192.0.2.1", NOON_MS);
+    count_line(&f, "192.0.2.2", NOON_MS);
+    assert_int_equal(spared(&f, NOON_MS, &ban), 1);
+    assert_int_equal(ban.source.address[15], 2);
+    ban = ban_by_hand("192.0.2.2", NOON_MS, NOON_MS + HOUR_MS);
+    ban.jail = (uint8_t)f.jail_index;
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0); /* as an operator has it made */
+    count_line(&f, "192.0.2.2", NOON_MS + 1000);
+    assert_int_equal(spared(&f, NOON_MS + 1000, &ban), 0);
+    fixture_end(&f);
+}
+
+/* Who has failed since his ban as often as is now enough. */
+static void
+who_is_banned_was_not_spared_when_the_jail_becomes_stricter(void **state)
+{
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (unsigned i = 0; i < f.jail.maxretry + 3; i++)
+        count_now(&f, "192.0.2.1", NOON_MS + i);
+    f.jail.maxretry = 3;
+    assert_int_equal(table_jail(f.table, &f.jail), f.jail_index);
+    assert_int_equal(spared(&f, NOON_MS, &ban), 0);
+    assert_true(find_ban(f.table, "192.0.2.1", &ban));
+    table_lift_one(f.table, &ban, NOON_MS);
+    assert_int_equal(spared(&f, NOON_MS, &ban), 1);
+    fixture_end(&f);
+}
+
+static unsigned
+observed(const struct fixture *f, struct ban *last)
+{
+    unsigned count = 0;
+
+    for (uint32_t i = 0; i < 1024; i++)
+        count += table_read_observed(f->table, i, last);
+    return count;
+}
+
+/* What a jail has observed is of no interest any more once it bans. */
+static void
+whom_a_jail_would_have_banned_is_told_as_long_as_it_observes(void **state)
+{
+    struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_prepare(&f, 1024, 64);
+    f.jail.maxretry = 1;
+    f.jail.bantime_s = JAIL_FOREVER;
+    f.jail.is_observing = true;
+    fixture_open(&f);
+    failure.is_observed = true;
+    assert_int_equal(table_count(f.table, f.jail_index, &f.jail, &failure, 1, NOON_MS),
+                     TABLE_OBSERVED);
+    assert_int_equal(observed(&f, &ban), 1);
+    assert_int_equal(ban.since_ms, NOON_MS);
+    assert_true(ban.until_ms == TABLE_FOREVER_MS);
+    f.jail.is_observing = false;
+    assert_int_equal(table_jail(f.table, &f.jail), f.jail_index);
+    assert_int_equal(observed(&f, &ban), 0);
+    fixture_end(&f);
+}
+
 int
 main(void)
 {
@@ -243,6 +324,9 @@ main(void)
         cmocka_unit_test(a_fault_of_the_backend_is_told_until_it_is_none_or_the_next_start),
         cmocka_unit_test(whom_a_ban_was_held_back_from_was_spared_until_that_is_old),
         cmocka_unit_test(whom_a_jail_bans_for_ever_was_spared_for_ever),
+        cmocka_unit_test(who_is_banned_was_not_spared_when_the_jail_becomes_stricter),
+        cmocka_unit_test(where_one_failure_bans_one_is_enough_to_be_spared),
+        cmocka_unit_test(whom_a_jail_would_have_banned_is_told_as_long_as_it_observes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -127,6 +127,43 @@ the_ban_that_they_completed_is_lifted(void **state)
     assert_int_equal(fail_at("2001:db8::9", 1, NOON_MS), TABLE_BANNED);
 }
 
+/* A ban that was taken back makes the next one no longer. */
+static void
+the_next_ban_is_as_long_as_if_there_had_been_none(void **state)
+{
+    struct ban ban;
+
+    (void)state;
+    fixture.jail.growth = (struct jail_growth){.is_on = true, .factor = 1};
+    assert_int_equal(fail_at("203.0.113.9", 5, NOON_MS), TABLE_BANNED);
+    assert_int_equal(withdraw("203.0.113.9", 5, NOON_MS, true), 1);
+    keep(fixture.table, NOON_MS);
+    assert_int_equal(fail_at("203.0.113.9", 5, NOON_MS), TABLE_BANNED);
+    assert_true(find_ban(fixture.table, "203.0.113.9", &ban));
+    assert_int_equal(ban.until_ms - ban.since_ms, fixture.jail.bantime_s * 1000);
+}
+
+/* Where the addresses of a network are banned one by one. */
+static void
+the_ban_of_a_single_address_is_lifted(void **state)
+{
+    const uint64_t jail = UINT64_C(1) << fixture.jail_index;
+    const struct table_counted counted = {.client = source_of("2001:db8::9"),
+                                          .jails = jail,
+                                          .singles = jail,
+                                          .banning = jail,
+                                          .attempts = 5,
+                                          .stamp_ms = NOON_MS};
+    struct ban ban;
+
+    (void)state;
+    fixture.jail.v6_bits = 128;
+    assert_int_equal(fail_at("2001:db8::9", 5, NOON_MS), TABLE_BANNED);
+    fixture.jail.v6_bits = 64;
+    assert_int_equal(table_withdraw(fixture.table, &counted, NOON_MS), 1);
+    assert_false(find_ban(fixture.table, "2001:db8::9", &ban) && ban.end == BAN_RUNNING);
+}
+
 /* When the one ban would have been made; 0: none would. */
 static int64_t
 observed_since_ms(void)
@@ -211,6 +248,9 @@ main(void)
         cmocka_unit_test_setup_teardown(the_ban_that_they_completed_is_lifted, begin, end),
         cmocka_unit_test_setup_teardown(what_would_have_been_a_ban_is_forgotten, begin, end),
         cmocka_unit_test_setup_teardown(another_ban_stays, begin, end),
+        cmocka_unit_test_setup_teardown(the_next_ban_is_as_long_as_if_there_had_been_none, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(the_ban_of_a_single_address_is_lifted, begin, end),
         cmocka_unit_test(ends_have_names),
     };
 
