@@ -290,9 +290,18 @@ what_looks_like_a_login_is_unmatched_once(void **state)
     line = line_of(" all is well", NOON_MS);
     take(one, line, NULL);
     assert_int_equal(statistics().unmatched, 1);
+    for (unsigned i = 0; i < 4; i++) { /* without a process's number; the last are no clients' */
+        static const char *const tags[] = {"postfix/smtpd", "postfix/postscreen", "postfix/smtp",
+                                           "postfix/scache"};
+
+        line = line_of(" LOGIN authentication failed: bob", NOON_MS);
+        line.tag = bytes(tags[i]);
+        take(one, line, NULL);
+    }
+    assert_int_equal(statistics().unmatched, 3);
     table_read_health(f.table, NOON_MS, &health);
-    assert_int_equal(health.messages, 2);
-    assert_int_equal(health.unmatched, 1);
+    assert_int_equal(health.messages, 6);
+    assert_int_equal(health.unmatched, 3);
     assert_int_equal(health.matched, 0);
 }
 
@@ -958,6 +967,12 @@ a_name_that_is_nobodys_is_of_an_unknown_user(void **state)
          "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.1\",\"user\":\"z\",\"service\":\"proftpd\"}");
     assert_false(outcome.counts);
     assert_int_equal(failures_in(0, "192.0.2.1"), 2);
+    take(action, next_line(NOON_MS),
+         "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.3\",\"user\":\"x\",\"service\":\"dovecot\"}");
+    assert_true(outcome.counts);
+    take(action, next_line(NOON_MS),
+         "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.3\",\"user\":\"y\",\"service\":\"postfix\"}");
+    assert_true(outcome.counts);
     unlink(path);
 }
 
@@ -1560,6 +1575,59 @@ a_network_that_many_log_in_from_is_not_banned_for_its_neighbours(void **state)
     assert_false(is_banned(0, "192.0.2.0/24", &ban));
 }
 
+/* Each jail bans networks of its own length, and counts them. */
+static void
+jails_of_several_lengths_count_a_line_each_by_its_own(void **state)
+{
+    (void)state;
+    begin(0);
+    for (unsigned i = 0; i < 3; i++) {
+        f.jail.v4_bits = (uint8_t)(32 - 8 * i);
+        add_default(i);
+    }
+    for (unsigned lines = 1; lines <= 3; lines++) {
+        struct line line = next_line(NOON_MS);
+
+        for (unsigned i = 0; i < 3; i++) {
+            line.is_again = i > 0;
+            take(i, line, lines == 2 ? FAILED("192.0.2.2") : FAILED("192.0.2.1"));
+        }
+    }
+    assert_int_equal(failures_in(0, "192.0.2.1"), 2);
+    assert_int_equal(failures_in(1, "192.0.2.0/24"), 3);
+    assert_int_equal(failures_in(2, "192.0.0.0/16"), 3);
+}
+
+/* Where one jail bans address by address, as somebody beside it is allow-listed, and another the
+ * network, each knows whom an office's users would be locked out with. */
+static void
+who_logs_in_is_noted_by_address_and_by_network(void **state)
+{
+    static const char login[] =
+        "{\"class\":\"login_ok\",\"ip\":\"2001:db8::9\",\"user\":\"user%u\"}";
+    char line[128];
+    struct ban ban;
+
+    (void)state;
+    begin(2);
+    lists[0] = list_of("2001:db8::7");
+    add(0, OFFENCE_DEFAULT, lists[0], false);
+    add_default(1);
+    for (unsigned user = 1; user <= 2; user++) {
+        snprintf(line, sizeof line, login, user);
+        take(0, next_line(NOON_MS), line);
+    }
+    for (unsigned i = 0; i < 5; i++) {
+        const struct line failed = next_line(NOON_MS);
+
+        take(0, failed, FAILED("2001:db8::9"));
+        take(1, failed, FAILED("2001:db8::9"));
+    }
+    assert_false(is_banned(0, "2001:db8::9", &ban));
+    assert_false(is_banned(1, "2001:db8::/64", &ban));
+    assert_int_equal(statistics().gateways_spared, 2);
+}
+
 /* ---- bans that are not made ---- */
 
 static void
@@ -1678,6 +1746,8 @@ main(void)
         TEST(a_network_that_many_log_in_from_is_not_banned_for_its_neighbours),
         TEST(bans_that_find_no_room_or_are_held_back_are_counted),
         TEST(there_are_so_many_actions_and_no_more),
+        TEST(jails_of_several_lengths_count_a_line_each_by_its_own),
+        TEST(who_logs_in_is_noted_by_address_and_by_network),
         TEST(a_jail_that_is_replaced_counts_nothing),
     };
 
