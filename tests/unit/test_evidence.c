@@ -175,6 +175,15 @@ the_ring_forgets_the_oldest_first(void **state)
     assert_true(table_evidence_room(f.table) > room);
     assert_true(table_read_evidence(f.table, 4, &evidence));
     assert_true(table_read_evidence(f.table, room + 3, &evidence));
+    while (table_last_evidence(f.table) < 2 * table_evidence_room(f.table))
+        add(&f, "203.0.113.9", "new@example.org", NOON_MS);
+    f.options.capacity = 1024; /* less room: the newest of them stay */
+    fixture_reopen(&f);
+    room = table_evidence_room(f.table);
+    assert_int_equal(room, 64);
+    assert_false(table_read_evidence(f.table, table_last_evidence(f.table) - room, &evidence));
+    for (uint64_t i = 0; i < room; i++)
+        assert_true(table_read_evidence(f.table, table_last_evidence(f.table) - i, &evidence));
     fixture_end(&f);
 }
 

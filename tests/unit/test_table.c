@@ -629,6 +629,34 @@ who_has_a_merit_may_fail_more_often(void **state)
     fixture_end(&f);
 }
 
+/* A ban uses up what a client with a merit was spared: within the same findtime it has as much to
+ * spend as before, and the ban tells of its first failure. */
+static void
+who_has_a_merit_may_fail_as_often_after_a_ban(void **state)
+{
+    const struct source client = source_of("192.0.2.1");
+    int64_t now_ms = NOON_MS, next_ms;
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.kindness.login_allowance = 2;
+    f.jail.bantime_s = 60;
+    table_jail(f.table, &f.jail);
+    note_login(&f, client, 7, NOON_MS);
+    for (unsigned i = 0; i < 3; i++) {
+        assert_int_equal(failures_to_a_ban(&f, "192.0.2.1", now_ms), 10);
+        assert_true(find_ban(f.table, "192.0.2.1", &ban));
+        assert_int_equal(ban.first_ms, now_ms + 1000);
+        assert_int_equal(ban.failures, 10);
+        now_ms += 100000;
+        table_expire(f.table, now_ms, &next_ms);
+        keep(f.table, now_ms);
+    }
+    fixture_end(&f);
+}
+
 /* Of whom never failed: his records give way, and are no counters. */
 static void
 merits_take_no_room_from_failures(void **state)
@@ -1637,6 +1665,7 @@ main(void)
         cmocka_unit_test(a_login_forgives_this_user_at_this_client),
         cmocka_unit_test(a_login_of_old_forgives_nothing_since),
         cmocka_unit_test(who_has_a_merit_may_fail_more_often),
+        cmocka_unit_test(who_has_a_merit_may_fail_as_often_after_a_ban),
         cmocka_unit_test(merits_take_no_room_from_failures),
         cmocka_unit_test(while_it_learns_twice_as_many_make_a_ban),
         cmocka_unit_test(a_counter_is_read_and_knows_of_logins),
