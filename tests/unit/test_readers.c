@@ -88,6 +88,8 @@ nobody_reads_what_is_freed(void **state)
     atomic_store(&object, make(1));
     for (unsigned i = 0; i < WORKERS; i++)
         assert_int_equal(pthread_create(&workers[i], NULL, work, NULL), 0);
+    while (atomic_load(&readings) == 0)
+        usleep(100);
     for (unsigned i = 0; i < swaps; i++) {
         struct object *former = atomic_exchange(&object, make(i + 2));
 
@@ -104,7 +106,15 @@ nobody_reads_what_is_freed(void **state)
     print_message("# %u swaps under %lu readings\n", swaps, atomic_load(&readings));
 }
 
-static atomic_bool waited;
+static atomic_bool is_waiting, waited;
+
+/* readers_wait's: it has seen somebody who reads. */
+int
+nanosleep(const struct timespec *pause, struct timespec *left)
+{
+    atomic_store(&is_waiting, true);
+    return clock_nanosleep(CLOCK_MONOTONIC, 0, pause, left);
+}
 
 static void *
 wait_for_all(void *argument)
@@ -126,8 +136,11 @@ waits_for_who_has_begun_only(void **state)
     readers_join(&readers, &quick);
     readers_wait(&readers); /* nobody reads */
     readers_begin(&slow);
+    atomic_store(&is_waiting, false);
     atomic_store(&waited, false);
     assert_int_equal(pthread_create(&thread, NULL, wait_for_all, NULL), 0);
+    while (!atomic_load(&is_waiting) && !atomic_load(&waited))
+        usleep(100);
     for (unsigned i = 0; i < 20; i++) { /* another worker is not held up by the wait */
         readers_begin(&quick);
         readers_end(&quick);
