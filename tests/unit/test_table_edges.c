@@ -405,11 +405,46 @@ it_is_told_how_many_bans_a_pardon_ends(void **state)
     fixture_end(&f);
 }
 
+/* The kernel is told of a source once for all its bans: when one of them is over before that, it is
+ * told of those that are left. */
+static void
+a_ban_that_is_over_before_it_was_taken_hides_no_other(void **state)
+{
+    struct fixture f;
+    int64_t next_ms;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (unsigned order = 0; order < 2; order++) {
+        const int64_t now_ms = NOON_MS + order * 4 * HOUR_MS;
+        struct table_change change;
+
+        for (unsigned i = 0; i < 3; i++) { /* two that are over in an hour, and one in two */
+            struct ban ban = ban_by_hand("192.0.2.1", now_ms, now_ms + HOUR_MS);
+            const unsigned longer = order == 0 ? 0 : 2;
+
+            ban.jail = (uint8_t)(i == 0 ? TABLE_JAIL_MANUAL : f.jail_index);
+            ban.table = i == 2 ? 7 : 0; /* another server's */
+            ban.until_ms += i == longer ? HOUR_MS : 0;
+            assert_int_equal(table_ban(f.table, &ban, now_ms), 0);
+        }
+        table_expire(f.table, now_ms + HOUR_MS, &next_ms);
+        assert_int_equal(table_dequeue(f.table, &change, 1, now_ms + HOUR_MS), 1);
+        assert_true(change.wanted);
+        assert_int_equal(change.until_ms, now_ms + 2 * HOUR_MS);
+        table_acknowledge(f.table, &change, 1, true, now_ms + HOUR_MS);
+        table_expire(f.table, now_ms + 3 * HOUR_MS, &next_ms);
+        keep(f.table, now_ms + 3 * HOUR_MS);
+    }
+    fixture_end(&f);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(findtime_is_kept_to_the_second),
+        cmocka_unit_test(a_ban_that_is_over_before_it_was_taken_hides_no_other),
         cmocka_unit_test(a_jail_is_read_as_it_was_declared),
         cmocka_unit_test(a_jail_that_prolongs_a_ban_does_not_forget_who_made_it),
         cmocka_unit_test(a_ban_by_hand_is_no_earlier_one),
