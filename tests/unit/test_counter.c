@@ -1372,6 +1372,41 @@ the_news_of_a_fault_says_what_was_taken_back_and_is_told_once(void **state)
     assert_false(backend_news(counter_backend(counter), NOON_MS + 1000, text));
 }
 
+/* A backend that is never well again must not let attackers guess for ever; and what a line calls
+ * its host goes into our own messages as text alone. */
+static void
+faults_that_do_not_end_suspend_for_ten_minutes_and_that_is_said(void **state)
+{
+    char text[BACKEND_TEXT_SIZE];
+    unsigned counted_s = 0;
+    struct line line;
+
+    (void)state;
+    begin(0);
+    add_default(0);
+    for (unsigned at_s = 0; at_s < 15 * 60 && counted_s == 0; at_s += 10) {
+        for (unsigned client = 1; client <= 3; client++) {
+            line = next_line(NOON_MS + at_s * 1000);
+            line.host = bytes("mx\x1b[1m\n1");
+            take(0, line,
+                 client == 3   ? FAILED("192.0.2.1")
+                 : client == 2 ? FAULT("198.51.100.2")
+                               : FAULT("198.51.100.1"));
+        }
+        counted_s = outcome.attempts > 0 ? at_s : 0;
+        if (at_s == 0) {
+            assert_true(backend_news(counter_backend(counter), line.now_ms, text));
+            assert_non_null(strstr(text, "backend of mx?[1m?1 has faults"));
+            assert_non_null(
+                strstr(text, "0 failures of the last seconds withdrawn, 0 bans lifted"));
+        }
+    }
+    assert_in_range(counted_s, 600, 630);
+    assert_true(backend_news(counter_backend(counter), line.now_ms, text));
+    assert_non_null(strstr(text, "mx?[1m?1 has had faults for 10 minutes of the last hour"));
+    assert_non_null(strstr(text, "auth_failed counts there again"));
+}
+
 /* From the first letter to the last, and nothing beside them. */
 static void
 users_are_one_in_capitals_or_small_letters(void **state)
@@ -1746,6 +1781,7 @@ main(void)
         TEST(a_network_that_many_log_in_from_is_not_banned_for_its_neighbours),
         TEST(bans_that_find_no_room_or_are_held_back_are_counted),
         TEST(there_are_so_many_actions_and_no_more),
+        TEST(faults_that_do_not_end_suspend_for_ten_minutes_and_that_is_said),
         TEST(jails_of_several_lengths_count_a_line_each_by_its_own),
         TEST(who_logs_in_is_noted_by_address_and_by_network),
         TEST(a_jail_that_is_replaced_counts_nothing),
