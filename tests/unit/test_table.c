@@ -1314,12 +1314,13 @@ static void
 a_large_network_has_its_share_of_the_bans(void **state)
 {
     static const char *const formats[][3] = {
-        {"2001:db8:7:%x::1", "2001:db8:8:%x::1", "2001:db8:7:ff::/64"},
-        {"203.0.%d.9", "203.1.%d.9", "203.0.255.9"}};
+        {"2001:db8:7:%x::1", "2001:db8:1%x::1", "2001:db8:7:ff::/64"},
+        {"203.0.%d.9", "203.1%d.1.9", "203.0.255.9"}};
     const int64_t later_ms = NOON_MS + 2 * HOUR_MS;
     struct fixture f;
     int64_t next_ms;
     struct ban ban;
+    int other;
 
     (void)state;
     for (int family = 0; family < 2; family++) {
@@ -1327,7 +1328,9 @@ a_large_network_has_its_share_of_the_bans(void **state)
         for (int i = 1; i <= 16; i++)
             assert_int_equal(fail_of_network(&f, formats[family][0], i, NOON_MS), TABLE_BANNED);
         assert_int_equal(fail_of_network(&f, formats[family][0], 17, NOON_MS), TABLE_FULL);
-        assert_int_equal(fail_of_network(&f, formats[family][1], 1, NOON_MS), TABLE_BANNED);
+        other = 0; /* network: one may have the share in common by chance, all have not */
+        while (fail_of_network(&f, formats[family][1], other, NOON_MS) == TABLE_FULL)
+            assert_true(++other < 9);
         ban = ban_by_hand(formats[family][2], NOON_MS, NOON_MS + HOUR_MS);
         assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
         fixture_reopen(&f);
