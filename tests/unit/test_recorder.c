@@ -582,6 +582,7 @@ events_that_the_ledger_refuses_stay(void **state)
     start_with((struct recorder_options){.outbox = outbox});
     WAIT_FOR(count_rows_of("notice", "1") == 0);
     sqlite3_open_v2(ledger_path, &sqlite, SQLITE_OPEN_READWRITE, NULL);
+    sqlite3_busy_timeout(sqlite, 10000);
     assert_int_equal(sqlite3_exec(sqlite, "ALTER TABLE notice RENAME TO away", NULL, NULL, NULL),
                      SQLITE_OK);
     ban(1);
