@@ -28,6 +28,7 @@
 #define BUSY_MS         250        /* the recorder answers commands too: rather try again later */
 #define LEDGER_PATH_MAX 4096
 #define VACUUM_PAGES    1000 /* given back at once: as many as SQLite lets the log grow to */
+#define PRUNE_MOST      20   /* times 500 bans: more than a batch writes, however small they are */
 
 struct ledger {
     sqlite3 *sqlite; /* NULL: the file was moved aside */
@@ -684,7 +685,10 @@ delete_lines_of_running(sqlite3 *sqlite, int *deleted)
         "DELETE FROM line WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms"
         " IS NULL AND EXISTS (SELECT 1 FROM line WHERE table_id = ban.table_id AND id = ban.id)"
         " ORDER BY since_ms LIMIT 500)";
-    return change_rows(sqlite, sql, NULL, 0, deleted);
+    int are_there = 0;
+    if (read_number(sqlite, "SELECT EXISTS (SELECT 1 FROM line)", &are_there) < 0)
+        return sqlite3_errcode(sqlite);
+    return are_there ? change_rows(sqlite, sql, NULL, 0, deleted) : SQLITE_OK;
 }
 
 /* Deletes some of the bans that ended before ended_ms, and what else is older than before_ms. */
@@ -709,27 +713,35 @@ delete_what_is_over(sqlite3 *sqlite, int64_t ended_ms, int64_t before_ms, int *b
     return code;
 }
 
+/* A transaction of its own, so that the log is taken over between one and the next. */
+static int
+prune_some(struct ledger *ledger, int64_t before_ms, bool is_too_large, int *pruned)
+{
+    int code = begin(ledger);
+    if (code == SQLITE_OK)
+        code = delete_what_is_over(ledger->sqlite, is_too_large ? INT64_MAX : before_ms, before_ms,
+                                   pruned);
+    if (code == SQLITE_OK && is_too_large && *pruned == 0)
+        code = delete_lines_of_running(ledger->sqlite, pruned);
+    return end(ledger, code);
+}
+
 int
 ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes)
 {
-    int pruned = 0;
-    int result = may_write(ledger);
-    if (result < 0)
-        return result;
-    const bool is_too_large = max_bytes > 0 && bytes_in_use(ledger->sqlite) > max_bytes;
-    if (is_too_large || before_ms != LEDGER_KEEP_ALL) {
-        int code = begin(ledger);
-        if (code == SQLITE_OK)
-            code = delete_what_is_over(ledger->sqlite, is_too_large ? INT64_MAX : before_ms,
-                                       before_ms, &pruned);
-        if (code == SQLITE_OK && is_too_large && pruned == 0)
-            code = delete_lines_of_running(ledger->sqlite, &pruned);
-        result = end(ledger, code);
+    int pruned = 0, more = 1, result = may_write(ledger);
+    bool was_too_large = false;
+    for (int i = 0; result == 0 && more > 0 && i < PRUNE_MOST; i++) {
+        const bool is_too_large = max_bytes > 0 && bytes_in_use(ledger->sqlite) > max_bytes;
+        if (!is_too_large && (before_ms == LEDGER_KEEP_ALL || was_too_large))
+            break;
+        more = 0;
+        result = prune_some(ledger, before_ms, is_too_large, &more);
+        pruned += more;
+        was_too_large = was_too_large || is_too_large;
+        if (result == 0) /* below its size the file keeps what it will want again at once */
+            give_back(ledger->sqlite, is_too_large ? max_bytes : 0);
     }
-    if (result == 0 && pruned > 0 && !is_too_large)
-        give_back(ledger->sqlite, 0);
-    else if (result == 0 && max_bytes > 0) /* what is below is wanted again at once */
-        give_back(ledger->sqlite, max_bytes);
     return result < 0 ? result : pruned;
 }
 
