@@ -113,9 +113,9 @@ rsyslog_stop
 nft flush ruleset
 since=${EPOCHREALTIME/./}
 rsyslog_start
-wait_for 60 all_are_enforced "$banned"
+# The table says of each that the kernel has it, until it is found out that it has not.
+wait_for 60 has "$banned" || bail_out "ombanmail: only $(elements) of $banned are back"
 in_seconds ombanmail.restart "$since"
-has "$banned" || bail_out "ombanmail: only $(elements) of $banned are back"
 stop_ours
 for name in fail2ban sshguard; do
     ! command -v $name-server $name >/dev/null || peer_burst $name

@@ -351,11 +351,13 @@ is_command(const char *word, size_t length)
     return false;
 }
 
-/* The server's own words: 550 and what follows. Other digits may be a secret. */
+/* The server's own words: of what it has rejected, 550 and what follows. Other digits may be a
+ * secret. */
 static bool
-is_answer(const char *at, const char *end)
+is_answer(const char *message, const char *at, const char *end)
 {
-    return end - at > 3 && isdigit((unsigned char)at[0]) && isdigit((unsigned char)at[1]) &&
+    return memmem(message, (size_t)(at - message), "reject", 6) != NULL && end - at > 3 &&
+           isdigit((unsigned char)at[0]) && isdigit((unsigned char)at[1]) &&
            isdigit((unsigned char)at[2]) && at[3] == ' ';
 }
 
@@ -371,7 +373,7 @@ evidence_without_said(const char *message, size_t length)
     if (at == NULL)
         return length;
     at += 2;
-    if (is_answer(at, end))
+    if (is_answer(message, at, end))
         return length;
     while (at + word < end && is_alphanumeric(at[word]))
         word++;

@@ -159,14 +159,13 @@ dispatch_check(struct modConfData_s *configuration)
                                          "no centre hears what this host holds");
 }
 
-/* As a variable for this server's own rules, and as the MSGID, which goes on through a relay. There
- * a host that calls itself by several words would be telling the next fields. */
+/* As a variable for this server's own rules, and as the MSGID, which goes on through a relay. It is
+ * one word, as all names in reports are. */
 static void
 address_to(smsg_t *message, const char *host)
 {
     msgAddJSON(message, UCHAR_CONSTANT("!ombanmail_host"), fjson_object_new_string(host), 0, 0);
-    if (strchr(host, ' ') == NULL)
-        MsgSetMSGID(message, host);
+    MsgSetMSGID(message, host);
 }
 
 /* `host`: the only one that it is for; "": it is for all. */
