@@ -27,8 +27,8 @@
 #define APPLICATION_ID  0x6f6d6261 /* "omba" */
 #define BUSY_MS         250        /* the recorder answers commands too: rather try again later */
 #define LEDGER_PATH_MAX 4096
-#define VACUUM_PAGES    1000 /* given back at once: as many as SQLite lets the log grow to */
-#define PRUNE_MOST      20   /* times 500 bans: more than a batch writes, however small they are */
+#define VACUUM_PAGES    1000  /* given back at once: as many as SQLite lets the log grow to */
+#define PRUNE_ROWS      16000 /* deleted at once: of any kind more bytes than a batch writes */
 
 struct ledger {
     sqlite3 *sqlite; /* NULL: the file was moved aside */
@@ -729,9 +729,13 @@ prune_some(struct ledger *ledger, int64_t before_ms, bool is_too_large, int *pru
 int
 ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes)
 {
-    int pruned = 0, more = 1, result = may_write(ledger);
+    int result = may_write(ledger);
+    if (result < 0)
+        return result;
+    const int before = sqlite3_total_changes(ledger->sqlite);
+    int pruned = 0, more = 1;
     bool was_too_large = false;
-    for (int i = 0; result == 0 && more > 0 && i < PRUNE_MOST; i++) {
+    while (result == 0 && more > 0 && sqlite3_total_changes(ledger->sqlite) - before < PRUNE_ROWS) {
         const bool is_too_large = max_bytes > 0 && bytes_in_use(ledger->sqlite) > max_bytes;
         if (!is_too_large && (before_ms == LEDGER_KEEP_ALL || was_too_large))
             break;
