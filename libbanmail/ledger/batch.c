@@ -30,13 +30,12 @@ jail_of(void *context, unsigned jail)
 static void
 gather_lines(const struct table *table, struct batch *batch)
 {
-    struct evidence lines[LEDGER_LINES_MOST];
+    struct evidence lines[LINES_MOST];
 
     batch->line_count = 0;
     for (size_t i = 0; i < batch->count; i++) {
         const struct ban *ban = &batch->bans[i];
-        for (size_t left = table_find_evidence(table, ban, lines, LEDGER_LINES_MOST); left > 0;
-             left--)
+        for (size_t left = table_find_evidence(table, ban, lines, LINES_MOST); left > 0; left--)
             batch->lines[batch->line_count++] =
                 (struct ledger_line){ban->table_id, ban->id, lines[left - 1]};
     }

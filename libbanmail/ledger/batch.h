@@ -23,7 +23,7 @@ struct batch {
     size_t count;
     bool is_unrecorded; /* else they are on their way into a new ledger */
     struct jail jails[TABLE_JAILS_MAX];
-    struct ledger_line lines[BATCH_ROWS * LEDGER_LINES_MOST];
+    struct ledger_line lines[BATCH_ROWS * LINES_MOST];
     size_t line_count;
 };
 

@@ -23,12 +23,13 @@
 #include <sqlite3.h>
 
 #include "base/ownership.h"
+#include "ledger/lines.h"
 
 #define APPLICATION_ID  0x6f6d6261 /* "omba" */
 #define BUSY_MS         250        /* the recorder answers commands too: rather try again later */
 #define LEDGER_PATH_MAX 4096
-#define VACUUM_PAGES    1000  /* given back at once: as many as SQLite lets the log grow to */
-#define PRUNE_ROWS      16000 /* deleted at once: of any kind more bytes than a batch writes */
+#define VACUUM_PAGES    1000 /* given back at once: as many as SQLite lets the log grow to */
+#define PRUNE_ROWS      2000 /* deleted at once: of any kind more bytes than a batch writes */
 
 struct ledger {
     sqlite3 *sqlite; /* NULL: the file was moved aside */
@@ -36,6 +37,21 @@ struct ledger {
     const struct report *report;
     char path[LEDGER_PATH_MAX];
 };
+
+/* The lines of all bans one by one, out of the texts that lines.h describes; only JSON's functions
+ * can split a text. As a subquery, because the view `line`, which is the same, may not call them
+ * where a schema is not trusted. */
+#define LINES                                                                                      \
+    "SELECT table_id, id, CAST(json_extract(fields, '$[0]') AS INTEGER) AS stamp_ms,"              \
+    " CAST(json_extract(fields, '$[1]') AS INTEGER) AS number,"                                    \
+    " json_extract(fields, '$[2]') AS client, json_extract(fields, '$[3]') AS class,"              \
+    " CAST(json_extract(fields, '$[4]') AS INTEGER) AS attempts,"                                  \
+    " json_extract(fields, '$[5]') AS host, json_extract(fields, '$[6]') AS service,"              \
+    " json_extract(fields, '$[7]') AS user, json_extract(fields, '$[8]') AS line"                  \
+    " FROM (SELECT table_id, evidence_id AS id, value AS fields FROM"                              \
+    " (SELECT table_id, id AS evidence_id, '[[\"' || replace(replace(replace(replace(lines, '\\'," \
+    " '\\\\'), '\"', '\\\"'), char(9), '\",\"'), char(10), '\"],[\"') || '\"]]' AS split FROM"     \
+    " evidence), json_each(CASE WHEN json_valid(split) THEN split ELSE '[]' END))"
 
 /* Step n leads from version n to n + 1. Only ever add at the end. auto_vacuum cannot be chosen
  * later: it is what lets a pruned ledger give its room back. */
@@ -67,6 +83,16 @@ static const char *const schema_steps[] = {
     "CREATE TABLE notice (number INTEGER PRIMARY KEY AUTOINCREMENT, time_ms INTEGER NOT NULL,"
     " severity INTEGER NOT NULL, text TEXT NOT NULL, fields TEXT NOT NULL, lines TEXT NOT NULL);"
     "ALTER TABLE ban ADD COLUMN banned_by INTEGER;",
+
+    /* One row for all lines of a ban: a row for each, and one in an index of users, cost four times
+     * as much. */
+    "CREATE TABLE evidence (table_id TEXT NOT NULL, id INTEGER NOT NULL, lines TEXT NOT NULL,"
+    " PRIMARY KEY (table_id, id));"
+    "INSERT INTO evidence SELECT table_id, id, group_concat(stamp_ms || char(9) || number ||"
+    " char(9) || client || char(9) || class || char(9) || attempts || char(9) || host || char(9)"
+    " || service || char(9) || user || char(9) || line, char(10)) FROM line GROUP BY table_id, id;"
+    "DROP TABLE line;"
+    "CREATE VIEW line AS " LINES ";",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
 
@@ -465,45 +491,6 @@ write_ban(sqlite3_stmt *statement, const struct ban *ban, const struct jail *jai
     return code;
 }
 
-/* What an attacker wrote is not always text: what is not printable ASCII becomes "?", so that
- * sqlite3(1) can be used on a terminal. `clean` lasts as long as the binding. */
-static void
-bind_clean(sqlite3_stmt *statement, int parameter, const char *text, char *clean, size_t size)
-{
-    size_t length = 0;
-    for (; length < size && text[length] != '\0'; length++)
-        clean[length] = text[length] >= ' ' && text[length] <= '~' ? text[length] : '?';
-    sqlite3_bind_text(statement, parameter, clean, (int)length, SQLITE_STATIC);
-}
-
-static int
-write_line(sqlite3_stmt *statement, const struct ledger_line *line)
-{
-    const struct evidence *evidence = &line->evidence;
-    char table[TABLE_ID_SIZE], client[SOURCE_TEXT_SIZE];
-    char host[EVIDENCE_HOST_SIZE], service[EVIDENCE_SERVICE_SIZE];
-    char user[EVIDENCE_USER_SIZE], text[EVIDENCE_LINE_SIZE];
-    print_table_id(line->table_id, table);
-    source_print(&evidence->client, client);
-
-    sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 2, (int64_t)line->id);
-    sqlite3_bind_int64(statement, 3, evidence->stamp_ms);
-    sqlite3_bind_int64(statement, 4, (int64_t)evidence->number);
-    sqlite3_bind_text(statement, 5, client, -1, SQLITE_STATIC);
-    sqlite3_bind_text(statement, 6, offence_class_name(evidence->class), -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 7, evidence->attempts);
-    bind_clean(statement, 8, evidence->host, host, sizeof(host));
-    bind_clean(statement, 9, evidence->service, service, sizeof(service));
-    bind_clean(statement, 10, evidence->user, user, sizeof(user));
-    bind_clean(statement, 11, evidence->line, text, sizeof(text));
-
-    int code = sqlite3_step(statement);
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
-    return code;
-}
-
 /* What a ban can still change is updated; its jail keeps the name under which it was first
  * written, also when it comes back in a table that no longer knows that jail. */
 static int
@@ -526,51 +513,80 @@ write_bans(sqlite3 *sqlite, const struct ban *bans, size_t count,
     return code;
 }
 
-static int
-count_lines(sqlite3_stmt *statement, const struct ledger_line *line, int *kept)
-{
-    char table[TABLE_ID_SIZE];
-    print_table_id(line->table_id, table);
-    sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
-    sqlite3_bind_int64(statement, 2, (int64_t)line->id);
-    int code = sqlite3_step(statement);
-    *kept = sqlite3_column_int(statement, 0);
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
-    return code == SQLITE_ROW ? SQLITE_OK : code;
-}
-
 static bool
 is_of_same_ban(const struct ledger_line *a, const struct ledger_line *b)
 {
     return a->id == b->id && a->table_id == b->table_id;
 }
 
+/* Prints those of the first line's ban. Returns how many of `count` are of it; what is beyond
+ * LINES_MOST is left out. */
+static size_t
+print_lines(const struct ledger_line *lines, size_t count, char text[LINES_SIZE], int *length)
+{
+    char *end = text;
+    size_t i = 0;
+    for (; i < count && is_of_same_ban(&lines[0], &lines[i]); i++) {
+        if (i >= LINES_MOST)
+            continue;
+        if (i > 0)
+            *end++ = '\n';
+        end = lines_print(end, &lines[i].evidence);
+    }
+    *length = (int)(end - text);
+    return i;
+}
+
+/* merged(lines, newer) for SQL: NULL where nothing is added. */
+static void
+merged(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const char *kept = (const char *)sqlite3_value_text(values[0]);
+    const char *newer = (const char *)sqlite3_value_text(values[1]);
+    (void)count;
+    if (kept == NULL || newer == NULL)
+        return;
+    char *text = sqlite3_malloc64(strlen(kept) + strlen(newer) + 2);
+    if (text == NULL)
+        sqlite3_result_error_nomem(context);
+    else if (lines_merge(kept, newer, text) > 0)
+        sqlite3_result_text(context, text, -1, sqlite3_free);
+    else
+        sqlite3_free(text);
+}
+
+static int
+prepare_lines(sqlite3 *sqlite, sqlite3_stmt **statement)
+{
+    static const char upsert[] =
+        "INSERT INTO evidence VALUES (?1, ?2, ?3) ON CONFLICT (table_id, id) DO UPDATE"
+        " SET lines = merged(lines, ?3) WHERE merged(lines, ?3) IS NOT NULL";
+    int code = sqlite3_create_function(sqlite, "merged", 2,
+                                       SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL,
+                                       merged, NULL, NULL);
+    return code == SQLITE_OK ? sqlite3_prepare_v2(sqlite, upsert, -1, statement, NULL) : code;
+}
+
 /* A ban is written again whenever something about it changes, with the lines that are its newest
- * then: those of the first time led to it, and a client who goes on adds no more for ever. (A
- * condition in the INSERT has SQLite copy its result, which costs as much as the line.) */
+ * then: those of the first time led to it, and a client who goes on adds no more for ever. */
 static int
 write_lines(sqlite3 *sqlite, const struct ledger_line *lines, size_t count)
 {
-    static const char insert[] = "INSERT OR IGNORE INTO line VALUES"
-                                 " (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    static const char select[] = "SELECT count(*) FROM line WHERE table_id = ? AND id = ?";
-    sqlite3_stmt *inserting = NULL, *counting = NULL;
-    int kept = 0;
-    int code = sqlite3_prepare_v2(sqlite, insert, -1, &inserting, NULL);
-    if (code == SQLITE_OK)
-        code = sqlite3_prepare_v2(sqlite, select, -1, &counting, NULL);
-    for (size_t i = 0; code == SQLITE_OK && i < count; i++) {
-        if (i == 0 || !is_of_same_ban(&lines[i - 1], &lines[i]))
-            code = count_lines(counting, &lines[i], &kept);
-        if (code != SQLITE_OK || kept >= LEDGER_LINES_MOST)
-            continue;
-        code = write_line(inserting, &lines[i]);
+    char table[TABLE_ID_SIZE], text[LINES_SIZE];
+    sqlite3_stmt *statement = NULL;
+    int code = prepare_lines(sqlite, &statement), length;
+    for (size_t i = 0; code == SQLITE_OK && i < count;) {
+        print_table_id(lines[i].table_id, table);
+        sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 2, (int64_t)lines[i].id);
+        i += print_lines(&lines[i], count - i, text, &length);
+        sqlite3_bind_text(statement, 3, text, length, SQLITE_STATIC);
+        code = sqlite3_step(statement);
         code = code == SQLITE_DONE ? SQLITE_OK : code;
-        kept += sqlite3_changes(sqlite);
+        sqlite3_reset(statement);
+        sqlite3_clear_bindings(statement);
     }
-    sqlite3_finalize(counting);
-    sqlite3_finalize(inserting);
+    sqlite3_finalize(statement);
     return code;
 }
 
@@ -682,11 +698,11 @@ static int
 delete_lines_of_running(sqlite3 *sqlite, int *deleted)
 {
     static const char sql[] =
-        "DELETE FROM line WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms"
-        " IS NULL AND EXISTS (SELECT 1 FROM line WHERE table_id = ban.table_id AND id = ban.id)"
+        "DELETE FROM evidence WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms"
+        " IS NULL AND EXISTS (SELECT 1 FROM evidence WHERE table_id = ban.table_id AND id = ban.id)"
         " ORDER BY since_ms LIMIT 500)";
     int are_there = 0;
-    if (read_number(sqlite, "SELECT EXISTS (SELECT 1 FROM line)", &are_there) < 0)
+    if (read_number(sqlite, "SELECT EXISTS (SELECT 1 FROM evidence)", &are_there) < 0)
         return sqlite3_errcode(sqlite);
     return are_there ? change_rows(sqlite, sql, NULL, 0, deleted) : SQLITE_OK;
 }
@@ -696,7 +712,7 @@ static int
 delete_what_is_over(sqlite3 *sqlite, int64_t ended_ms, int64_t before_ms, int *bans)
 {
     static const char lines[] =
-        "DELETE FROM line WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms"
+        "DELETE FROM evidence WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms"
         " IS NOT NULL AND ended_ms < ?1 ORDER BY ended_ms LIMIT 500)";
     static const char ended[] =
         "DELETE FROM ban WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms"
@@ -746,11 +762,12 @@ ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes)
         if (result == 0) /* below its size the file keeps what it will want again at once */
             give_back(ledger->sqlite, is_too_large ? max_bytes : 0);
     }
+    if (result == 0 && max_bytes > 0) /* a migration leaves much that is free */
+        give_back(ledger->sqlite, max_bytes);
     return result < 0 ? result : pruned;
 }
 
-/* Deletes, of the rows that the query gives as (rowless) keys and a source, those within `source`.
- * SQL cannot compare prefixes: so SQLite asks back. */
+/* SQL cannot compare prefixes: so SQLite asks back whether a source lies within ours. */
 static void
 is_within(sqlite3_context *context, int count, sqlite3_value **values)
 {
@@ -764,17 +781,62 @@ is_within(sqlite3_context *context, int count, sqlite3_value **values)
 }
 
 static int
-forget_source(sqlite3 *sqlite, const struct source *source, int *forgotten)
+forget_bans(sqlite3 *sqlite, const struct source *source, int *forgotten)
 {
+    static const char sql[] = "DELETE FROM ban WHERE ended_ms IS NOT NULL AND is_within(source)";
     int code = sqlite3_create_function(sqlite, "is_within", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
                                        (void *)source, is_within, NULL, NULL);
-    if (code == SQLITE_OK)
-        code = change_rows(sqlite, "DELETE FROM line WHERE is_within(client)", NULL, 0, forgotten);
-    if (code == SQLITE_OK)
-        code =
-            change_rows(sqlite, "DELETE FROM ban WHERE ended_ms IS NOT NULL AND is_within(source)",
-                        NULL, 0, forgotten);
+    return code == SQLITE_OK ? change_rows(sqlite, sql, NULL, 0, forgotten) : code;
+}
+
+static int
+set_lines(sqlite3_stmt *update, int64_t row, const char *lines)
+{
+    sqlite3_bind_text(update, 1, lines, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(update, 2, row);
+    int code = sqlite3_step(update);
+    sqlite3_reset(update);
+    sqlite3_clear_bindings(update);
     return code;
+}
+
+/* Whether `select` has a further row; takes what is meant out of its lines. */
+static bool
+forget_next(sqlite3_stmt *select, sqlite3_stmt *update, const struct source *source,
+            const char *user, int *forgotten, int *code)
+{
+    *code = sqlite3_step(select);
+    if (*code != SQLITE_ROW)
+        return false;
+    const char *lines = (const char *)sqlite3_column_text(select, 1);
+    char *left = sqlite3_mprintf("%s", lines != NULL ? lines : "");
+    const int removed = left != NULL ? (int)lines_remove(left, source, user) : 0;
+    if (left == NULL)
+        *code = SQLITE_NOMEM;
+    else if (removed > 0)
+        *code = set_lines(update, sqlite3_column_int64(select, 0), left);
+    *forgotten += removed;
+    sqlite3_free(left);
+    return *code == SQLITE_ROW || *code == SQLITE_DONE;
+}
+
+static int
+forget_lines(sqlite3 *sqlite, const struct source *source, const char *user, int *forgotten)
+{
+    static const char all[] = "SELECT rowid, lines FROM evidence";
+    static const char change[] = "UPDATE evidence SET lines = ?1 WHERE rowid = ?2";
+    sqlite3_stmt *select = NULL, *update = NULL;
+    int others = 0;
+    int code = sqlite3_prepare_v2(sqlite, all, -1, &select, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_prepare_v2(sqlite, change, -1, &update, NULL);
+    while (code == SQLITE_OK && forget_next(select, update, source, user, forgotten, &code))
+        code = SQLITE_OK;
+    sqlite3_finalize(update);
+    sqlite3_finalize(select);
+    return code != SQLITE_DONE
+               ? code
+               : change_rows(sqlite, "DELETE FROM evidence WHERE lines = ''", NULL, 0, &others);
 }
 
 int
@@ -785,11 +847,10 @@ ledger_forget(struct ledger *ledger, const struct source *source, const char *us
     if (result < 0)
         return result;
     int code = begin(ledger);
+    if (code == SQLITE_OK)
+        code = forget_lines(ledger->sqlite, source, user, &forgotten);
     if (code == SQLITE_OK && source != NULL)
-        code = forget_source(ledger->sqlite, source, &forgotten);
-    if (code == SQLITE_OK && user != NULL)
-        code = change_rows(ledger->sqlite, "DELETE FROM line WHERE user = ?1",
-                           &(struct value){.text = user}, 1, &forgotten);
+        code = forget_bans(ledger->sqlite, source, &forgotten);
     if (code == SQLITE_OK) /* whose they are nobody knows there */
         code = change_rows(ledger->sqlite, "UPDATE notice SET lines = '' WHERE lines != ''", NULL,
                            0, &others);
@@ -1077,6 +1138,13 @@ read_past(sqlite3_stmt *statement, struct ledger_row *row)
     return true;
 }
 
+/* Of LINES, those that may be meant: to search a text costs a tenth of splitting it, so only
+ * what has it is split. */
+#define HOLDING(lines, text)                                                                       \
+    " (table_id, id) IN (SELECT table_id, id FROM evidence WHERE instr(" lines ", " text ")) AND"
+
+#define NAMING(user) HOLDING("lines", "char(9) || " user " || char(9)") " user = " user
+
 /* All rows are looked at when there is a source: SQL cannot compare prefixes, and a hundred
  * thousand take some tenths of a second. */
 int
@@ -1085,11 +1153,11 @@ ledger_history(struct ledger *ledger, const struct ledger_query *query,
 {
     static const char sql[] =
         "SELECT table_id, id, source, jail, scope, failures, origin, class, first_ms, since_ms,"
-        " until_ms, ended_ms, end_reason, lifted_by, threshold, findtime_s, banned_by FROM"
-        " ban"
+        " until_ms, ended_ms, end_reason, lifted_by, threshold, findtime_s, banned_by FROM ban"
         " WHERE since_ms BETWEEN ?1 AND ?2 AND (?3 IS NULL OR jail = ?3) AND (?4 IS NULL OR"
-        " EXISTS (SELECT 1 FROM line WHERE line.table_id = ban.table_id AND line.id = ban.id AND"
-        " user = ?4)) ORDER BY since_ms DESC";
+        " (table_id, id) IN (SELECT table_id, id FROM (" LINES
+        ") WHERE" NAMING("?4") "))"
+                               " ORDER BY since_ms DESC";
     struct rows rows = rows_of(ledger, sql);
     struct ledger_row row;
     unsigned given = 0;
@@ -1130,7 +1198,8 @@ read_line(sqlite3_stmt *statement, struct evidence *evidence)
     return true;
 }
 
-#define LINE_COLUMNS "SELECT stamp_ms, client, class, attempts, host, service, user, line FROM line"
+#define LINE_COLUMNS                                                                               \
+    "SELECT stamp_ms, client, class, attempts, host, service, user, line FROM (" LINES ")"
 
 int
 ledger_lines(struct ledger *ledger, const struct ban *ban, const char *user, unsigned most,
@@ -1138,8 +1207,8 @@ ledger_lines(struct ledger *ledger, const struct ban *ban, const char *user, uns
 {
     static const char of_ban[] = LINE_COLUMNS " WHERE table_id = ?1 AND id = ?2"
                                               " ORDER BY stamp_ms, number LIMIT ?3";
-    static const char of_user[] = LINE_COLUMNS " WHERE user = ?1 AND user != ''"
-                                               " ORDER BY stamp_ms DESC LIMIT ?3";
+    static const char of_user[] =
+        LINE_COLUMNS " WHERE" NAMING("?1") " AND user != '' ORDER BY stamp_ms DESC LIMIT ?3";
     struct rows rows = rows_of(ledger, ban != NULL ? of_ban : of_user);
     struct evidence evidence;
     char table[TABLE_ID_SIZE];
@@ -1183,9 +1252,10 @@ int
 ledger_users(struct ledger *ledger, int64_t from_ms, unsigned most,
              bool (*each)(void *context, const struct ledger_user *user), void *context)
 {
-    static const char sql[] = "SELECT user, sum(attempts), count(DISTINCT client), max(stamp_ms)"
-                              " FROM line WHERE stamp_ms >= ?1 AND user != '' GROUP BY user"
-                              " ORDER BY 2 DESC, 4 DESC LIMIT ?2";
+    static const char sql[] =
+        "SELECT user, sum(attempts), count(DISTINCT client), max(stamp_ms) FROM (" LINES ") WHERE"
+        " (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms IS NULL OR ended_ms >= ?1)"
+        " AND stamp_ms >= ?1 AND user != '' GROUP BY user ORDER BY 2 DESC, 4 DESC LIMIT ?2";
     struct rows rows = rows_of(ledger, sql);
     struct ledger_user user;
     int given = 0;
@@ -1206,9 +1276,9 @@ int
 ledger_mailboxes(struct ledger *ledger, const char *name,
                  bool (*each)(void *context, const char *user), void *context)
 {
-    static const char sql[] = "SELECT DISTINCT user FROM line"
-                              " WHERE lower(substr(user, 1, length(?1) + 1)) = lower(?1) || '@'"
-                              " ORDER BY user";
+    static const char sql[] = "SELECT DISTINCT user FROM (" LINES ") WHERE" HOLDING(
+        "lower(lines)", "char(9) || lower(?1) || '@'") " lower(substr(user, 1, length(?1) + 1)) = "
+                                                       "lower(?1) || '@' ORDER BY user";
     struct rows rows = rows_of(ledger, sql);
     int given = 0;
     bool more = true;

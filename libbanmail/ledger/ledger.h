@@ -26,8 +26,9 @@
  *   ports       TEXT     that it closed, as 25,110,143; all
  *   banned_by   INTEGER  user id of who made it by hand; NULL: no one, or not known
  *
- * The lines that led to it, LEDGER_LINES_MOST at most, stand in `line`, as the parameter evidence
- * let them be kept:
+ * The lines that led to it, LINES_MOST at most, stand in one row of `evidence` (table_id,
+ * id, lines: see lines.h), as the parameter evidence let them be kept; the view `line` has them one
+ * by one:
  *
  *   table_id, id         of the ban
  *   stamp_ms, number     when it happened; which line it was
@@ -56,12 +57,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ledger/lines.h"
 #include "ledger/notice.h"
 #include "line/evidence.h"
 #include "table/table.h"
 
 #define LEDGER_JAIL_MANUAL "manual" /* the name of TABLE_JAIL_MANUAL */
-#define LEDGER_LINES_MOST  16       /* kept of one ban */
 
 struct ledger;
 
@@ -144,7 +145,8 @@ struct ledger_user {
 };
 
 /* Calls `each` for up to `most` of those whom lines since from_ms name, the most often tried first;
- * stops when it returns false. Reads all lines: a second for a million. Returns as ledger_history.
+ * stops when it returns false. Splits all lines of bans that lasted until then: ten seconds for a
+ * million. Returns as ledger_history.
  */
 int ledger_users(struct ledger *ledger, int64_t from_ms, unsigned most,
                  bool (*each)(void *context, const struct ledger_user *user), void *context);
@@ -164,11 +166,11 @@ int ledger_forget(struct ledger *ledger, const struct source *source, const char
 /* Deletes some of what is over: what ended before before_ms, notices that are older and that nobody
  * has taken, and the bans that ended first while the file is larger than max_bytes (0: no limit);
  * where none has ended, the lines of those that began first. Gives the disk back what is free then.
- * Stops beyond 16,000 rows, which take a quarter of a second. Returns how many rows of bans, or of
- * lines in the last resort: call it again while it is not 0; or a negative errno. Cheap where
- * nothing is to be done, so that it can be called after each ledger_write: then the file outgrows
- * max_bytes by no more than one of those, as long as the rows of live bans alone are smaller, and
- * its log stays below 16 MB, as long as nobody reads for long. */
+ * Stops beyond 2,000 rows, which take a quarter of a second. Returns how many bans, or how many
+ * lost their lines: call it again while it is not 0; or a negative errno. Cheap where nothing is to
+ * be done, so that it can be called after each ledger_write: then the file outgrows max_bytes by no
+ * more than one of those, as long as the rows of live bans alone are smaller, and its log stays
+ * below 16 MB, as long as nobody reads for long. */
 int ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes);
 
 /* Notes what is wrong from now_ms on ("" : nothing any more). Returns 0 or a negative errno. */

@@ -47,9 +47,10 @@ for number, since_ms in enumerate(sorted(bans), 1):
         ("00000000000000aa", number, source, JAILS.get(class_name, "relay"), random.randint(5, 9),
          class_name, since_ms - 60000, since_ms, until_ms, ended_ms, reason, by))
     client = source.replace("/64", "1")
+    lines = []
     for line in range(random.randint(1, 5)):
         user = HOSTILE if random.random() < 0.05 else random.choice(USERS) + "@example.org"
-        ledger.execute("INSERT INTO line VALUES (?,?,?,?,?,?,1,'mx1','imap',?,'')",
-                       ("00000000000000aa", number, since_ms - line * 1000, line, client, class_name, user))
+        lines.insert(0, f"{since_ms - line * 1000}\t{line}\t{client}\t{class_name}\t1\tmx1\timap\t{user}\t")
+    ledger.execute("INSERT INTO evidence VALUES (?,?,?)", ("00000000000000aa", number, "\n".join(lines)))
 ledger.commit()
 print(len(bans))
