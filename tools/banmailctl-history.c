@@ -18,7 +18,7 @@
 #include "banmailctl-location.h"
 #include "banmailctl-scope.h"
 
-#define LINES_MOST 100000 /* of one user, in the ledger */
+#define USER_LINES_MOST 100000 /* of one user, in the ledger */
 
 struct ledger *
 history_ledger(const struct table *table, const char **reason)
@@ -216,7 +216,7 @@ history_add_clients(const struct table *table, struct ledger *ledger, const char
         client->in_ring += evidence.attempts;
     }
     if (ledger)
-        ledger_lines(ledger, NULL, user, LINES_MOST, meet_written, clients);
+        ledger_lines(ledger, NULL, user, USER_LINES_MOST, meet_written, clients);
     return clients->count > before;
 }
 

@@ -25,8 +25,8 @@ jail_of(void *context, unsigned jail)
     return &batch->jails[jail < TABLE_JAILS_MAX ? jail : TABLE_JAIL_MANUAL];
 }
 
-/* The lines of the batch's bans, of each the newest; the oldest of them first, as the ledger sorts
- * them: what is appended costs SQLite least. */
+/* The lines of the batch's bans, of each the newest; the oldest of them first, as the ledger keeps
+ * them. */
 static void
 gather_lines(const struct table *table, struct batch *batch)
 {

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,30 +29,30 @@
 #define APPLICATION_ID  0x6f6d6261 /* "omba" */
 #define BUSY_MS         250        /* the recorder answers commands too: rather try again later */
 #define LEDGER_PATH_MAX 4096
-#define VACUUM_PAGES    1000 /* given back at once: as many as SQLite lets the log grow to */
-#define PRUNE_ROWS      2000 /* deleted at once: of any kind more bytes than a batch writes */
+#define VACUUM_PAGES    1000  /* given back at once: as many as SQLite lets the log grow to */
+#define PRUNE_ROWS      16000 /* deleted at once: what is small, */
+#define PRUNE_BYTES     (UINT64_C(4) << 20) /* and what is large: more than a batch writes */
 
 struct ledger {
     sqlite3 *sqlite; /* NULL: the file was moved aside */
     bool read_only;
     const struct report *report;
     char path[LEDGER_PATH_MAX];
+    char searched[EVIDENCE_USER_SIZE]; /* whose mailboxes are in temp.searched; "": nobody's */
 };
 
-/* The lines of all bans one by one, out of the texts that lines.h describes; only JSON's functions
- * can split a text. As a subquery, because the view `line`, which is the same, may not call them
- * where a schema is not trusted. */
+/* The lines of all bans one by one. Only JSON's functions can split a text: so it becomes an array
+ * of lines, tabs escaped. */
 #define LINES                                                                                      \
-    "SELECT table_id, id, CAST(json_extract(fields, '$[0]') AS INTEGER) AS stamp_ms,"              \
-    " CAST(json_extract(fields, '$[1]') AS INTEGER) AS number,"                                    \
-    " json_extract(fields, '$[2]') AS client, json_extract(fields, '$[3]') AS class,"              \
-    " CAST(json_extract(fields, '$[4]') AS INTEGER) AS attempts,"                                  \
-    " json_extract(fields, '$[5]') AS host, json_extract(fields, '$[6]') AS service,"              \
-    " json_extract(fields, '$[7]') AS user, json_extract(fields, '$[8]') AS line"                  \
-    " FROM (SELECT table_id, evidence_id AS id, value AS fields FROM"                              \
-    " (SELECT table_id, id AS evidence_id, '[[\"' || replace(replace(replace(replace(lines, '\\'," \
-    " '\\\\'), '\"', '\\\"'), char(9), '\",\"'), char(10), '\"],[\"') || '\"]]' AS split FROM"     \
-    " evidence), json_each(CASE WHEN json_valid(split) THEN split ELSE '[]' END))"
+    "SELECT table_id, id, CAST(field(text, 0) AS INTEGER) AS stamp_ms,"                            \
+    " CAST(field(text, 1) AS INTEGER) AS number, field(text, 2) AS client,"                        \
+    " field(text, 3) AS class, CAST(field(text, 4) AS INTEGER) AS attempts,"                       \
+    " field(text, 5) AS host, field(text, 6) AS service, field(text, 7) AS user,"                  \
+    " field(text, 8) AS line FROM (SELECT table_id, evidence_id AS id, value AS text FROM"         \
+    " (SELECT table_id, id AS evidence_id, '[\"' || replace(replace(replace(replace(lines, '\\',"  \
+    " '\\\\'), '\"', '\\\"'), char(9), '\\t'), char(10), '\",\"') || '\"]' AS split FROM "         \
+    "evidence),"                                                                                   \
+    " json_each(CASE WHEN json_valid(split) THEN split ELSE '[]' END))"
 
 /* Step n leads from version n to n + 1. Only ever add at the end. auto_vacuum cannot be chosen
  * later: it is what lets a pruned ledger give its room back. */
@@ -85,14 +86,25 @@ static const char *const schema_steps[] = {
     "ALTER TABLE ban ADD COLUMN banned_by INTEGER;",
 
     /* One row for all lines of a ban: a row for each, and one in an index of users, cost four times
-     * as much. */
+     * as much. `line` is for sqlite3(1): fields are arrays there, as it has no function of ours.
+     * What old_line has is moved in steps. */
     "CREATE TABLE evidence (table_id TEXT NOT NULL, id INTEGER NOT NULL, lines TEXT NOT NULL,"
     " PRIMARY KEY (table_id, id));"
-    "INSERT INTO evidence SELECT table_id, id, group_concat(stamp_ms || char(9) || number ||"
-    " char(9) || client || char(9) || class || char(9) || attempts || char(9) || host || char(9)"
-    " || service || char(9) || user || char(9) || line, char(10)) FROM line GROUP BY table_id, id;"
-    "DROP TABLE line;"
-    "CREATE VIEW line AS " LINES ";",
+    "DROP VIEW told;"
+    "ALTER TABLE line RENAME TO old_line;"
+    "CREATE VIEW line AS SELECT table_id, id,"
+    " CAST(json_extract(fields, '$[0]') AS INTEGER) AS stamp_ms,"
+    " CAST(json_extract(fields, '$[1]') AS INTEGER) AS number,"
+    " json_extract(fields, '$[2]') AS client, json_extract(fields, '$[3]') AS class,"
+    " CAST(json_extract(fields, '$[4]') AS INTEGER) AS attempts,"
+    " json_extract(fields, '$[5]') AS host, json_extract(fields, '$[6]') AS service,"
+    " json_extract(fields, '$[7]') AS user, json_extract(fields, '$[8]') AS line"
+    " FROM (SELECT table_id, evidence_id AS id, value AS fields FROM"
+    " (SELECT table_id, id AS evidence_id, '[[\"' || replace(replace(replace(replace(lines, '\\',"
+    " '\\\\'), '\"', '\\\"'), char(9), '\",\"'), char(10), '\"],[\"') || '\"]]' AS split FROM"
+    " evidence), json_each(CASE WHEN json_valid(split) THEN split ELSE '[]' END));"
+    "CREATE VIEW told AS SELECT table_id, id, group_concat(DISTINCT user) AS users,"
+    " group_concat(DISTINCT host) AS hosts FROM line GROUP BY table_id, id;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
 
@@ -239,6 +251,50 @@ failed(struct ledger *ledger, int code)
     return error;
 }
 
+/* ---- what SQL is lent: see lines.h ---- */
+
+/* merged(lines, newer): NULL where nothing is added. */
+static void
+merged(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const char *kept = (const char *)sqlite3_value_text(values[0]);
+    const char *newer = (const char *)sqlite3_value_text(values[1]);
+    (void)count;
+    if (kept == NULL || newer == NULL)
+        return;
+    char *text = sqlite3_malloc64(strlen(kept) + strlen(newer) + 2);
+    if (text == NULL)
+        sqlite3_result_error_nomem(context);
+    else if (lines_merge(kept, newer, text) > 0)
+        sqlite3_result_text(context, text, -1, sqlite3_free);
+    else
+        sqlite3_free(text);
+}
+
+/* field(line, n) */
+static void
+field(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    const char *line = (const char *)sqlite3_value_text(values[0]);
+    size_t length;
+    (void)count;
+    if (line == NULL)
+        return;
+    const char *text = lines_field(line, sqlite3_value_int(values[1]), &length);
+    sqlite3_result_text(context, text, (int)length, SQLITE_TRANSIENT);
+}
+
+/* For our own statements: whoever wrote the file, its schema may not call them. */
+static int
+lend_functions(sqlite3 *sqlite)
+{
+    const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
+    int code = sqlite3_create_function(sqlite, "merged", 2, flags, NULL, merged, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_create_function(sqlite, "field", 2, flags, NULL, field, NULL, NULL);
+    return error_of(sqlite, code);
+}
+
 /* ---- opening ---- */
 
 static int
@@ -320,7 +376,8 @@ open_as_it_is(struct ledger *ledger, const char *name, int flags, int *version)
     sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(ledger->sqlite, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-    return read_version(ledger->sqlite, version);
+    int result = lend_functions(ledger->sqlite);
+    return result == 0 ? read_version(ledger->sqlite, version) : result;
 }
 
 static void
@@ -367,6 +424,37 @@ open_reader(struct ledger *ledger)
     return result == 0 && version < SCHEMA_VERSION ? -EPROTONOSUPPORT : result;
 }
 
+/* What version 3 has kept, some thousand lines in a transaction: the log stays small, the file
+ * finds room for what is new in what is deleted, and a start that is broken off loses nothing. */
+static int
+move_old_lines(sqlite3 *sqlite)
+{
+#define FIRST                                                                                      \
+    " WHERE (table_id, id) <= (SELECT table_id, id FROM (SELECT table_id, id FROM old_line ORDER"  \
+    " BY table_id, id LIMIT 3000) ORDER BY table_id DESC, id DESC LIMIT 1)"
+    static const char move[] =
+        "BEGIN IMMEDIATE; INSERT INTO evidence SELECT table_id, id, group_concat(stamp_ms || "
+        "char(9)"
+        " || number || char(9) || client || char(9) || class || char(9) || attempts || char(9) ||"
+        " host || char(9) || service || char(9) || user || char(9) || line, char(10)) FROM "
+        "old_line" FIRST " GROUP BY table_id, id; DELETE FROM old_line" FIRST "; COMMIT;";
+#undef FIRST
+    int are_there = 0;
+    int result = read_number(
+        sqlite, "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'old_line')", &are_there);
+    if (result < 0 || !are_there)
+        return result;
+    while ((result = read_number(sqlite, "SELECT EXISTS (SELECT 1 FROM old_line)", &are_there)) ==
+               0 &&
+           are_there && (result = run(sqlite, move)) == 0)
+        ;
+    if (result == 0)
+        return run(sqlite, "DROP TABLE old_line");
+    if (!sqlite3_get_autocommit(sqlite))
+        sqlite3_exec(sqlite, "ROLLBACK", NULL, NULL, NULL);
+    return result;
+}
+
 static int
 open_writer(struct ledger *ledger, bool *is_new)
 {
@@ -379,7 +467,7 @@ open_writer(struct ledger *ledger, bool *is_new)
     *is_new = version == 0;
     for (; result == 0 && version < SCHEMA_VERSION; version++)
         result = migrate_step(ledger->sqlite, version);
-    return result;
+    return result == 0 ? move_old_lines(ledger->sqlite) : result;
 }
 
 int
@@ -537,44 +625,17 @@ print_lines(const struct ledger_line *lines, size_t count, char text[LINES_SIZE]
     return i;
 }
 
-/* merged(lines, newer) for SQL: NULL where nothing is added. */
-static void
-merged(sqlite3_context *context, int count, sqlite3_value **values)
-{
-    const char *kept = (const char *)sqlite3_value_text(values[0]);
-    const char *newer = (const char *)sqlite3_value_text(values[1]);
-    (void)count;
-    if (kept == NULL || newer == NULL)
-        return;
-    char *text = sqlite3_malloc64(strlen(kept) + strlen(newer) + 2);
-    if (text == NULL)
-        sqlite3_result_error_nomem(context);
-    else if (lines_merge(kept, newer, text) > 0)
-        sqlite3_result_text(context, text, -1, sqlite3_free);
-    else
-        sqlite3_free(text);
-}
-
-static int
-prepare_lines(sqlite3 *sqlite, sqlite3_stmt **statement)
-{
-    static const char upsert[] =
-        "INSERT INTO evidence VALUES (?1, ?2, ?3) ON CONFLICT (table_id, id) DO UPDATE"
-        " SET lines = merged(lines, ?3) WHERE merged(lines, ?3) IS NOT NULL";
-    int code = sqlite3_create_function(sqlite, "merged", 2,
-                                       SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY, NULL,
-                                       merged, NULL, NULL);
-    return code == SQLITE_OK ? sqlite3_prepare_v2(sqlite, upsert, -1, statement, NULL) : code;
-}
-
 /* A ban is written again whenever something about it changes, with the lines that are its newest
  * then: those of the first time led to it, and a client who goes on adds no more for ever. */
 static int
 write_lines(sqlite3 *sqlite, const struct ledger_line *lines, size_t count)
 {
+    static const char upsert[] =
+        "INSERT INTO evidence VALUES (?1, ?2, ?3) ON CONFLICT (table_id, id) DO UPDATE"
+        " SET lines = merged(lines, ?3) WHERE merged(lines, ?3) IS NOT NULL";
     char table[TABLE_ID_SIZE], text[LINES_SIZE];
     sqlite3_stmt *statement = NULL;
-    int code = prepare_lines(sqlite, &statement), length;
+    int code = sqlite3_prepare_v2(sqlite, upsert, -1, &statement, NULL), length;
     for (size_t i = 0; code == SQLITE_OK && i < count;) {
         print_table_id(lines[i].table_id, table);
         sqlite3_bind_text(statement, 1, table, -1, SQLITE_STATIC);
@@ -748,11 +809,14 @@ ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes)
     int result = may_write(ledger);
     if (result < 0)
         return result;
-    const int before = sqlite3_total_changes(ledger->sqlite);
+    const int rows = sqlite3_total_changes(ledger->sqlite);
+    const uint64_t had = bytes_in_use(ledger->sqlite);
+    uint64_t has = had;
     int pruned = 0, more = 1;
     bool was_too_large = false;
-    while (result == 0 && more > 0 && sqlite3_total_changes(ledger->sqlite) - before < PRUNE_ROWS) {
-        const bool is_too_large = max_bytes > 0 && bytes_in_use(ledger->sqlite) > max_bytes;
+    while (result == 0 && more > 0 && has + PRUNE_BYTES > had &&
+           sqlite3_total_changes(ledger->sqlite) - rows < PRUNE_ROWS) {
+        const bool is_too_large = max_bytes > 0 && has > max_bytes;
         if (!is_too_large && (before_ms == LEDGER_KEEP_ALL || was_too_large))
             break;
         more = 0;
@@ -761,8 +825,10 @@ ledger_prune(struct ledger *ledger, int64_t before_ms, uint64_t max_bytes)
         was_too_large = was_too_large || is_too_large;
         if (result == 0) /* below its size the file keeps what it will want again at once */
             give_back(ledger->sqlite, is_too_large ? max_bytes : 0);
+        if (result == 0)
+            has = bytes_in_use(ledger->sqlite);
     }
-    if (result == 0 && max_bytes > 0) /* a migration leaves much that is free */
+    if (result == 0 && pruned == 0 && max_bytes > 0)
         give_back(ledger->sqlite, max_bytes);
     return result < 0 ? result : pruned;
 }
@@ -783,10 +849,16 @@ is_within(sqlite3_context *context, int count, sqlite3_value **values)
 static int
 forget_bans(sqlite3 *sqlite, const struct source *source, int *forgotten)
 {
-    static const char sql[] = "DELETE FROM ban WHERE ended_ms IS NOT NULL AND is_within(source)";
+    static const char lines[] =
+        "DELETE FROM evidence WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE"
+        " ended_ms IS NOT NULL AND is_within(source))";
+    static const char bans[] = "DELETE FROM ban WHERE ended_ms IS NOT NULL AND is_within(source)";
+    int others = 0;
     int code = sqlite3_create_function(sqlite, "is_within", 1, SQLITE_UTF8 | SQLITE_DIRECTONLY,
                                        (void *)source, is_within, NULL, NULL);
-    return code == SQLITE_OK ? change_rows(sqlite, sql, NULL, 0, forgotten) : code;
+    if (code == SQLITE_OK)
+        code = change_rows(sqlite, lines, NULL, 0, &others);
+    return code == SQLITE_OK ? change_rows(sqlite, bans, NULL, 0, forgotten) : code;
 }
 
 static int
@@ -809,11 +881,13 @@ forget_next(sqlite3_stmt *select, sqlite3_stmt *update, const struct source *sou
     if (*code != SQLITE_ROW)
         return false;
     const char *lines = (const char *)sqlite3_column_text(select, 1);
+    const size_t bytes = (size_t)sqlite3_column_bytes(select, 1);
     char *left = sqlite3_mprintf("%s", lines != NULL ? lines : "");
     const int removed = left != NULL ? (int)lines_remove(left, source, user) : 0;
     if (left == NULL)
         *code = SQLITE_NOMEM;
-    else if (removed > 0)
+    else if (removed > 0 ||
+             strlen(lines != NULL ? lines : "") != bytes) /* who knows what is behind */
         *code = set_lines(update, sqlite3_column_int64(select, 0), left);
     *forgotten += removed;
     sqlite3_free(left);
@@ -839,6 +913,20 @@ forget_lines(sqlite3 *sqlite, const struct source *source, const char *user, int
                : change_rows(sqlite, "DELETE FROM evidence WHERE lines = ''", NULL, 0, &others);
 }
 
+/* Where SQLite has moved rows between pages, copies of them stand in what is unused; and what was
+ * overwritten in the file, in the log. */
+static void
+write_anew(struct ledger *ledger)
+{
+    int result = run(ledger->sqlite, "VACUUM");
+    if (result < 0)
+        report_say(ledger->report, LOG_WARNING,
+                   "what was forgotten may stand in unused room of %s still: it cannot be written "
+                   "anew: %s",
+                   ledger->path, ledger_error(result));
+    sqlite3_exec(ledger->sqlite, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+}
+
 int
 ledger_forget(struct ledger *ledger, const struct source *source, const char *user)
 {
@@ -855,8 +943,8 @@ ledger_forget(struct ledger *ledger, const struct source *source, const char *us
         code = change_rows(ledger->sqlite, "UPDATE notice SET lines = '' WHERE lines != ''", NULL,
                            0, &others);
     result = end(ledger, code);
-    if (result == 0) /* what was overwritten in the file may stand in the log still */
-        sqlite3_exec(ledger->sqlite, "PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
+    if (result == 0 && forgotten > 0)
+        write_anew(ledger);
     return result < 0 ? result : forgotten;
 }
 
@@ -1138,15 +1226,14 @@ read_past(sqlite3_stmt *statement, struct ledger_row *row)
     return true;
 }
 
-/* Of LINES, those that may be meant: to search a text costs a tenth of splitting it, so only
- * what has it is split. */
-#define HOLDING(lines, text)                                                                       \
-    " (table_id, id) IN (SELECT table_id, id FROM evidence WHERE instr(" lines ", " text ")) AND"
+/* Of LINES, those that name a user. To search a text costs a tenth of splitting it: so only what
+ * has his name in a field, whichever it is, is split. */
+#define NAMING(user)                                                                               \
+    " (table_id, id) IN (SELECT table_id, id FROM evidence WHERE"                                  \
+    " instr(lines, char(9) || " user " || char(9))) AND user = " user
 
-#define NAMING(user) HOLDING("lines", "char(9) || " user " || char(9)") " user = " user
-
-/* All rows are looked at when there is a source: SQL cannot compare prefixes, and a hundred
- * thousand take some tenths of a second. */
+/* All rows are looked at when there is a source, and all texts when there is a user: SQL cannot
+ * compare prefixes, and a hundred thousand take some tenths of a second. */
 int
 ledger_history(struct ledger *ledger, const struct ledger_query *query,
                bool (*each)(void *context, const struct ledger_row *row), void *context)
@@ -1201,15 +1288,26 @@ read_line(sqlite3_stmt *statement, struct evidence *evidence)
 #define LINE_COLUMNS                                                                               \
     "SELECT stamp_ms, client, class, attempts, host, service, user, line FROM (" LINES ")"
 
+static bool
+was_searched(const struct ledger *ledger, const char *user)
+{
+    const size_t length = strlen(ledger->searched);
+    return length > 0 && strncasecmp(user, ledger->searched, length) == 0 && user[length] == '@';
+}
+
 int
 ledger_lines(struct ledger *ledger, const struct ban *ban, const char *user, unsigned most,
              bool (*each)(void *context, const struct evidence *evidence), void *context)
 {
     static const char of_ban[] = LINE_COLUMNS " WHERE table_id = ?1 AND id = ?2"
                                               " ORDER BY stamp_ms, number LIMIT ?3";
+    static const char of_mailbox[] = LINE_COLUMNS
+        " WHERE (table_id, id) IN temp.searched AND user = ?1 ORDER BY stamp_ms DESC LIMIT ?3";
     static const char of_user[] =
         LINE_COLUMNS " WHERE" NAMING("?1") " AND user != '' ORDER BY stamp_ms DESC LIMIT ?3";
-    struct rows rows = rows_of(ledger, ban != NULL ? of_ban : of_user);
+    struct rows rows = rows_of(ledger, ban != NULL                  ? of_ban
+                                       : was_searched(ledger, user) ? of_mailbox
+                                                                    : of_user);
     struct evidence evidence;
     char table[TABLE_ID_SIZE];
     int given = 0;
@@ -1253,9 +1351,10 @@ ledger_users(struct ledger *ledger, int64_t from_ms, unsigned most,
              bool (*each)(void *context, const struct ledger_user *user), void *context)
 {
     static const char sql[] =
-        "SELECT user, sum(attempts), count(DISTINCT client), max(stamp_ms) FROM (" LINES ") WHERE"
-        " (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms IS NULL OR ended_ms >= ?1)"
-        " AND stamp_ms >= ?1 AND user != '' GROUP BY user ORDER BY 2 DESC, 4 DESC LIMIT ?2";
+        "SELECT user, sum(min(attempts, 255)), count(DISTINCT client), max(stamp_ms) FROM (" LINES
+        ") WHERE (table_id, id) IN (SELECT table_id, id FROM ban WHERE ended_ms IS NULL OR ended_ms"
+        " >= ?1 - 3600000) AND stamp_ms >= ?1 AND user != '' GROUP BY user"
+        " ORDER BY 2 DESC, 4 DESC LIMIT ?2";
     struct rows rows = rows_of(ledger, sql);
     struct ledger_user user;
     int given = 0;
@@ -1272,15 +1371,41 @@ ledger_users(struct ledger *ledger, int64_t from_ms, unsigned most,
     return rows_end(&rows, given);
 }
 
+/* Remembers which bans have a line that names one of the name's mailboxes: a name such as info may
+ * have dozens, and who asks for their lines next is not to read all texts for each. */
+static int
+search_mailboxes(struct ledger *ledger, const char *name)
+{
+    static const char search[] = "INSERT INTO temp.searched SELECT table_id, id FROM evidence WHERE"
+                                 " instr(lower(lines), char(9) || lower(?1) || '@')";
+    int found = 0, code;
+    ledger->searched[0] = '\0';
+    if (ledger->sqlite == NULL || strlen(name) >= sizeof(ledger->searched))
+        return ledger->sqlite == NULL ? -EPROTO : -ENAMETOOLONG;
+    code = sqlite3_exec(ledger->sqlite,
+                        "CREATE TEMP TABLE IF NOT EXISTS searched (table_id TEXT, id INTEGER);"
+                        "DELETE FROM temp.searched",
+                        NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = change_rows(ledger->sqlite, search, &(struct value){.text = name}, 1, &found);
+    if (code != SQLITE_OK)
+        return failed(ledger, code);
+    strcpy(ledger->searched, name);
+    return 0;
+}
+
 int
 ledger_mailboxes(struct ledger *ledger, const char *name,
                  bool (*each)(void *context, const char *user), void *context)
 {
-    static const char sql[] = "SELECT DISTINCT user FROM (" LINES ") WHERE" HOLDING(
-        "lower(lines)", "char(9) || lower(?1) || '@'") " lower(substr(user, 1, length(?1) + 1)) = "
-                                                       "lower(?1) || '@' ORDER BY user";
+    static const char sql[] =
+        "SELECT DISTINCT user FROM (" LINES ") WHERE (table_id, id) IN temp.searched AND"
+        " lower(substr(user, 1, length(?1) + 1)) = lower(?1) || '@'"
+        " ORDER BY user";
+    int given = search_mailboxes(ledger, name);
+    if (given < 0)
+        return given;
     struct rows rows = rows_of(ledger, sql);
-    int given = 0;
     bool more = true;
 
     rows_bind_text(&rows, 1, name);

@@ -36,9 +36,10 @@
  *   class, host, service, user, line  TEXT
  *   attempts    INTEGER  that it added to the count
  *
- * The view `told` has the users and hosts of each ban in one line. `trouble` has what was wrong:
- * begun_ms, ended_ms (NULL: still is), what. `notice` has the events that nobody has taken yet:
- * number (ascending), time_ms, severity, text, fields (JSON), lines.
+ * The view `told` has the users and hosts of each ban in one line (ask it for one ban: it splits
+ * the lines of all that it is asked for). `trouble` has what was wrong: begun_ms, ended_ms (NULL:
+ * still is), what. `notice` has the events that nobody has taken yet: number (ascending), time_ms,
+ * severity, text, fields (JSON), lines.
  *
  * What is over is deleted when it is older than the retention, or the file too large; a ban that
  * has not ended, never (its lines are, where nothing else is left). Deleted bytes are overwritten.
@@ -145,19 +146,22 @@ struct ledger_user {
 };
 
 /* Calls `each` for up to `most` of those whom lines since from_ms name, the most often tried first;
- * stops when it returns false. Splits all lines of bans that lasted until then: ten seconds for a
- * million. Returns as ledger_history.
- */
+ * stops when it returns false. Splits all lines of bans that ended no more than an hour before:
+ * five seconds of CPU for a million. Returns as ledger_history. */
 int ledger_users(struct ledger *ledger, int64_t from_ms, unsigned most,
                  bool (*each)(void *context, const struct ledger_user *user), void *context);
 
 /* Calls `each` for every user who is kept as `name` and an @ and more, in letters of either case,
- * each of them once; stops when it returns false. Reads all names. Returns as ledger_history. */
+ * each of them once; stops when it returns false. Reads all lines, and remembers where these stand:
+ * ledger_lines of one of them reads no others until another name is asked for. Returns as
+ * ledger_history, or -ENAMETOOLONG. */
 int ledger_mailboxes(struct ledger *ledger, const char *name,
                      bool (*each)(void *context, const char *user), void *context);
 
 /* Erases the lines of a client within `source` (may be NULL) and the bans of it that have ended, or
- * the lines that name `user` (may be NULL; as kept). Returns how many rows, or a negative errno. */
+ * the lines that name `user` (may be NULL; as kept). Then writes the file anew (VACUUM), which
+ * takes as much room again for a while, and where it cannot be done is said. Returns how many lines
+ * and bans, or a negative errno. */
 int ledger_forget(struct ledger *ledger, const struct source *source, const char *user);
 
 /* before_ms of ledger_prune: nothing is too old. */
@@ -166,7 +170,7 @@ int ledger_forget(struct ledger *ledger, const struct source *source, const char
 /* Deletes some of what is over: what ended before before_ms, notices that are older and that nobody
  * has taken, and the bans that ended first while the file is larger than max_bytes (0: no limit);
  * where none has ended, the lines of those that began first. Gives the disk back what is free then.
- * Stops beyond 2,000 rows, which take a quarter of a second. Returns how many bans, or how many
+ * Stops beyond 16,000 rows or 4 MB, some tenths of a second. Returns how many bans, or how many
  * lost their lines: call it again while it is not 0; or a negative errno. Cheap where nothing is to
  * be done, so that it can be called after each ledger_write: then the file outgrows max_bytes by no
  * more than one of those, as long as the rows of live bans alone are smaller, and its log stays

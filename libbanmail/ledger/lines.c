@@ -33,6 +33,18 @@ lines_print(char *to, const struct evidence *evidence)
     return put_clean(to, evidence->line, sizeof(evidence->line));
 }
 
+const char *
+lines_field(const char *line, int field, size_t *length)
+{
+    for (; field > 0; field--) {
+        line += strcspn(line, "\t\n");
+        if (*line == '\t')
+            line++;
+    }
+    *length = strcspn(line, "\t\n");
+    return line;
+}
+
 /* The line behind this one; NULL: there is none. */
 static const char *
 next_line(const char *line)
@@ -50,25 +62,12 @@ lines_count(const char *text)
     return count;
 }
 
-/* A field of the line, and its length; "" where the line has not as many. */
-static const char *
-field_of(const char *line, int field, size_t *length)
-{
-    for (; field > 0; field--) {
-        line += strcspn(line, "\t\n");
-        if (*line == '\t')
-            line++;
-    }
-    *length = strcspn(line, "\t\n");
-    return line;
-}
-
 /* Whether the text has a line of the same stamp and number. */
 static bool
 has_line(const char *text, const char *sought)
 {
     size_t length;
-    const char *client = field_of(sought, FIELD_CLIENT, &length);
+    const char *client = lines_field(sought, FIELD_CLIENT, &length);
     for (const char *line = text; line != NULL; line = next_line(line))
         if (strncmp(line, sought, (size_t)(client - sought)) == 0)
             return true;
@@ -98,11 +97,11 @@ is_meant(const char *line, const struct source *source, const char *user)
 {
     struct source client;
     size_t length;
-    const char *text = field_of(line, FIELD_USER, &length);
+    const char *text = lines_field(line, FIELD_USER, &length);
     if (user != NULL && length == strlen(user) && memcmp(text, user, length) == 0)
         return true;
-    text = field_of(line, FIELD_CLIENT, &length);
-    return source != NULL && source_parse(text, length, &client) == 0 &&
+    text = lines_field(line, FIELD_CLIENT, &length);
+    return source != NULL && source_parse_prefix(text, length, &client) == 0 &&
            source_contains(source, &client);
 }
 

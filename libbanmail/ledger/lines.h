@@ -33,6 +33,10 @@
  * Returns the end. */
 char *lines_print(char *to, const struct evidence *evidence);
 
+/* A field of the line, from 0 on, and its length; where the line has not as many, the length is 0.
+ */
+const char *lines_field(const char *line, int field, size_t *length);
+
 /* How many lines a text has. */
 size_t lines_count(const char *text);
 
