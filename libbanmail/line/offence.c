@@ -116,6 +116,7 @@ enum field {
     FIELD_SECRET,
     FIELD_SERVICE,
     FIELD_SESSION,
+    FIELD_STAGE,
     FIELD_TAIL,
     FIELD_USER,
     FIELDS
@@ -141,6 +142,7 @@ static const char *const field_names[FIELDS] = {
     [FIELD_SECRET] = "secret",
     [FIELD_SERVICE] = "service",
     [FIELD_SESSION] = "session",
+    [FIELD_STAGE] = "stage",
     [FIELD_TAIL] = "tail",
     [FIELD_USER] = "user",
 };
@@ -1204,6 +1206,8 @@ offence_read(struct fjson_object *object, struct offence *offence)
     get_text(fields, FIELD_SECRET, &text);
     offence->secret_hash = hash(text);
     read_fault_field(fields, offence);
+    if (get_text(fields, FIELD_STAGE, &text))
+        offence->flags |= OFFENCE_IN_MAIL;
     offence->names_whom = offence->has_client;
     offence->whom = offence->client;
     if (get_text(fields, FIELD_AUTH_TAIL, &text))
@@ -1262,9 +1266,18 @@ is_relay_deferred(const struct offence *offence)
            offence->dsn == 4007001;
 }
 
+/* A mailbox that is full, a mail that is too large: who sends it cannot know, and sends it again.
+ */
+static bool
+is_out_of_room(const struct offence *offence)
+{
+    return offence->dsn == 5002002 || offence->dsn == 5003004;
+}
+
 bool
 offence_counts(const struct offence *offence)
 {
     return (OFFENCE_COUNTABLE & OFFENCE_BIT(offence->class)) && offence->has_client &&
-           (!is_temporary(offence) || is_relay_deferred(offence));
+           (!is_temporary(offence) || is_relay_deferred(offence)) && !is_out_of_room(offence) &&
+           !(offence->flags & OFFENCE_IN_MAIL);
 }

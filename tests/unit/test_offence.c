@@ -212,6 +212,31 @@ denied_relaying_counts_with_454(void **state)
     assert_false(offence_counts(&offence));
 }
 
+/* Mail servers cannot help it, whatever a jail counts: a mailbox is full, the mail is too large,
+ * and the network breaks in it. What else is of the class counts. */
+static void
+what_befalls_mail_servers_never_counts(void **state)
+{
+    static const struct {
+        const char *class, *field, *value;
+        bool counts;
+    } cases[] = {
+        {"rcpt_rejected", "dsn", "5.2.2", false}, {"rcpt_rejected", "dsn", "5.7.1", true},
+        {"smtp_reject", "dsn", "5.3.4", false},   {"smtp_reject", "dsn", "5.5.3", true},
+        {"conn_lost", "stage", "DATA", false},    {"conn_lost", "service", "smtpd", true},
+        {"conn_timeout", "stage", "BDAT", false}, {"conn_timeout", "service", "smtpd", true},
+    };
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        read_fields(&offence, "class", cases[i].class, "ip", "203.0.113.9", "code", "552",
+                    cases[i].field, cases[i].value, NULL);
+        assert_client(&offence, "203.0.113.9");
+        assert_int_equal(offence_counts(&offence), cases[i].counts);
+    }
+}
+
 /* Classes that came later are in no group by their number. */
 static void
 later_classes_are_in_their_groups(void **state)
@@ -912,6 +937,7 @@ main(void)
         cmocka_unit_test_teardown(attempts_are_bounded, forget_fields),
         cmocka_unit_test_teardown(temporary_failures_never_count, forget_fields),
         cmocka_unit_test_teardown(denied_relaying_counts_with_454, forget_fields),
+        cmocka_unit_test_teardown(what_befalls_mail_servers_never_counts, forget_fields),
         cmocka_unit_test(later_classes_are_in_their_groups),
         cmocka_unit_test_teardown(dsn_is_read_or_0, forget_fields),
         cmocka_unit_test_teardown(the_last_rip_is_the_daemons, forget_fields),
