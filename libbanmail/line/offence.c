@@ -748,6 +748,31 @@ read_session(struct text text, const char *open, struct auth_line *line)
     return true;
 }
 
+/* What stands behind these words and the next `closing`; all of it where they do not begin it. */
+static struct text
+behind(struct text text, const char *words, const char *closing)
+{
+    const char *const at = begins(text, words) ? find_first(text, closing) : NULL;
+
+    return at == NULL ? text : from(text, at + strlen(closing));
+}
+
+/* Behind `auth-worker(77): Info: conn unix:auth-worker (pid=7,uid=99): auth-worker<3>: `, of which
+ * 2.3.13 and later have the second half. */
+static struct text
+behind_worker(struct text text)
+{
+    size_t i = 0;
+
+    while (i < text.length && isdigit((unsigned char)text.bytes[i]))
+        i++;
+    if (i > 0 && begins_at(text, text.bytes + i, "): "))
+        text = from(text, text.bytes + i + strlen("): "));
+    text = behind(text, "Info: ", "Info: ");
+    text = behind(text, "conn unix:", "): ");
+    return behind(text, "auth-worker<", ">: ");
+}
+
 /* Returns whether the line has the form. */
 static bool
 read_auth_line(struct text text, struct auth_line *line)
@@ -761,6 +786,7 @@ read_auth_line(struct text text, struct auth_line *line)
             sessions += read_session(text, text.bytes + i, line);
     if (sessions == 1)
         return true;
+    text = behind_worker(text);
     closing = find_first(text, "): ");
     if (sessions > 1 || closing == NULL)
         return false;
@@ -902,23 +928,53 @@ is_fault_of_name(struct text message, struct text name)
            is_path_of(before(from(message, message.bytes + strlen("stat(")), failed), name);
 }
 
-/* Dovecot 2.4 tells an error only behind the name. That one database knows a user and another does
- * not is no fault of the backend. */
+/* PAM's own database does not answer: of this Dovecot says no more than of a wrong password. */
+static bool
+is_fault_of_pam(struct text message)
+{
+    static const char words[] = "pam_authenticate() failed: ";
+    static const char *const reasons[] = {"Authentication service cannot retrieve",
+                                          "Authentication information is unavailable",
+                                          "System error",
+                                          "Error in service module",
+                                          "Critical error",
+                                          "Memory buffer error"};
+
+    message = without_database(behind(message, "Info: ", "Info: "));
+    if (!begins(message, words))
+        return false;
+    message = from(message, message.bytes + strlen(words));
+    for (size_t i = 0; i < sizeof reasons / sizeof reasons[0]; i++)
+        if (begins(message, reasons[i]))
+            return true;
+    return false;
+}
+
+/* That one database knows a user and another does not; that modules of PAM ask for the password one
+ * after the other, which a wrong one brings about. */
+static bool
+is_no_fault(struct text message)
+{
+    return begins(message, "user not found from any userdbs") ||
+           begins(message, "Multiple password values not supported");
+}
+
+/* Dovecot 2.4 tells an error only behind the name. */
 static void
 read_fault(struct text message, struct offence *offence)
 {
     const struct text name = {.bytes = offence->user, .length = offence->user_length};
 
-    if (begins(message, "Error: ")) {
+    if (begins(message, "Error: ") || (offence->names_whom && is_fault_of_pam(message))) {
         offence->class = OFFENCE_SERVER_FAULT;
         offence->flags |= OFFENCE_AUTH_FAULT;
-        message = from(message, message.bytes + strlen("Error: "));
     }
+    message = behind(message, "Error: ", "Error: ");
     if (offence->class != OFFENCE_SERVER_FAULT)
         return;
     if (is_fault_of_name(without_database(message), name))
         offence->flags |= OFFENCE_FAULT_OF_NAME;
-    else if (!begins(message, "user not found from any userdbs"))
+    else if (!is_no_fault(without_database(message)))
         return;
     offence->class = OFFENCE_AUTH_DETAIL;
     offence->flags &= ~(unsigned)OFFENCE_AUTH_FAULT;

@@ -625,6 +625,60 @@ reads_faults_of_the_backend(void **state)
     assert_int_equal(fault.flags, 0);
 }
 
+/* What stands behind `auth-worker(`, in each form that it has had, with and without a session. */
+static void
+reads_what_a_worker_says(void **state)
+{
+    static const struct {
+        const char *text, *user;
+        enum offence_class class;
+    } cases[] = {
+        {"77): pam(bob,203.0.113.9): pam_authenticate() failed: Authentication service cannot "
+         "retrieve authentication info",
+         "bob", OFFENCE_SERVER_FAULT},
+        {"77): Info: pam(bob,203.0.113.9,<aZFbr8Rg16/LAHEL>): pam_authenticate() failed: System "
+         "error",
+         "bob", OFFENCE_SERVER_FAULT},
+        {"77): Info: conn unix:auth-worker (pid=7,uid=99): auth-worker<3>: pam(bob,203.0.113.9): "
+         "pam_authenticate() failed: error in service module",
+         "bob", OFFENCE_SERVER_FAULT},
+        {"bob,203.0.113.9)<7><aZFbr8Rg16/LAHEL>: request [3]: Info: pam: pam_authenticate() "
+         "failed: System error",
+         "bob", OFFENCE_SERVER_FAULT},
+        {"77): conn unix:auth-worker (pid=7,uid=99): auth-worker<3>: pam(bob,203.0.113.9): "
+         "pam_authenticate() failed: Authentication failure (Password mismatch?)",
+         "bob", OFFENCE_AUTH_DETAIL},
+        {"77): pam(bob,203.0.113.9): pam_authenticate() failed: Permission denied", "bob",
+         OFFENCE_AUTH_DETAIL},
+        {"77): conn unix:auth-worker (pid=7,uid=99): auth-worker<3>: sql(bob,203.0.113.9): unknown "
+         "user",
+         "bob", OFFENCE_AUTH_DETAIL},
+        /* a name is no worker's word */
+        {"bob): pam_authenticate() failed: System error,203.0.113.9,sasl:plain): sql: unknown user",
+         "", OFFENCE_AUTH_DETAIL},
+        {"bob,203.0.113.9)<7><aZFbr8Rg16/LAHEL>: request [3]: Error: pam: Multiple password values "
+         "not supported",
+         "bob", OFFENCE_AUTH_DETAIL},
+    };
+    struct offence offence;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        read_fields(&offence, "class", "auth_detail", "auth_tail", cases[i].text, NULL);
+        assert_int_equal(offence.class, cases[i].class);
+        assert_int_equal(offence.flags,
+                         cases[i].class == OFFENCE_SERVER_FAULT ? OFFENCE_AUTH_FAULT : 0);
+        assert_bytes(offence.user, offence.user_length, cases[i].user);
+        assert_false(offence.has_client);
+    }
+    read_fields(&offence, "class", "server_fault", "fault", "auth", "auth_tail",
+                "conn unix:auth-worker (pid=7,uid=99): auth-worker<3>: sql(bob,203.0.113.9): "
+                "Password query failed: Not connected to database",
+                NULL);
+    assert_bytes(offence.user, offence.user_length, "bob");
+    assert_true(offence.names_whom);
+}
+
 /* Whose file a name makes up is not there: no fault of the backend. */
 static void
 a_fault_of_the_name_is_none_of_the_backend(void **state)
@@ -938,6 +992,7 @@ main(void)
         cmocka_unit_test_teardown(temporary_failures_never_count, forget_fields),
         cmocka_unit_test_teardown(denied_relaying_counts_with_454, forget_fields),
         cmocka_unit_test_teardown(what_befalls_mail_servers_never_counts, forget_fields),
+        cmocka_unit_test_teardown(reads_what_a_worker_says, forget_fields),
         cmocka_unit_test(later_classes_are_in_their_groups),
         cmocka_unit_test_teardown(dsn_is_read_or_0, forget_fields),
         cmocka_unit_test_teardown(the_last_rip_is_the_daemons, forget_fields),
