@@ -21,8 +21,7 @@
 #define AUTH_LINE           (BIT(AUTH_FAILED) | BIT(AUTH_UNKNOWN_USER) | BIT(AUTH_MALFORMED))
 #define AUTH                (AUTH_LINE | BIT(AUTH_REFUSED))
 #define AUTH_AND_MECHANISMS (AUTH | BIT(AUTH_MECH_UNSUPPORTED))
-#define NO_PLAINTEXT        (BIT(AUTH_PLAINTEXT_DISALLOWED) | BIT(AUTH_DISABLED))
-#define LOGIN               (AUTH_AND_MECHANISMS | NO_PLAINTEXT)
+#define LOGIN               (AUTH_AND_MECHANISMS | BIT(AUTH_PLAINTEXT_DISALLOWED))
 #define REJECTED                                                                                   \
     (BIT(RELAY_DENIED) | BIT(RCPT_UNKNOWN) | BIT(RCPT_REJECTED) | BIT(SENDER_REJECTED) |           \
      BIT(HELO_REJECTED) | BIT(CLIENT_REJECTED) | BIT(RBL_LISTED) | BIT(SMTP_REJECT) |              \

@@ -781,6 +781,30 @@ presets_are_what_they_say(void **state)
     assert_int_not_equal(preset_read("loud", &jails, reason), 0);
 }
 
+/* Lines that fail2ban's regular expressions match, and lines that they do not. */
+static void
+filters_count_what_those_of_fail2ban_match(void **state)
+{
+    static const struct {
+        const char *name, *mode;
+        enum offence_class class;
+        bool counts;
+    } cases[] = {
+        {"dovecot", "normal", OFFENCE_AUTH_PLAINTEXT_DISALLOWED, true},
+        /* the right password: of a user who is disabled, or while mail can't be served */
+        {"dovecot", "normal", OFFENCE_AUTH_DISABLED, false},
+        {"dovecot", "aggressive", OFFENCE_AUTH_DISABLED, false},
+        {"sieve", "", OFFENCE_AUTH_DISABLED, false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const struct jails_filter *const filter = jails_filter_find(cases[i].name, cases[i].mode);
+
+        assert_int_equal(filter->classes >> cases[i].class & 1, cases[i].counts);
+    }
+}
+
 static void
 each_filter_is_found(void **state)
 {
@@ -879,6 +903,7 @@ main(void)
         cmocka_unit_test(presets_are_what_they_say),
         cmocka_unit_test(a_file_changes_a_preset),
         cmocka_unit_test(each_filter_is_found),
+        cmocka_unit_test(filters_count_what_those_of_fail2ban_match),
         cmocka_unit_test(each_value_is_taken_or_refused_at_its_bounds),
         cmocka_unit_test(reads_a_directory_in_the_order_of_fail2ban),
         cmocka_unit_test(a_folder_that_cannot_be_read_refuses_all),
