@@ -25,9 +25,11 @@
 #define REJECTED                                                                                   \
     (BIT(RELAY_DENIED) | BIT(RCPT_UNKNOWN) | BIT(RCPT_REJECTED) | BIT(SENDER_REJECTED) |           \
      BIT(HELO_REJECTED) | BIT(CLIENT_REJECTED) | BIT(RBL_LISTED) | BIT(SMTP_REJECT) |              \
-     BIT(PROTOCOL_ABUSE))
-#define LOST   (BIT(PROBE) | BIT(CONN_LOST) | BIT(CONN_TIMEOUT) | BIT(PROTOCOL_ABUSE))
-#define SILENT (BIT(NO_AUTH) | BIT(AUTH_ABORTED))
+     BIT(PROTOCOL_ABUSE) | BIT(PROBE))
+#define LOST                                                                                       \
+    (BIT(PROBE) | BIT(CONN_LOST) | BIT(CONN_TIMEOUT) | BIT(PROTOCOL_ABUSE) | BIT(AUTH_REFUSED) |   \
+     BIT(RATE_LIMITED) | BIT(TLS_UNEXPECTED))
+#define SILENT (BIT(NO_AUTH) | BIT(AUTH_ABORTED) | BIT(TLS_FAILED) | BIT(TLS_UNEXPECTED))
 
 static const struct jails_filter filters[] = {
     {"postfix", "more", REJECTED, SMTP},

@@ -790,6 +790,19 @@ filters_count_what_those_of_fail2ban_match(void **state)
         enum offence_class class;
         bool counts;
     } cases[] = {
+        {"postfix", "normal", OFFENCE_PROBE, true}, /* reject: VRFY */
+        {"postfix", "normal", OFFENCE_AUTH_REFUSED, false},
+        {"postfix", "normal", OFFENCE_TLS_UNEXPECTED, false}, /* on purpose: coverage.md */
+        {"postfix", "ddos", OFFENCE_AUTH_REFUSED, true},      /* disconnect … auth=0/1 */
+        {"postfix", "ddos", OFFENCE_RATE_LIMITED, true},
+        {"postfix", "ddos", OFFENCE_TLS_UNEXPECTED, true}, /* PREGREET, whatever it is */
+        {"postfix", "ddos", OFFENCE_AUTH_FAILED, false},
+        {"postfix", "aggressive", OFFENCE_RATE_LIMITED, true},
+        {"postfix", "aggressive", OFFENCE_TLS_FAILED, false},
+        {"dovecot", "normal", OFFENCE_TLS_FAILED, false},
+        {"dovecot", "aggressive", OFFENCE_TLS_FAILED, true},
+        {"dovecot", "aggressive", OFFENCE_TLS_UNEXPECTED, true}, /* Too many invalid commands */
+        {"dovecot", "aggressive", OFFENCE_CONN_LOST, false},
         {"dovecot", "normal", OFFENCE_AUTH_PLAINTEXT_DISALLOWED, true},
         /* the right password: of a user who is disabled, or while mail can't be served */
         {"dovecot", "normal", OFFENCE_AUTH_DISABLED, false},
