@@ -517,13 +517,27 @@ is_known_opening(struct text text)
     return false;
 }
 
+/* How many addresses the line gives for a client's, whoever wrote them. */
+static unsigned
+count_of_rips(const struct fields *fields, struct text tail)
+{
+    static const enum field others[] = {FIELD_PROXY, FIELD_OPENING, FIELD_REASON, FIELD_FRONT};
+    unsigned count = count_of(tail, "rip=");
+    struct text text;
+
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (get_text(fields, others[i], &text))
+            count += count_of(text, "rip=");
+    return count;
+}
+
 /* The reasons in front of the words in brackets are no closed list (`opening`, and up to the second
  * bracket `reason`). Where the name has begun in front of the brackets, these are in the name; and
  * an opening that nobody knows may be anybody's: there the one rip= of the line is believed. */
 static bool
 is_odd_opening(const struct fields *fields, struct text tail, bool has_ip)
 {
-    struct text opening, reason, front;
+    struct text opening, reason;
 
     if (!get_text(fields, FIELD_OPENING, &opening))
         return false;
@@ -532,10 +546,7 @@ is_odd_opening(const struct fields *fields, struct text tail, bool has_ip)
         return true;
     if (is_known_opening(opening))
         return false;
-    get_text(fields, FIELD_FRONT, &front);
-    return count_of(opening, "rip=") + count_of(reason, "rip=") + count_of(front, "rip=") +
-               count_of(tail, "rip=") >
-           !has_ip;
+    return count_of_rips(fields, tail) > !has_ip;
 }
 
 /* A form without a name in front. */
@@ -676,6 +687,9 @@ session_address(struct text session, uint8_t address[16])
     return size - SESSION_ADDRESS_AT;
 }
 
+/* Dovecot 2.4 makes the id when somebody connects. Where that is a webmail that may tell whose the
+ * connection is (x-originating-ip), rip= has a user's address and the id the webmail's. Of several
+ * rip= in a line one may have been put there by a client: then the two have to agree. */
 static bool
 session_contradicts(struct text session, const struct source *client)
 {
@@ -1127,7 +1141,8 @@ read_client(const struct fields *fields, struct offence *offence)
         judge_tail(text, offence);
     if (offence->has_client && session_contradicts(tail.session, &offence->client)) {
         offence->flags |= OFFENCE_SESSION_MISMATCH;
-        offence->has_client = false;
+        offence->has_client = offence->flags & OFFENCE_FROM_EVENT ||
+                              (has_tail && !has_ip && count_of_rips(fields, text) == 1);
     }
     if (!(offence->flags & OFFENCE_FROM_EVENT) || offence->event.is_comparable)
         offence->user_hash = hash(tail.user);

@@ -419,6 +419,39 @@ a_session_of_another_address_is_not_believed(void **state)
     assert_true(offence.has_client);
 }
 
+/* Dovecot 2.4 behind a webmail that tells it whose the connection is: the id has the webmail's. */
+static void
+a_single_address_is_believed_against_the_session(void **state)
+{
+    static const char session[] = ", lip=1, session=<ULHF5VNhCNJ/AAAB>"; /* of 127.0.0.1 */
+    static const struct {
+        const char *elements;
+        bool has_ip, has_client;
+    } cases[] = {
+        {"user=<bob>, method=PLAIN, rip=203.0.113.9", false, true},
+        {"user=<b, rip=192.0.2.9, >, method=PLAIN, rip=203.0.113.9", false, false},
+        {"user=<bob>, method=PLAIN, rip=203.0.113.9, name=x, rip=192.0.2.9", false, false},
+        {"user=<bob>, method=PLAIN", true, false},
+    };
+    struct offence offence;
+    char tail[200];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        snprintf(tail, sizeof tail, "%s%s", cases[i].elements, session);
+        read_fields(&offence, "class", "auth_failed", "tail", tail,
+                    cases[i].has_ip ? "ip" : "reason", cases[i].has_ip ? "203.0.113.9" : "", NULL);
+        assert_int_equal(offence.flags, OFFENCE_SESSION_MISMATCH);
+        assert_int_equal(offence.has_client, cases[i].has_client);
+        if (offence.has_client)
+            assert_client(&offence, "203.0.113.9");
+    }
+    read_fields(&offence, "class", "auth_failed", "tail",
+                "user=<bob>, rip=203.0.113.9, lip=1, session=<ULHF5VNhCNJ/AAAB>", "proxy",
+                "x, rip=192.0.2.9", NULL);
+    assert_false(offence.has_client);
+}
+
 static void
 names_are_bytes_and_bounded(void **state)
 {
@@ -901,6 +934,9 @@ who_speaks_tls_unasked_is_told_from_who_speaks_nonsense(void **state)
 
 #define EVENT(of, fields) "\"event\":\"" of "\",\"fields\":{" fields "}}"
 #define ASKED             "\"remote_ip\":\"203.0.113.9\",\"service\":\"imap\",\"session\":\"S\""
+#define OF_WEBMAIL                                                                                 \
+    "\"remote_ip\":\"203.0.113.9\",\"service\":\"imap\",\"user\":\"bob\","                         \
+    "\"session\":\"ULHF5VNhCNJ/AAAB\""
 
 /* A line of Dovecot's event exporter is of the outcome that the event tells, not of its rule. */
 static void
@@ -919,6 +955,8 @@ an_event_is_what_it_tells(void **state)
         {EVENT("auth_passdb_request_finished", ASKED ",\"result\":\"internal_failure\""),
          OFFENCE_SERVER_FAULT, OFFENCE_AUTH_FAULT, true},
         {EVENT("auth_passdb_request_finished", ASKED ",\"result\":\"ok\""), OFFENCE_AUTH_DETAIL, 0,
+         true},
+        {EVENT("auth_request_finished", OF_WEBMAIL), OFFENCE_AUTH_FAILED, OFFENCE_SESSION_MISMATCH,
          true},
         {EVENT("auth_request_finished", ASKED "," ASKED), OFFENCE_AUTH_DETAIL, 0, false},
     };
@@ -1001,6 +1039,7 @@ main(void)
         cmocka_unit_test_teardown(a_login_has_a_process, forget_fields),
         cmocka_unit_test_teardown(a_fault_has_no_elements, forget_fields),
         cmocka_unit_test_teardown(a_session_of_another_address_is_not_believed, forget_fields),
+        cmocka_unit_test_teardown(a_single_address_is_believed_against_the_session, forget_fields),
         cmocka_unit_test_teardown(names_are_bytes_and_bounded, forget_fields),
         cmocka_unit_test_teardown(the_service_of_a_tag, forget_fields),
         cmocka_unit_test_teardown(only_the_backends_faults_are_marked, forget_fields),
