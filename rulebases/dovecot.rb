@@ -197,3 +197,11 @@ rule=auth_fault: auth-worker: Error: %auth_tail:rest%
 rule=auth_fault: auth-worker(%-:number%): Error: %auth_tail:rest%
 rule=auth_fault: auth: Fatal:%-:rest%
 rule=auth_detail: auth: Error: auth client%-:rest%
+
+# mailcow's own database, which takes it for a wrong password when its web server does not answer.
+rule=auth_fault: auth: HTTP request failed with%-:rest%
+rule=auth_fault: auth: Invalid JSON received:%-:rest%
+rule=auth_fault: auth-worker: HTTP request failed with%-:rest%
+rule=auth_fault: auth-worker: Invalid JSON received:%-:rest%
+rule=auth_fault: auth-worker(%-:number%): HTTP request failed with%-:rest%
+rule=auth_fault: auth-worker(%-:number%): Invalid JSON received:%-:rest%
