@@ -1278,7 +1278,7 @@ offence_read(struct fjson_object *object, struct offence *offence)
     offence->secret_hash = hash(text);
     read_fault_field(fields, offence);
     if (get_text(fields, FIELD_STAGE, &text))
-        offence->flags |= OFFENCE_IN_MAIL;
+        offence->flags |= OFFENCE_BROKEN_OFF;
     offence->names_whom = offence->has_client;
     offence->whom = offence->client;
     if (get_text(fields, FIELD_AUTH_TAIL, &text))
@@ -1350,5 +1350,5 @@ offence_counts(const struct offence *offence)
 {
     return (OFFENCE_COUNTABLE & OFFENCE_BIT(offence->class)) && offence->has_client &&
            (!is_temporary(offence) || is_relay_deferred(offence)) && !is_out_of_room(offence) &&
-           !(offence->flags & OFFENCE_IN_MAIL);
+           !(offence->flags & OFFENCE_BROKEN_OFF);
 }

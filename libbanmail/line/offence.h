@@ -90,7 +90,7 @@ enum offence_flags {
     OFFENCE_PIPELINING = 8,      /* a protocol_abuse that honest programs commit, too */
     OFFENCE_ID_LOGGED = 32,      /* Dovecot logs what IMAP clients say of themselves */
     OFFENCE_LOGIN_UNPROVEN = 64, /* a login_ok that the rest of such a line may look like */
-    OFFENCE_IN_MAIL = 128,       /* a connection that was lost or idle while or after a mail came */
+    OFFENCE_BROKEN_OFF = 128,    /* a connection lost or idle in or after a mail, or in a login */
 };
 
 /* Why authentication failed, in the words of a password database (a line of Dovecot's auth). */
@@ -154,7 +154,7 @@ int64_t offence_session_ms(const struct offence *offence, int64_t near_ms);
 
 /* Whether lines of this class and with these fields may ever count against a client: a countable
  * class, a trusted client, and no 4xx code. (But relaying is denied with 454 4.7.1, for ever.) No
- * full mailbox, no mail that is too large, and no connection that was lost in a mail. */
+ * full mailbox, no mail that is too large, no connection that broke in a mail or in a login. */
 bool offence_counts(const struct offence *offence);
 
 /* "auth_failed" and back. offence_class_parse returns the class, or -ENOENT. */

@@ -224,7 +224,7 @@ what_befalls_mail_servers_never_counts(void **state)
         {"rcpt_rejected", "dsn", "5.2.2", false}, {"rcpt_rejected", "dsn", "5.7.1", true},
         {"smtp_reject", "dsn", "5.3.4", false},   {"smtp_reject", "dsn", "5.5.3", true},
         {"conn_lost", "stage", "DATA", false},    {"conn_lost", "service", "smtpd", true},
-        {"conn_timeout", "stage", "BDAT", false}, {"conn_timeout", "service", "smtpd", true},
+        {"conn_timeout", "stage", "AUTH", false}, {"conn_timeout", "service", "smtpd", true},
     };
     struct offence offence;
 
