@@ -35,7 +35,7 @@ name_services(uint8_t services)
     case JAIL_SERVICES_SMTP:
         return "smtp";
     case JAIL_SERVICES_MAILBOX:
-        return "imap pop3 sieve";
+        return "imap pop3 sieve submission-login";
     case JAIL_SERVICES_SSHD:
         return "ssh";
     case JAIL_SERVICES_SIEVE:

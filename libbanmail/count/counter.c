@@ -764,12 +764,15 @@ note_merit(struct taking *taking)
 
 /* ---- which jails want it ---- */
 
-/* Of these actions those whose jail counts such a line. */
+/* Of these actions those whose jail counts such a line. Dovecot's submission is of Dovecot's jails,
+ * as with fail2ban, where it closes the same ports as Postfix's. */
 static uint64_t
 of_class(const struct roster *roster, uint64_t actions, enum offence_class class, uint8_t services)
 {
     uint64_t left = actions;
 
+    if (services & JAIL_SERVICES_RELAYED)
+        services = JAIL_SERVICES_RELAYED;
     for (; actions != 0; actions &= actions - 1) {
         const unsigned action = (unsigned)__builtin_ctzll(actions);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "rules/jail.h"
 #include "table/effect.h"
 
 #define PLACES   8
@@ -75,6 +76,15 @@ struct service {
     struct known_service known;
 };
 
+/* Dovecot's submission-login. */
+static bool
+is_relayed(struct line_bytes name)
+{
+    static const char word[] = "submission-login";
+
+    return name.length >= sizeof word - 1 && memcmp(name.at, word, sizeof word - 1) == 0;
+}
+
 static void
 fill_service(struct service *service, struct line_bytes name)
 {
@@ -83,7 +93,8 @@ fill_service(struct service *service, struct line_bytes name)
     service->known = (struct known_service){
         .hash = hash_bytes(0, name.at, name.length),
         .has_slash = slash != NULL,
-        .services = effect_service(name.at, name.length),
+        .services =
+            effect_service(name.at, name.length) | (is_relayed(name) ? JAIL_SERVICES_RELAYED : 0),
     };
     service->known.instance =
         slash == NULL ? service->known.hash : hash_bytes(0, name.at, (size_t)(slash - name.at));

@@ -18,7 +18,7 @@ struct known_service {
     uint64_t hash;
     uint64_t instance; /* of what stands in front of the first slash, or of all: its hash */
     bool has_slash;
-    uint8_t services; /* in bits of enum effect_service */
+    uint8_t services; /* in bits of enum effect_service, and JAIL_SERVICES_RELAYED */
 };
 
 /* Valid until the thread's next call. Any thread; allocate nothing. */

@@ -54,9 +54,10 @@ struct jail_kindness {
 
 /* What a failure came to, in bits of `enum effect_service`. */
 enum {
-    JAIL_SERVICES_SMTP = 7,     /* 25, 587, 465 */
-    JAIL_SERVICES_MAILBOX = 56, /* IMAP, POP3, sieve */
+    JAIL_SERVICES_SMTP = 7, /* 25, 587, 465 */
     JAIL_SERVICES_SIEVE = 32,
+    JAIL_SERVICES_RELAYED = 128, /* beside its port: of Dovecot, which relays to Postfix */
+    JAIL_SERVICES_MAILBOX = 56 | JAIL_SERVICES_RELAYED, /* IMAP, POP3, sieve; and that */
     JAIL_SERVICES_SSHD = 64, /* what comes to the action whose jail is JAIL_SSHD, as of sshd.conf */
 };
 

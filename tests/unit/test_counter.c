@@ -1219,6 +1219,11 @@ a_jail_counts_the_services_that_it_names(void **state)
     take_of("else[1]:", NOON_MS + 120000, FAILED("203.0.113.9"));
     assert_int_equal(failures_in(1, "203.0.113.9"), 2);
     assert_int_equal(failures_in(2, "203.0.113.9"), 2);
+    take(0, next_line(NOON_MS + 180000),
+         "{\"class\":\"auth_failed\",\"ip\":\"203.0.113.9\",\"service\":\"submission-login\"}");
+    assert_int_equal(failures_in(1, "203.0.113.9"), 2);
+    assert_int_equal(failures_in(2, "203.0.113.9"), 3);
+    assert_int_equal(failures_in(3, "203.0.113.9"), 4);
 }
 
 static uint16_t scope_of_next;
