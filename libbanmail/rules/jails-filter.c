@@ -29,7 +29,8 @@
 #define LOST                                                                                       \
     (BIT(PROBE) | BIT(CONN_LOST) | BIT(CONN_TIMEOUT) | BIT(PROTOCOL_ABUSE) | BIT(AUTH_REFUSED) |   \
      BIT(RATE_LIMITED) | BIT(TLS_UNEXPECTED))
-#define SILENT (BIT(NO_AUTH) | BIT(AUTH_ABORTED) | BIT(TLS_FAILED) | BIT(TLS_UNEXPECTED))
+#define SILENT                                                                                     \
+    (BIT(NO_AUTH) | BIT(AUTH_ABORTED) | BIT(TLS_FAILED) | BIT(TLS_UNEXPECTED) | BIT(PROTOCOL_ABUSE))
 
 static const struct jails_filter filters[] = {
     {"postfix", "more", REJECTED, SMTP},

@@ -802,6 +802,8 @@ filters_count_what_those_of_fail2ban_match(void **state)
         {"dovecot", "normal", OFFENCE_TLS_FAILED, false},
         {"dovecot", "aggressive", OFFENCE_TLS_FAILED, true},
         {"dovecot", "aggressive", OFFENCE_TLS_UNEXPECTED, true}, /* Too many invalid commands */
+        {"dovecot", "aggressive", OFFENCE_PROTOCOL_ABUSE, true}, /* (no auth attempts in 3 secs) */
+        {"dovecot", "normal", OFFENCE_PROTOCOL_ABUSE, false},
         {"dovecot", "aggressive", OFFENCE_CONN_LOST, false},
         {"dovecot", "normal", OFFENCE_AUTH_PLAINTEXT_DISALLOWED, true},
         /* the right password: of a user who is disabled, or while mail can't be served */
