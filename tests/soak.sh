@@ -94,9 +94,21 @@ start() {
     wait_for 30 rsyslog_ready
 }
 
+# What each of its threads is doing, for one that does not end.
+say_where_it_stands() {
+    {
+        uptime
+        head -n 3 /proc/$rsyslogd_pid/task/*/stat
+        gdb -p $rsyslogd_pid -batch -ex 'thread apply all backtrace 12' 2>&1
+    } | sed 's/^/# /' | cut -c 1-200
+}
+
 restart() {
     kill -TERM $rsyslogd_pid
-    wait_for 30 not kill -0 $rsyslogd_pid || bail_out "rsyslogd does not end"
+    wait_for 30 not kill -0 $rsyslogd_pid || {
+        say_where_it_stands
+        bail_out "rsyslogd does not end"
+    }
     wait $rsyslogd_pid 2>/dev/null
     start
 }
