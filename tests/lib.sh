@@ -127,6 +127,11 @@ not() {
     ! "$@"
 }
 
+# none_of FILE…: not one of them is there. (ls fails as soon as one is missing.)
+none_of() {
+    [ -z "$(ls -d "$@" 2>/dev/null | tee /dev/stderr)" ]
+}
+
 # equal EXPECTED COMMAND…: the command prints exactly that.
 equal() {
     local expected=$1 got
