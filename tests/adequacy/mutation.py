@@ -3,19 +3,25 @@
 # and constants, chosen by SEED (1) over the table, the counter and the merge, one at a time, in
 # copies below OUT: == and !=, < and <=, && and ||, + and -, a negation, a number. Each time the one
 # file is compiled and the engine linked, as a shared library, and those programs run that reach the
-# line, until one fails or does not end: first those that have noticed something in this file, the
-# quickest first. Prints each survivor: `file:line: what became of what`, and the line; after each
-# 25, and at the end, the sums. A mutant that the compiler makes the same code of is none, and another
-# is taken.
+# line, until one fails or does not end: first the one that has noticed this mutant in an earlier
+# run, then those that have noticed something in this file, the quickest first. What they let pass
+# is built with ASan and UBSan and run once more. Prints each survivor: `file:line: what became of
+# what`, and the line; after each 25, and at the end, the sums. A mutant that the compiler makes the
+# same code of is none, and another is taken.
 #
-# ONLY=table/table.c takes one file. The status is 1 when less than 95 % are noticed.
+# ONLY=table/table.c takes one file, ONLY=table/table.c:120 one line of it. SLOWEST_S=3 leaves out
+# programs that take longer: quick, but some that survive would be noticed. What is in OUT from an
+# earlier run is used again as long as it is newer than its sources; a change of one function leaves
+# the others' mutants in the order in which they are drawn. The status is 1 when less than 95 % are
+# noticed.
 #
 # SPDX-License-Identifier: BSD-2-Clause
 import collections
 import concurrent.futures
+import hashlib
+import json
 import os
 import pathlib
-import random
 import re
 import resource
 import shutil
@@ -37,16 +43,23 @@ KINDS = [  # what, and what becomes of it
     (r"(?<![\w.\"])\d+(?=[^\w.\"])", None),  # a number grows by one
 ]
 WALL_S = 120
+SLOWEST_S = float(os.environ.get("SLOWEST_S") or "inf")
 COMPILED = ["-O1", "-fPIC", "-fno-semantic-interposition"]
+SANITIZED = ["-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
 class Mutant:
     def __init__(self, file, number, line, start, end, text):
         self.file, self.number, self.line = file, number, line
         self.start, self.end, self.text = start, end, text
+        self.key = None
 
     def is_of_a_number(self):
         return self.line[self.start:self.end].isdigit()
+
+    def what(self):
+        was = self.line[self.start:self.end]
+        return f"{self.text or 'nothing'} for {was}: {self.line.strip()}"
 
     def mutated(self, source):
         lines = source.splitlines(keepends=True)
@@ -55,9 +68,7 @@ class Mutant:
         return "".join(lines)
 
     def __str__(self):
-        was = self.line[self.start:self.end]
-        return (f"libbanmail/{self.file}:{self.number}: {self.text or 'nothing'} for {was}: "
-                f"{self.line.strip()}")
+        return f"libbanmail/{self.file}:{self.number}: {self.what()}"
 
 
 def without_words(source):
@@ -78,56 +89,57 @@ def mutants_of(path, executable):
                              match.start(), match.end(), new)
 
 
-class Bench:
-    """The plain build, and which programs reach a line."""
+def remembered(path, sources, find):
+    """What `find` finds, kept in `path` until one of its sources is newer; None is not kept."""
+    if not programs.is_newer(path, *sources):
+        path.unlink(missing_ok=True)
+        found = find()
+        if found is None:
+            return None
+        path.write_text(json.dumps(found))
+    return json.loads(path.read_text())
 
-    def __init__(self, out):
-        self.out = out
-        self.reaching, self.executable = {}, {}
-        self.count()
-        self.build_plain()
 
-    def count(self):
-        counted = self.out / "counted"
-        programs.build(counted, "-O0", "-g", "--coverage")
-        for name, reached in programs.reached_by_all(counted).items():
-            for file, lines in reached.items():
-                for line in lines:
-                    key = file, line["line_number"]
-                    self.executable.setdefault(file, set()).add(key[1])
-                    if line["count"] > 0:
-                        self.reaching.setdefault(key, set()).add(name)
-        shutil.rmtree(counted)
+class Build:
+    """The engine as a library, and the programs that work with it."""
 
-    def build_plain(self):
-        plain = self.out / "plain"
-        programs.build(plain, *COMPILED, shared=True)
-        self.took, self.noticed = {}, collections.Counter()
-        for name in programs.program_sources():
-            began = time.monotonic()
-            worked, _ = programs.run(plain / name, LD_LIBRARY_PATH=str(plain))
-            if worked:
-                self.took[name] = time.monotonic() - began
-            else:
+    def __init__(self, out, *options):
+        self.out, self.options = out, options
+        programs.build(out, *options, shared=True)
+        self.took = {}
+        for name, took in programs.in_parallel(self.time, programs.program_sources()):
+            if took is None:
                 print(f"{name} fails without a mutant as well: it is left out", flush=True)
+            elif took <= SLOWEST_S:
+                self.took[name] = took
 
-    def programs_for(self, mutant):
-        names = self.reaching.get((mutant.file, mutant.number), set()) & self.took.keys()
-        return sorted(names, key=lambda name: self.took[name] / (1 + self.noticed[mutant.file, name]))
+    def time(self, name):
+        def find():
+            began = time.monotonic()
+            worked, _ = programs.run(self.out / name, LD_LIBRARY_PATH=str(self.out))
+            return time.monotonic() - began if worked else None
+        made_of = [self.out / name, self.out / "libengine.so"]
+        return name, remembered(self.out / f"{name}.took", made_of, find)
 
-    def link(self, mutant_object):
-        plain = self.out / "plain"
-        objects = [path for path in plain.glob("*.o") if path.name != mutant_object.name]
-        programs.link_library(mutant_object.parent, [mutant_object, *objects])
+    def compile(self, copy, path):
+        """The object, or None."""
+        made = copy.parent / f"{path.stem}.o"
+        compiled = subprocess.run([*programs.flags(), *self.options, f"-I{path.parent}", "-c", copy,
+                                   "-o", made], stderr=subprocess.DEVNULL, check=False)
+        return made if compiled.returncode == 0 else None
+
+    def link(self, mutated):
+        objects = [path for path in self.out.glob("*.o") if path.name != mutated.name]
+        programs.link_library(mutated.parent, [mutated, *objects], *self.options)
 
     def passes(self, place, name):
-        limit = 5 + int(10 * self.took[name])
+        limit = 2 + int(10 * self.took[name])
         home = place / "home"
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir()
         # of its own processor time, as the machine may be busy
         bound = lambda: resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))  # noqa: E731
-        with subprocess.Popen([self.out / "plain" / name], cwd=home, stdin=subprocess.DEVNULL,
+        with subprocess.Popen([self.out / name], cwd=home, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=bound,
                               start_new_session=True, text=True, errors="replace",
                               env={**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP",
@@ -139,25 +151,77 @@ class Bench:
                 return False
         return running.returncode == 0 and programs.is_ok(said)
 
+
+class Bench:
+    """Both builds, which programs reach a line, and which have noticed what."""
+
+    def __init__(self, out):
+        self.out = out
+        self.reaching, self.executable = {}, {}
+        self.count()
+        self.plain, self.sanitized = Build(out / "plain", *COMPILED), None
+        self.has_noticed = collections.Counter()
+        kept = out / "noticed-by"
+        self.noticed_by = json.loads(kept.read_text()) if kept.exists() else {}
+        self.lock = threading.Lock()
+
+    def count(self):
+        counted = self.out / "counted"
+        programs.build(counted, "-O0", "-g", "--coverage")
+
+        def reached(name):
+            def find():
+                found = programs.reached_by(counted, name)
+                return found and [[file, line["line_number"], line["count"] > 0]
+                                  for file, lines in found.items() for line in lines]
+            return name, remembered(counted / f"{name}.reached", [counted / name], find) or []
+
+        for name, lines in programs.in_parallel(reached, programs.program_sources()):
+            for file, line, is_reached in lines:
+                self.executable.setdefault(file, set()).add(line)
+                if is_reached:
+                    self.reaching.setdefault((file, line), set()).add(name)
+
+    def with_sanitizers(self):
+        with self.lock:
+            if self.sanitized is None:
+                self.sanitized = Build(self.out / "sanitized", *COMPILED, *SANITIZED)
+        return self.sanitized
+
+    def keep(self):
+        (self.out / "noticed-by").write_text(json.dumps(dict(self.noticed_by)))
+
+    def programs_for(self, mutant, build):
+        names = self.reaching.get((mutant.file, mutant.number), set()) & build.took.keys()
+        last = self.noticed_by.get(mutant.key)
+        return sorted(names, key=lambda name: (name != last, build.took[name] /
+                                               (1 + self.has_noticed[mutant.file, name])))
+
+    def is_noticed(self, mutant, build, mutated):
+        build.link(mutated)
+        for name in self.programs_for(mutant, build):
+            if not build.passes(mutated.parent, name):
+                self.has_noticed[mutant.file, name] += 1
+                self.noticed_by[mutant.key] = name
+                return True
+        return False
+
     def judge(self, mutant):
         """"same", "broken" (it does not compile), "noticed" or "survives"."""
         place = self.out / f"mutant-{threading.get_ident()}"
         place.mkdir(exist_ok=True)
         path = programs.TOP / "libbanmail" / mutant.file
-        copy, made = place / path.name, place / f"{path.stem}.o"
+        copy = place / path.name
         copy.write_text(mutant.mutated(path.read_text()))
-        compiled = subprocess.run([*programs.flags(), *COMPILED, f"-I{path.parent}", "-c", copy, "-o",
-                                   made], stderr=subprocess.DEVNULL, check=False)
-        if compiled.returncode != 0:
+        mutated = self.plain.compile(copy, path)
+        if mutated is None:
             return "broken"
-        if same_code(made, self.out / "plain" / made.name):
+        if same_code(mutated, self.plain.out / mutated.name):
             return "same"
-        self.link(made)
-        for name in self.programs_for(mutant):
-            if not self.passes(place, name):
-                self.noticed[mutant.file, name] += 1
-                return "noticed"
-        return "survives"
+        if self.is_noticed(mutant, self.plain, mutated):
+            return "noticed"
+        build = self.with_sanitizers()
+        return "noticed" if self.is_noticed(mutant, build, build.compile(copy, path)) else "survives"
 
 
 def same_code(one, other):
@@ -169,11 +233,21 @@ def same_code(one, other):
 
 
 def candidates(bench):
-    only = os.environ.get("ONLY")
-    for pattern in [only] if only else FILES:
+    file, _, line = os.environ.get("ONLY", "").partition(":")
+    for pattern in [file] if file else FILES:
         for path in sorted((programs.TOP / "libbanmail").glob(pattern)):
-            name = f"{path.parent.name}/{path.name}"
-            yield from mutants_of(path, bench.executable.get(name, set()))
+            executable = bench.executable.get(f"{path.parent.name}/{path.name}", set())
+            yield from mutants_of(path, executable & {int(line)} if line else executable)
+
+
+def draw(mutants, seed):
+    """In an order of chance that hangs on what a mutant is, not on where it stands."""
+    known = collections.Counter()
+    for mutant in mutants:
+        what = f"{mutant.file} {mutant.what()}"
+        mutant.key = hashlib.sha256(f"{seed} {what} {known[what]}".encode()).hexdigest()
+        known[what] += 1
+    return sorted(mutants, key=lambda mutant: mutant.key)
 
 
 class Score:
@@ -202,7 +276,7 @@ class Score:
 
 
 def judge_all(bench, drawn, number, score):
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(programs.JOBS) as pool:
         at = 0
         while at < len(drawn) and score.sum_of("noticed", "survives") < number:
             batch = drawn[at:at + number - score.sum_of("noticed", "survives")]
@@ -210,10 +284,11 @@ def judge_all(bench, drawn, number, score):
             for mutant, verdict in zip(batch, pool.map(bench.judge, batch)):
                 score.add(mutant, verdict)
                 if verdict == "survives":
-                    reached = bench.programs_for(mutant)
+                    reached = bench.programs_for(mutant, bench.plain)
                     print(mutant, "" if reached else "(no test reaches it)", flush=True)
                 if score.sum_of("noticed", "survives", "same", "broken") % 25 == 0:
                     score.show()
+                    bench.keep()
 
 
 def main():
@@ -221,11 +296,11 @@ def main():
     number = int(sys.argv[2]) if len(sys.argv) > 2 else 500
     seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     bench, score = Bench(out), Score()
-    drawn = list(candidates(bench))
-    random.Random(seed).shuffle(drawn)
+    drawn = draw(list(candidates(bench)), seed)
     print(f"{len(drawn)} mutants are possible; seed {seed}", flush=True)
     judge_all(bench, drawn, number, score)
     score.show()
+    bench.keep()
     sys.exit(score.share() < ENOUGH)
 
 

@@ -1,6 +1,6 @@
 # programs.py: the engine, its unit tests and its fuzzing targets (with their seeds), built with
 # gcov's counters in a directory of their own, and which lines and branches each of them reaches.
-# coverage.py and mutation.py ask it.
+# coverage.py and mutation.py ask it. JOBS is how many run at a time (one for each processor).
 #
 # SPDX-License-Identifier: BSD-2-Clause
 import collections
@@ -16,6 +16,7 @@ import sys
 TOP = pathlib.Path(os.environ.get("top_srcdir", pathlib.Path(__file__).parents[2])).resolve()
 PACKAGES = "libfastjson libnftables sqlite3 libmnl inih cmocka".split()
 CC = os.environ.get("CC", "gcc")
+JOBS = int(os.environ.get("JOBS") or os.cpu_count())
 LIMIT_S = 300  # for one program
 
 
@@ -33,7 +34,7 @@ def engine(source=TOP):
 
 
 def in_parallel(function, items):
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+    with concurrent.futures.ThreadPoolExecutor(JOBS) as pool:
         return list(pool.map(function, items))
 
 
@@ -47,34 +48,56 @@ def program_sources():
     return found
 
 
-def link_library(out, objects):
+def link_library(out, objects, *options):
     """The engine as a shared library, so that another one can be put below the same programs."""
-    subprocess.run([CC, "-shared", *objects, "-o", out / "libengine.so"], check=True)
+    subprocess.run([CC, *options, "-shared", *objects, "-o", out / "libengine.so"], check=True)
+
+
+def is_newer(made, *sources):
+    """Than all it is made of."""
+    return made.exists() and all(path.stat().st_mtime < made.stat().st_mtime for path in sources)
+
+
+def clear(out, *options):
+    """Of everything, where it was built in another way; else of objects without a source."""
+    way, built = " ".join([*flags(), *options]), out / "built-with"
+    if not built.exists() or built.read_text() != way:
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir(parents=True)
+        built.write_text(way)
+    stems = {path.stem for path in engine()}
+    for path in out.glob("*.o"):
+        if path.stem not in stems:
+            path.unlink()
 
 
 def build(out, *options, shared=False):
-    """Objects and programs in `out`; with `shared` the programs find libengine.so by
-    LD_LIBRARY_PATH. Ends the process where something does not compile."""
-    shutil.rmtree(out, ignore_errors=True)
-    out.mkdir(parents=True)
+    """Objects and programs in `out`, what is older than its sources; with `shared` the programs find
+    libengine.so by LD_LIBRARY_PATH. Ends the process where something does not compile."""
+    clear(out, *options)
     compiler, libraries = flags(), [*pkg_config("--libs"), "-lpthread"]
+    headers = [*TOP.glob("libbanmail/*/*.h"), *TOP.glob("tests/*/*.h")]
 
     def compile_object(source):
-        subprocess.run([*compiler, *options, "-c", source, "-o", out / f"{source.stem}.o"], check=True)
+        made = out / f"{source.stem}.o"
+        if not is_newer(made, source, *headers):
+            subprocess.run([*compiler, *options, "-c", source, "-o", made], check=True)
 
     def link(item):
         name, sources = item
-        parts = [f"-L{out}", "-lengine"] if shared else sorted(out.glob("*.o"))
-        subprocess.run([*compiler, *options, *sources, *parts, *libraries, "-o", out / name],
-                       check=True)
+        objects = [] if shared else sorted(out.glob("*.o"))
+        if not is_newer(out / name, *sources, *headers, *objects):
+            parts = [f"-L{out}", "-lengine"] if shared else objects
+            subprocess.run([*compiler, *options, *sources, *parts, *libraries, "-o", out / name],
+                           check=True)
 
     in_parallel(compile_object, engine())
-    if shared:
-        link_library(out, sorted(out.glob("*.o")))
-    objects = {path.name for path in out.glob("*.o")}
+    objects = sorted(out.glob("*.o"))
+    if shared and not is_newer(out / "libengine.so", *objects):
+        link_library(out, objects, *options)
     in_parallel(link, program_sources().items())
     for path in out.glob("*.gcno"):  # those of the tests themselves
-        if path.stem + ".o" not in objects:
+        if path.stem not in {path.stem for path in objects}:
             path.unlink()
 
 
