@@ -9,11 +9,15 @@
 # what`, and the line; after each 25, and at the end, the sums. A mutant that the compiler makes the
 # same code of is none, and another is taken.
 #
+# equivalent.txt beside this file names those that no test could notice, or that make no difference
+# to anybody, and why. They are counted apart and not run; ALL=1 runs them as well. What it names and
+# is no mutant any more is said.
+#
 # ONLY=table/table.c takes one file, ONLY=table/table.c:120 one line of it. SLOWEST_S=3 leaves out
 # programs that take longer: quick, but some that survive would be noticed. What is in OUT from an
 # earlier run is used again as long as it is newer than its sources; a change of one function leaves
-# the others' mutants in the order in which they are drawn. The status is 1 when less than 95 % are
-# noticed.
+# the others' mutants in the order in which they are drawn. The status is 1 when less than 95 % of
+# those that are run are noticed.
 #
 # SPDX-License-Identifier: BSD-2-Clause
 import collections
@@ -42,6 +46,7 @@ KINDS = [  # what, and what becomes of it
     (r"!(?=[A-Za-z_(])", ""), (r"\btrue\b", "false"), (r"\bfalse\b", "true"),
     (r"(?<![\w.\"])\d+(?=[^\w.\"])", None),  # a number grows by one
 ]
+EQUIVALENT = pathlib.Path(__file__).with_name("equivalent.txt")
 WALL_S = 120
 SLOWEST_S = float(os.environ.get("SLOWEST_S") or "inf")
 COMPILED = ["-O1", "-fPIC", "-fno-semantic-interposition"]
@@ -67,6 +72,9 @@ class Mutant:
         lines[self.number - 1] = line[:self.start] + self.text + line[self.end:]
         return "".join(lines)
 
+    def name(self):
+        return f"{self.file}: {self.what()}"
+
     def __str__(self):
         return f"libbanmail/{self.file}:{self.number}: {self.what()}"
 
@@ -87,6 +95,12 @@ def mutants_of(path, executable):
                 new = str(int(match.group(), 10) + 1) if text is None else text
                 yield Mutant(f"{path.parent.name}/{path.name}", number, lines[number - 1],
                              match.start(), match.end(), new)
+
+
+def equivalents():
+    """The names of those that make no difference: the indented lines."""
+    lines = EQUIVALENT.read_text().splitlines()
+    return {line.strip() for line in lines if line.startswith("    ")}
 
 
 def remembered(path, sources, find):
@@ -244,9 +258,9 @@ def draw(mutants, seed):
     """In an order of chance that hangs on what a mutant is, not on where it stands."""
     known = collections.Counter()
     for mutant in mutants:
-        what = f"{mutant.file} {mutant.what()}"
-        mutant.key = hashlib.sha256(f"{seed} {what} {known[what]}".encode()).hexdigest()
-        known[what] += 1
+        name = mutant.name()
+        mutant.key = hashlib.sha256(f"{seed} {name} {known[name]}".encode()).hexdigest()
+        known[name] += 1
     return sorted(mutants, key=lambda mutant: mutant.key)
 
 
@@ -254,7 +268,7 @@ class Score:
     """What became of the mutants so far: of conditions and signs, and of numbers."""
 
     def __init__(self):
-        self.counts = {group: {"noticed": 0, "survives": 0, "same": 0, "broken": 0}
+        self.counts = {group: dict.fromkeys(("noticed", "survives", "named", "same", "broken"), 0)
                        for group in (False, True)}
 
     def add(self, mutant, verdict):
@@ -266,27 +280,35 @@ class Score:
     def share(self):
         return 100 * self.sum_of("noticed") / max(self.sum_of("noticed", "survives"), 1)
 
+    def drawn(self):
+        return self.sum_of("noticed", "survives", "named")
+
     def show(self):
-        print(f"{self.sum_of('noticed', 'survives')} mutants: {self.sum_of('noticed')} noticed "
-              f"({self.share():.1f} %), {self.sum_of('survives')} survive; beside them "
-              f"{self.sum_of('same')} of the same code and {self.sum_of('broken')} that do not compile")
+        print(f"{self.drawn()} mutants: {self.sum_of('noticed')} noticed, "
+              f"{self.sum_of('survives')} survive ({self.share():.1f} % noticed of these), "
+              f"{self.sum_of('named')} make no difference; beside them {self.sum_of('same')} of the "
+              f"same code and {self.sum_of('broken')} that do not compile")
         for group, name in ((False, "conditions and signs"), (True, "numbers")):
             counts = self.counts[group]
-            print(f"{name}: {counts['noticed']} noticed, {counts['survives']} survive", flush=True)
+            print(f"{name}: {counts['noticed']} noticed, {counts['survives']} survive, "
+                  f"{counts['named']} make no difference", flush=True)
 
 
-def judge_all(bench, drawn, number, score):
+def judge_all(bench, drawn, number, named, score):
+    def judge(mutant):
+        return "named" if mutant.name() in named else bench.judge(mutant)
+
     with concurrent.futures.ThreadPoolExecutor(programs.JOBS) as pool:
         at = 0
-        while at < len(drawn) and score.sum_of("noticed", "survives") < number:
-            batch = drawn[at:at + number - score.sum_of("noticed", "survives")]
+        while at < len(drawn) and score.drawn() < number:
+            batch = drawn[at:at + number - score.drawn()]
             at += len(batch)
-            for mutant, verdict in zip(batch, pool.map(bench.judge, batch)):
+            for mutant, verdict in zip(batch, pool.map(judge, batch)):
                 score.add(mutant, verdict)
                 if verdict == "survives":
                     reached = bench.programs_for(mutant, bench.plain)
                     print(mutant, "" if reached else "(no test reaches it)", flush=True)
-                if score.sum_of("noticed", "survives", "same", "broken") % 25 == 0:
+                if score.drawn() % 25 == 0:
                     score.show()
                     bench.keep()
 
@@ -298,7 +320,11 @@ def main():
     bench, score = Bench(out), Score()
     drawn = draw(list(candidates(bench)), seed)
     print(f"{len(drawn)} mutants are possible; seed {seed}", flush=True)
-    judge_all(bench, drawn, number, score)
+    named = equivalents()
+    for name in sorted(named - {mutant.name() for mutant in drawn}):
+        if not os.environ.get("ONLY"):
+            print(f"{EQUIVALENT.name} names what is none: {name}", flush=True)
+    judge_all(bench, drawn, number, set() if os.environ.get("ALL") else named, score)
     score.show()
     bench.keep()
     sys.exit(score.share() < ENOUGH)
