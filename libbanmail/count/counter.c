@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -164,7 +165,7 @@ counter_new(const struct counter_options *options)
     if (counter == NULL)
         return NULL;
     counter->options = *options;
-    strncpy(counter->host, options->host, sizeof counter->host - 1);
+    snprintf(counter->host, sizeof counter->host, "%s", options->host);
     counter->options.host = counter->host;
     counter->host_length = strlen(counter->host);
     atomic_init(&counter->roster, roster_new());
@@ -918,8 +919,7 @@ count_neighbour(struct taking *taking, const struct action *at, const struct vie
         (counter->gateways != NULL &&
          gateway_find(counter->gateways, &network, taking->line->now_ms, &users) != GATEWAY_NONE))
         return;
-    failure.user_hash =
-        hash_bytes(1, (const char *)seen->source.address, sizeof seen->source.address);
+    failure.user_hash = jail_neighbour(&seen->source);
     failure.secret_hash = 0;
     failure.passed_ms = 0;
     failure.is_gateway = NULL;

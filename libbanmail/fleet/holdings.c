@@ -115,7 +115,7 @@ holdings_capacity(const struct holdings *holdings)
 struct holding *
 holdings_at(const struct holdings *holdings, uint32_t index)
 {
-    if (index >= holdings->capacity || holdings->pool[index].state == HOLDING_NONE)
+    if (holdings->pool[index].state == HOLDING_NONE)
         return NULL;
     return (struct holding *)&holdings->pool[index];
 }

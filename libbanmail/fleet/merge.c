@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "fleet/merge.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,7 +78,7 @@ merge_new(const char *own, uint32_t capacity, uint64_t seed)
         return NULL;
     }
     lists_begin(&merge->lists);
-    strncpy(merge->own, own, sizeof merge->own - 1);
+    snprintf(merge->own, sizeof merge->own, "%s", own);
     merge->scopes[false] = slice_scope(TELEGRAM_SCOPE_FLEET);
     merge->scopes[true] = slice_scope(merge->own);
     return merge;

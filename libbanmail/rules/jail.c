@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "line/offence.h"
 
 void
@@ -41,6 +42,12 @@ jail_of_networks(const struct jail *jail)
     networks.v4_bits = JAIL_NETWORK_V4_BITS;
     networks.v6_bits = JAIL_NETWORK_V6_BITS;
     return networks;
+}
+
+uint64_t
+jail_neighbour(const struct source *client)
+{
+    return hash_bytes(1, client->address, sizeof client->address);
 }
 
 void

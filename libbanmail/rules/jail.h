@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/ports.h"
+#include "base/source.h"
 #include "base/verdict.h"
 
 #define JAIL_NAME_SIZE     32 /* with its NUL */
@@ -96,6 +97,7 @@ void jail_defaults(struct jail *jail);
 #define JAIL_NETWORK_V4_BITS 24
 #define JAIL_NETWORK_V6_BITS 48
 struct jail jail_of_networks(const struct jail *jail);
+uint64_t jail_neighbour(const struct source *client); /* what stands for the user's hash */
 
 /* Makes it kind to users with an old password in some device and to mail servers: of repeats one
  * in ten, twice the failures after a login, ten times after mail, logins forgive, no bounces. */

@@ -429,9 +429,9 @@ make_chains(struct table *table)
     struct line_chains *chains = &table->chains;
     size_t heads = 64;
 
-    chains->shift = 64 - 6;
-    for (; heads < table->witness_count / 2; heads *= 2)
-        chains->shift--;
+    while (heads < table->witness_count / 2)
+        heads *= 2;
+    chains->shift = 64 - (unsigned)__builtin_ctzll(heads);
     chains->factor = table->hash.v0 | 1;
     chains->v4_bits = CHAIN_V4_BITS;
     chains->v6_bits = CHAIN_V6_BITS;

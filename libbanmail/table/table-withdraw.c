@@ -1,7 +1,6 @@
 /* table-withdraw: takes back failures that have counted.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
-#include "base/hash.h"
 #include "table/table-private.h"
 #include "table/table-window.h"
 
@@ -32,8 +31,7 @@ withdraw_neighbour(struct table *table, const struct jail *jail, const struct ba
                    int64_t now_ms)
 {
     const struct jail networks = jail_of_networks(jail);
-    const uint16_t client =
-        window_hash(hash_bytes(1, (const char *)banned->source.address, sizeof(uint8_t[16])));
+    const uint16_t client = window_hash(jail_neighbour(&banned->source));
     struct record_key key;
     struct record record;
     uint32_t bucket;
