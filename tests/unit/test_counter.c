@@ -15,6 +15,7 @@
 #include "count/counter.h"
 #include "count/gateway.h"
 #include "base/object.h"
+#include "table/table-effect.h"
 #include "table/table-evidence.h"
 #include "table/table-health.h"
 
@@ -305,6 +306,36 @@ what_looks_like_a_login_is_unmatched_once(void **state)
     assert_int_equal(health.matched, 0);
 }
 
+/* The packets of this host's lines went through this kernel, unless they are older than a minute.
+ */
+static void
+only_what_passed_here_and_now_tells_of_a_ban_without_effect(void **state)
+{
+    static const struct {
+        const char *host;
+        int64_t age_s;
+        unsigned passed;
+    } lines[] = {{"mx1", 60, 1}, {"mx1", 61, 0}, {"MX1", 0, 1}, {"mx2", 0, 0}, {"mx", 0, 0}};
+    int64_t now_ms = NOON_MS + 200000;
+    uint64_t passed = 0;
+
+    (void)state;
+    begin(0);
+    add_default(0);
+    for (unsigned i = 0; i < 5; i++)
+        take(0, next_line(NOON_MS), FAILED("203.0.113.9"));
+    assert_int_equal(keep(f.table, NOON_MS), 1);
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++, now_ms += 70000) {
+        struct line line = next_line(now_ms);
+
+        line.host = bytes(lines[i].host);
+        line.stamp_us -= lines[i].age_s * 1000000;
+        take(0, line, FAILED("203.0.113.9"));
+        passed += lines[i].passed;
+        assert_int_equal(table_after_bans(f.table), passed);
+    }
+}
+
 /* ---- several actions over one line ---- */
 
 /* Five lines, and each passes all actions before the next one comes. */
@@ -515,6 +546,25 @@ an_unknown_user_is_told_apart_where_a_jail_does(void **state)
     assert_true(outcome.jails == bit_of(1));
     assert_int_equal(failures_in(0, "203.0.113.9"), 2);
     assert_int_equal(failures_in(1, "203.0.113.9"), 1);
+}
+
+static void
+a_ban_tells_of_the_class_that_its_jail_counts(void **state)
+{
+    struct ban ban;
+
+    (void)state;
+    f.jail.maxretry = 1;
+    begin(0);
+    add(0, OFFENCE_BIT(OFFENCE_AUTH_FAILED), NULL, false);
+    add(1, OFFENCE_BIT(OFFENCE_AUTH_FAILED) | OFFENCE_BIT(OFFENCE_AUTH_UNKNOWN_USER), NULL, false);
+    for (unsigned i = 0; i < 2; i++)
+        take(i, line_of(" nobody", NOON_MS),
+             "{\"class\":\"auth_unknown_user\",\"ip\":\"203.0.113.9\",\"user\":\"nobody\"}");
+    assert_true(is_banned(0, "203.0.113.9", &ban));
+    assert_int_equal(ban.class, OFFENCE_AUTH_FAILED);
+    assert_true(is_banned(1, "203.0.113.9", &ban));
+    assert_int_equal(ban.class, OFFENCE_AUTH_UNKNOWN_USER);
 }
 
 static void
@@ -834,6 +884,38 @@ what_the_server_does_as_a_client_is_no_unknown_login(void **state)
     }
 }
 
+/* In a file the program stands before the text, behind a space or not; and a line may be cut
+ * anywhere, in front of a byte that is no part of it. */
+static void
+the_program_is_found_wherever_a_line_begins_and_ends(void **state)
+{
+    static const struct {
+        const char *tag, *text;
+        size_t cut;
+        bool is_unmatched;
+    } cases[] = {
+        {"mx1", "postfix/smtp[1]: SASL authentication failed", 0, false},
+        {"mx1", "postfix/smtpd[1]: SASL authentication failed", 0, true},
+        {"dovecot:", "rip=-login: Debug: ", 0, false},
+        {"dovecot:", "rip=-login: Debug: ", 1, true},
+        {"dovecot:", "rip=-login: Debug: ", 8, true},
+        {"dovecot:", " rip=-login Debug: ", 8, true},
+    };
+
+    (void)state;
+    begin(0);
+    add_default(0);
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const uint64_t before = statistics().unmatched;
+        struct line line = line_of(cases[i].text, NOON_MS + (int64_t)i);
+
+        line.tag = bytes(cases[i].tag);
+        line.text.length -= cases[i].cut;
+        take(0, line, "{}");
+        assert_int_equal(statistics().unmatched - before, cases[i].is_unmatched);
+    }
+}
+
 /* ---- one connection ---- */
 
 #define SASL(class) "{\"class\":\"" class "\",\"ip\":\"203.0.113.9\",\"method\":\"LOGIN\"}"
@@ -1029,6 +1111,29 @@ a_network_is_free_when_too_few_neighbours_are_left(void **state)
     assert_false(is_banned(0, "192.0.2.4", &ban));
     assert_true(is_banned(0, "192.0.2.3", &ban));
     assert_false(is_banned(0, "192.0.2.0/24", &ban));
+}
+
+/* One that was taken back is no neighbour of those to come. */
+static void
+a_neighbour_that_was_taken_back_is_none(void **state)
+{
+    static const char line[] = "{\"class\":\"auth_failed\",\"ip\":\"192.0.2.%u\",\"user\":\"bob\"}";
+    char text[128];
+    struct ban ban;
+
+    (void)state;
+    f.jail.maxretry = 1;
+    f.jail.neighbours = 4;
+    begin(0);
+    add_default(0);
+    for (unsigned i = 1; i <= 5; i++) {
+        snprintf(text, sizeof text, line, i);
+        take(0, next_line(NOON_MS + (i - 3) * INT64_C(60000)), text);
+        assert_int_equal(is_banned(0, "192.0.2.0/24", &ban), i == 5);
+        if (i == 3)
+            fault_of_two(0, NOON_MS + 1000);
+        assert_int_equal(is_banned(0, "192.0.2.3", &ban), false);
+    }
 }
 
 #define REJECTED                                                                                   \
@@ -1505,6 +1610,27 @@ no_line_is_kept_where_none_is_to_be(void **state)
     assert_false(is_kept(&evidence));
 }
 
+/* Evidence that an earlier life has left is not shared by lines of which none is kept. */
+static void
+no_line_of_an_earlier_life_is_taken_for_one_that_is_not_kept(void **state)
+{
+    struct evidence evidence;
+    struct line line;
+
+    (void)state;
+    begin_keeping(EVIDENCE_FULL);
+    take_text(" failed", FAILED("192.0.2.1"));
+    counter_free(counter);
+    begin_keeping(EVIDENCE_NONE);
+    add_default(1);
+    line = next_line(NOON_MS);
+    take(0, line, FAILED("192.0.2.1"));
+    take(1, line, FAILED("192.0.2.1"));
+    assert_int_equal(failures_in(1, "192.0.2.1"), 1);
+    assert_true(table_read_evidence(f.table, 1, &evidence));
+    assert_true(evidence.jails == bit_of(0));
+}
+
 /* ---- events of Dovecot's exporter ---- */
 
 #define FINISHED(user)                                                                             \
@@ -1714,6 +1840,25 @@ there_are_so_many_actions_and_no_more(void **state)
     assert_int_equal(failures_in(0, "192.0.2.1"), 1);
 }
 
+/* The last of them, too, asks whether it is to count by single addresses. */
+static void
+as_many_lengths_of_prefixes_as_actions_are_told_apart(void **state)
+{
+    struct counter_action action = {.jail = f.jail};
+
+    (void)state;
+    everywhere = list_of("2001:db8::7");
+    begin(0);
+    action.jail_index = f.jail_index;
+    for (unsigned i = 0; i < COUNTER_ACTIONS_MAX; i++) {
+        action.jail.v6_bits = (uint8_t)(127 - i);
+        assert_int_equal(counter_add_action(counter, &action), i);
+    }
+    jails[0] = f.jail_index;
+    take(COUNTER_ACTIONS_MAX - 1, next_line(NOON_MS), FAILED("2001:db8::9"));
+    assert_int_equal(failures_in(0, "2001:db8::9"), 1);
+}
+
 /* The file of jails declares one of the action's own name. */
 static void
 a_jail_that_is_replaced_counts_nothing(void **state)
@@ -1745,6 +1890,8 @@ main(void)
         TEST(enough_neighbours_ban_their_network),
         TEST(clients_of_a_fault_are_told_apart_as_the_jails_do_now),
         TEST(a_network_is_free_when_too_few_neighbours_are_left),
+        TEST(a_neighbour_that_was_taken_back_is_none),
+        TEST(a_ban_tells_of_the_class_that_its_jail_counts),
         TEST(mail_without_a_sender_counts_where_the_jail_says_so),
         TEST(history_before_the_start_does_not_count),
         TEST(what_looks_like_a_login_is_unmatched_once),
@@ -1773,6 +1920,10 @@ main(void)
         TEST(a_summary_makes_no_failure_of_what_is_none),
         TEST(who_has_logged_in_may_be_impatient),
         TEST(what_the_server_does_as_a_client_is_no_unknown_login),
+        TEST(the_program_is_found_wherever_a_line_begins_and_ends),
+        TEST(only_what_passed_here_and_now_tells_of_a_ban_without_effect),
+        TEST(no_line_of_an_earlier_life_is_taken_for_one_that_is_not_kept),
+        TEST(as_many_lengths_of_prefixes_as_actions_are_told_apart),
         TEST(threads_lose_nothing),
         TEST(a_line_of_a_user_who_may_not_write_it_is_told_and_not_counted),
         TEST(the_news_of_a_fault_says_what_was_taken_back_and_is_told_once),

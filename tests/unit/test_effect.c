@@ -94,6 +94,32 @@ three_seconds_make_it_known(void **state)
     assert_int_equal(table_after_bans(fixture.table), 50);
 }
 
+/* More bans have no effect than are kept in mind at once: those are told, and no harm is done. */
+static void
+of_many_without_effect_the_first_sixteen_are_told(void **state)
+{
+    const unsigned bans = 20;
+    struct ban ban;
+    unsigned told = 0;
+
+    (void)state;
+    fixture.jail.maxretry = 1;
+    for (unsigned i = 0; i < bans; i++)
+        count_at(&fixture, numbered_source(i << 8 | 7), NOON_MS, NOON_MS);
+    assert_int_equal(keep(fixture.table, NOON_MS), bans);
+    for (unsigned i = 0; i < 3 * bans; i++) {
+        const int64_t now_ms = NOON_MS + 10000 + i / bans * 1000;
+        struct table_failure failure = failure_of(numbered_source((i % bans) << 8 | 7), now_ms);
+
+        failure.passed_ms = now_ms;
+        table_count(fixture.table, fixture.jail_index, &fixture.jail, &failure, 1, now_ms);
+    }
+    while (table_dequeue_ineffective(fixture.table, &ban))
+        told++;
+    assert_int_equal(told, 16);
+    assert_int_equal(table_after_bans(fixture.table), 3 * bans);
+}
+
 static void
 many_in_one_second_do_not(void **state)
 {
@@ -255,6 +281,7 @@ dovecot_tells_when_a_session_began(void **state)
         assert_true(llabs(began_ms - sessions[i].stamp_ms) <= 1000);
         assert_int_equal(began_ms, offence_session_ms(&offence, NOON_MS + 300 * HOUR_MS));
         assert_int_equal(effect_passed_ms(&offence, began_ms + 170000), began_ms);
+        assert_int_equal(effect_passed_ms(&offence, began_ms - 1), began_ms - 1); /* not later */
     }
     assert_int_equal(offence_session_ms(&(struct offence){.session = ""}, NOON_MS), 0);
 }
@@ -321,6 +348,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(three_seconds_make_it_known),
         TEST(many_in_one_second_do_not),
+        TEST(of_many_without_effect_the_first_sixteen_are_told),
         TEST(what_was_in_flight_does_not),
         TEST(nor_what_no_kernel_had_to_stop),
         TEST(a_prolonged_ban_is_in_force_all_the_time),

@@ -394,6 +394,24 @@ limits_are_kept(void **state)
     assert_int_equal(page(1, 1000, NULL), 124 - TELEGRAM_BANS_MAX);
 }
 
+/* Each list of ports takes one of the table's jails: a seventeenth is refused, and no other. */
+static void
+there_are_so_many_lists_of_ports(void **state)
+{
+    struct telegram telegram = telegram_of(TELEGRAM_BAN, "centre", 1);
+    struct merge_counts counts;
+
+    (void)state;
+    for (unsigned i = 1; i <= 18; i++) {
+        telegram.ban = ban_of("203.0.113.9", i);
+        telegram.ban.ports = (struct ports){.count = 1, .number = {(uint16_t)(i <= 17 ? i : 1)}};
+        assert_int_equal(take(&telegram), MERGE_TAKEN);
+        assert_int_equal(orders.count, i <= 16); /* the last is known already */
+    }
+    merge_read_counts(merge, &counts);
+    assert_int_equal(counts.limited, 1);
+}
+
 /* Whoever sends writes his own name: another one gives him no more room. */
 static void
 all_origins_share_the_room(void **state)
@@ -474,6 +492,7 @@ main(void)
         cmocka_unit_test_setup_teardown(ends_follow_the_sender_s_clock, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_over_by_our_clock_needs_no_order, setup, teardown),
         cmocka_unit_test_setup_teardown(limits_are_kept, setup, teardown),
+        cmocka_unit_test_setup_teardown(there_are_so_many_lists_of_ports, setup, teardown),
         cmocka_unit_test_setup_teardown(all_origins_share_the_room, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_ban_finds_room_behind_many_others, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restart_keeps_what_was_in_force, setup, teardown),

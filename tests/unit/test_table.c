@@ -657,6 +657,49 @@ who_has_a_merit_may_fail_as_often_after_a_ban(void **state)
     fixture_end(&f);
 }
 
+/* While it is banned, nothing is spared it: its failures prolong the ban as anybody's do. */
+static void
+who_is_banned_is_spared_nothing(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.kindness.login_allowance = 3;
+    table_jail(f.table, &f.jail);
+    note_login(&f, source_of("192.0.2.1"), 7, NOON_MS);
+    assert_int_equal(failures_to_a_ban(&f, "192.0.2.1", NOON_MS), 15);
+    for (unsigned i = 1; i <= 5; i++)
+        assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS + 60000 + i),
+                         i == 5 ? TABLE_PROLONGED : TABLE_KNOWN);
+    fixture_end(&f);
+}
+
+/* What was spared is of one series up to exactly findtime after its first failure. */
+static void
+what_was_spared_is_remembered_for_findtime(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    for (unsigned late_s = 0; late_s <= 1; late_s++) {
+        const int64_t later_ms = NOON_MS + (600 + late_s) * 1000;
+        unsigned count = 0;
+
+        fixture_begin(&f, 1024, 64);
+        f.jail.kindness.login_allowance = 2;
+        table_jail(f.table, &f.jail);
+        note_login(&f, source_of("192.0.2.1"), 7, NOON_MS);
+        for (unsigned i = 0; i < 5; i++)
+            assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS),
+                             i == 4 ? TABLE_ALLOWED : TABLE_COUNTED);
+        while (count_now(&f, "192.0.2.1", later_ms) != TABLE_BANNED)
+            count++;
+        assert_int_equal(count + 1, late_s == 0 ? 5 : 10);
+        fixture_end(&f);
+    }
+}
+
 /* Of whom never failed: his records give way, and are no counters. */
 static void
 merits_take_no_room_from_failures(void **state)
@@ -1241,6 +1284,27 @@ an_unban_forgets_just_the_failures_that_it_means(void **state)
     assert_int_equal(differences, 0);
 }
 
+/* Also that it has failed before a flood pushed it out. */
+static void
+an_unban_of_all_forgets_all(void **state)
+{
+    const struct source everybody = source_of("0.0.0.0/0"), client = numbered_source(7);
+    struct table_counter counter;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    count_at(&f, client, NOON_MS, NOON_MS);
+    for (uint32_t i = 0; i < 2000; i++)
+        count_at(&f, numbered_source(1000 + i), NOON_MS + 1000, NOON_MS + 1000);
+    assert_false(table_read_counter(f.table, f.jail_index, &client, 0, &counter));
+    table_unban(f.table, &everybody, 0, NOON_MS + 2000);
+    count_at(&f, client, NOON_MS + 3000, NOON_MS + 3000);
+    assert_true(table_read_counter(f.table, f.jail_index, &client, 0, &counter));
+    assert_int_equal(counter.failures, 1);
+    fixture_end(&f);
+}
+
 /* A flood has pushed one client out of its bucket; it fails on after another one's unban. */
 static void
 an_unban_leaves_what_is_known_of_others(void **state)
@@ -1669,6 +1733,8 @@ main(void)
         cmocka_unit_test(a_login_of_old_forgives_nothing_since),
         cmocka_unit_test(who_has_a_merit_may_fail_more_often),
         cmocka_unit_test(who_has_a_merit_may_fail_as_often_after_a_ban),
+        cmocka_unit_test(who_is_banned_is_spared_nothing),
+        cmocka_unit_test(what_was_spared_is_remembered_for_findtime),
         cmocka_unit_test(merits_take_no_room_from_failures),
         cmocka_unit_test(while_it_learns_twice_as_many_make_a_ban),
         cmocka_unit_test(a_counter_is_read_and_knows_of_logins),
@@ -1687,6 +1753,7 @@ main(void)
         cmocka_unit_test(an_unban_lifts_all_that_overlaps_and_forgets_the_failures),
         cmocka_unit_test(the_ban_of_another_host_is_not_for_this_kernel),
         cmocka_unit_test(an_unban_forgets_just_the_failures_that_it_means),
+        cmocka_unit_test(an_unban_of_all_forgets_all),
         cmocka_unit_test(an_unban_leaves_what_is_known_of_others),
         cmocka_unit_test(a_full_table_refuses_and_goes_on_counting),
         cmocka_unit_test(a_large_network_has_its_share_of_the_bans),

@@ -114,6 +114,94 @@ each_ban_keeps_its_time_when_the_clock_is_set_back(void **state)
     fixture_end(&f);
 }
 
+/* No slot that was free is in use after it: 64 bans find room, each once. */
+static void
+a_clock_that_is_set_back_makes_no_bans(void **state)
+{
+    const int64_t wrong_ms = NOON_MS + 1000 * HOUR_MS;
+    struct table_change changes[64];
+    struct fixture f;
+    struct ban ban;
+    int64_t next_ms;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    ban = ban_by_hand("192.0.2.1", wrong_ms, wrong_ms + HOUR_MS);
+    assert_int_equal(table_ban(f.table, &ban, wrong_ms), 0);
+    table_expire(f.table, wrong_ms, &next_ms);
+    assert_int_equal(table_expire(f.table, NOON_MS, &next_ms), 0);
+    assert_int_equal(next_ms, NOON_MS + HOUR_MS);
+    assert_int_equal(used_slots(f.table), 1);
+    for (uint32_t i = 1; i < 64; i++) {
+        ban.source = numbered_source(i << 8 | 7);
+        ban.until_ms = NOON_MS + HOUR_MS;
+        assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    }
+    assert_int_equal(table_dequeue(f.table, changes, 64, NOON_MS), 64);
+    assert_int_equal(used_slots(f.table), 64);
+    fixture_end(&f);
+}
+
+/* Two bans of one client: that the ledger has the one says nothing of the other. */
+static void
+the_ledger_has_of_two_bans_the_one_that_it_has(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS), taken[2], left[2];
+    struct fixture f;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        fixture_begin(&f, 1024, 64);
+        ban.jail = TABLE_JAIL_MANUAL;
+        assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+        ban.jail = (uint8_t)f.jail_index;
+        assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+        assert_int_equal(table_dequeue_unrecorded(f.table, taken, 2), 2);
+        table_recorded(f.table, &taken[i], 1, true);
+        fixture_reopen(&f);
+        assert_int_equal(table_dequeue_unrecorded(f.table, left, 2), 1);
+        assert_int_equal(left[0].id, taken[1 - i].id);
+        fixture_end(&f);
+    }
+}
+
+/* A record has room for eight kinds of lines: of a ninth each line counts. */
+static void
+a_ninth_kind_of_line_counts_by_itself(void **state)
+{
+    struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (failure.kind = 1; failure.kind <= 8; failure.kind++)
+        assert_int_equal(table_attempts(f.table, &failure), failure.kind == 1);
+    assert_int_equal(table_attempts(f.table, &failure), 1);
+    assert_int_equal(table_attempts(f.table, &failure), 1);
+    failure.kind = 8;
+    assert_int_equal(table_attempts(f.table, &failure),
+                     0); /* the second of a known kind, of three */
+    fixture_end(&f);
+}
+
+/* In whole buckets of attempts: no fewer records than are asked for, and none for nothing. */
+static void
+the_capacity_is_rounded_up_to_whole_buckets(void **state)
+{
+    static const uint32_t capacities[][2] = {
+        {1024, 1024}, {1025, 1152}, {1151, 1152}, {1152, 1152}, {1153, 1280}};
+    struct table_status status;
+    struct fixture f;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof capacities / sizeof *capacities; i++) {
+        fixture_begin(&f, capacities[i][0], 64);
+        table_read_status(f.table, &status);
+        assert_int_equal(status.capacity, capacities[i][1]);
+        fixture_end(&f);
+    }
+}
+
 /* In the kernel since so long before now as it was before. */
 static void
 a_ban_is_in_force_as_long_as_it_was_when_the_clock_is_set_back(void **state)
@@ -317,6 +405,10 @@ a_jail_that_prolongs_a_ban_does_not_forget_who_made_it(void **state)
     assert_true(find_ban(f.table, "192.0.2.1", &found));
     assert_int_equal(found.until_ms, ban.until_ms);
     assert_int_equal(found.made_by, 1);
+    table_unban(f.table, &ban.source, 1000, NOON_MS); /* now the table knows who has lifted it */
+    assert_true(find_ban(f.table, "192.0.2.1", &found));
+    assert_int_equal(found.lifted_by, 1000);
+    assert_int_equal(found.made_by, 0);
     fixture_end(&f);
 }
 
@@ -454,6 +546,10 @@ main(void)
         cmocka_unit_test(an_attempt_is_known_after_a_restart),
         cmocka_unit_test(a_series_of_failures_ends_when_the_quiet_is_longer),
         cmocka_unit_test(each_ban_keeps_its_time_when_the_clock_is_set_back),
+        cmocka_unit_test(a_clock_that_is_set_back_makes_no_bans),
+        cmocka_unit_test(the_ledger_has_of_two_bans_the_one_that_it_has),
+        cmocka_unit_test(a_ninth_kind_of_line_counts_by_itself),
+        cmocka_unit_test(the_capacity_is_rounded_up_to_whole_buckets),
         cmocka_unit_test(a_ban_is_in_force_as_long_as_it_was_when_the_clock_is_set_back),
         cmocka_unit_test(a_ban_of_another_server_that_ends_now_is_none),
         cmocka_unit_test(what_is_taken_back_is_numbered_once),

@@ -344,6 +344,24 @@ add_at_once(struct table *table, unsigned lines)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
+/* As a later version may have written it. */
+static void
+a_line_of_an_unknown_class_is_not_read(void **state)
+{
+    struct evidence line = {.client = source_of("203.0.113.9")}, read;
+    struct fixture f;
+    uint64_t number;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (unsigned unknown = 0; unknown <= 1; unknown++) {
+        line.class = (enum offence_class)(OFFENCE_CLASSES - 1 + unknown);
+        number = table_add_evidence(f.table, &line);
+        assert_int_equal(table_read_evidence(f.table, number, &read), !unknown);
+    }
+    fixture_end(&f);
+}
+
 /* Nothing goes round here: so every line has to be found afterwards. */
 static void
 none_is_lost_between_two_threads(void **state)
@@ -382,6 +400,7 @@ main(void)
         cmocka_unit_test(the_newest_are_chosen),
         cmocka_unit_test(another_process_finds_them_too),
         cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(a_line_of_an_unknown_class_is_not_read),
         cmocka_unit_test(none_is_lost_between_two_threads),
         cmocka_unit_test(a_ring_that_goes_round_meanwhile_is_sound),
     };

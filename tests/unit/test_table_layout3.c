@@ -186,6 +186,10 @@ check(struct fixture *f, uint64_t table_id)
         assert_string_equal(evidence.user, "bob");
     }
     assert_int_equal(table_last_evidence(f->table), 5);
+    assert_true(table_read_jail(f->table, f->jail_index, &jail));
+    assert_int_equal(jail.repeats, 1);
+    assert_int_equal(jail.kindness.login_allowance, 1);
+    assert_int_equal(jail.kindness.mail_allowance, 1);
     assert_int_equal(count_now(f, "203.0.113.9", NOON_MS), TABLE_KNOWN);
     assert_int_equal(count_now(f, "203.0.113.8", NOON_MS), TABLE_BANNED);
 }

@@ -212,6 +212,22 @@ what_would_have_been_a_ban_is_forgotten(void **state)
     assert_int_equal(fixture.said, 0);
 }
 
+/* Where the network is not banned, one ban alone is lifted. */
+static void
+the_bans_that_were_lifted_are_counted(void **state)
+{
+    struct ban ban;
+
+    (void)state;
+    fixture.jail.maxretry = 1;
+    fixture.jail.neighbours = 4;
+    fixture.jail.neighbours_s = 7200;
+    assert_int_equal(table_jail(fixture.table, &fixture.jail), fixture.jail_index);
+    assert_int_equal(fail_at("203.0.113.9", 1, NOON_MS), TABLE_BANNED);
+    assert_int_equal(withdraw("203.0.113.9", 1, NOON_MS, true), 1);
+    assert_false(find_ban(fixture.table, "203.0.113.9", &ban) && ban.end == BAN_RUNNING);
+}
+
 static void
 another_ban_stays(void **state)
 {
@@ -247,6 +263,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_network_counts_beside_its_addresses, begin, end),
         cmocka_unit_test_setup_teardown(the_ban_that_they_completed_is_lifted, begin, end),
         cmocka_unit_test_setup_teardown(what_would_have_been_a_ban_is_forgotten, begin, end),
+        cmocka_unit_test_setup_teardown(the_bans_that_were_lifted_are_counted, begin, end),
         cmocka_unit_test_setup_teardown(another_ban_stays, begin, end),
         cmocka_unit_test_setup_teardown(the_next_ban_is_as_long_as_if_there_had_been_none, begin,
                                         end),
