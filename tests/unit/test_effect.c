@@ -286,6 +286,29 @@ dovecot_tells_when_a_session_began(void **state)
     assert_int_equal(offence_session_ms(&(struct offence){.session = ""}, NOON_MS), 0);
 }
 
+/* A beginning that no connection of this line can have had is not believed: one that is as old as
+ * the longest connection, or 2 s later than the line. An event tells of its answer. */
+static void
+the_beginning_of_a_session_is_believed_within_bounds(void **state)
+{
+    static const char id[] = "IywQW8Rg/Y/LAHEO";
+    const struct offence event = {
+        .session = id, .session_length = strlen(id), .flags = OFFENCE_FROM_EVENT};
+    const int64_t began_ms = offence_session_ms(&event, NOON_MS);
+    const struct {
+        int64_t stamp_ms, passed_ms;
+    } cases[] = {
+        {began_ms + 299999, began_ms},
+        {began_ms + 300000, began_ms + 280000},
+        {began_ms - 2000, began_ms - 2000}, /* it is in microseconds, and cut */
+        {began_ms - 2001, began_ms - 22001},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(effect_passed_ms(&event, cases[i].stamp_ms), cases[i].passed_ms);
+}
+
 /* ---- the cause ---- */
 
 static void
@@ -357,6 +380,7 @@ main(void)
         cmocka_unit_test(hostile_times_do_no_harm),
         cmocka_unit_test(lines_come_later_than_packets),
         cmocka_unit_test(dovecot_tells_when_a_session_began),
+        cmocka_unit_test(the_beginning_of_a_session_is_believed_within_bounds),
         cmocka_unit_test(services_are_known),
         cmocka_unit_test(the_cause_is_named),
     };
