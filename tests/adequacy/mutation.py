@@ -22,6 +22,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 import collections
 import concurrent.futures
+import functools
 import hashlib
 import json
 import os
@@ -230,7 +231,7 @@ class Bench:
         mutated = self.plain.compile(copy, path)
         if mutated is None:
             return "broken"
-        if same_code(mutated, self.plain.out / mutated.name):
+        if code_of(mutated) == code_of_plain(self.plain.out / mutated.name):
             return "same"
         if self.is_noticed(mutant, self.plain, mutated):
             return "noticed"
@@ -238,12 +239,13 @@ class Bench:
         return "noticed" if self.is_noticed(mutant, build, build.compile(copy, path)) else "survives"
 
 
-def same_code(one, other):
-    def text(path):
-        return subprocess.run(["objdump", "-d", "-r", "-s", "-j", ".text", "-j", ".rodata",
-                               "-j", ".data", "--no-show-raw-insn", path], check=False,
-                              stdout=subprocess.PIPE, text=True).stdout.split("\n", 3)[3:]
-    return text(one) == text(other)
+def code_of(path):
+    return subprocess.run(["objdump", "-d", "-r", "-s", "-j", ".text", "-j", ".rodata", "-j", ".data",
+                           "--no-show-raw-insn", path], check=False, stdout=subprocess.PIPE,
+                          text=True).stdout.split("\n", 3)[3:]
+
+
+code_of_plain = functools.cache(code_of)
 
 
 def candidates(bench):

@@ -5,6 +5,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 import collections
 import concurrent.futures
+import functools
 import json
 import os
 import pathlib
@@ -20,6 +21,7 @@ JOBS = int(os.environ.get("JOBS") or os.cpu_count())
 LIMIT_S = 300  # for one program
 
 
+@functools.cache
 def pkg_config(what):
     return subprocess.check_output(["pkg-config", what, *PACKAGES], text=True).split()
 

@@ -231,6 +231,7 @@ they_are_listed_and_told_once(void **state)
     note(&fixture, "198.51.100.1", 0, NOON_MS + 4000); /* in place of the oldest */
     assert_false(listed(&fixture, "203.0.113.9", NOON_MS, &gateway));
     assert_true(listed(&fixture, "198.51.100.1", NOON_MS, &gateway));
+    assert_true(listed(&fixture, "198.51.100.1", NOON_MS + 4000 + DAY_MS, &gateway));
     assert_false(listed(&fixture, "198.51.100.1", NOON_MS + 4001 + DAY_MS, &gateway));
     fixture_end(&fixture);
 }
@@ -389,6 +390,39 @@ the_words_say_how_many_or_why(void **state)
     assert_int_equal(users_of("203.0.113.9", NOON_MS), 0);
 }
 
+/* For a day it is the same one; after that it begins, and is told, anew. The last of the eight
+ * makes room as the first does. */
+static void
+after_a_day_it_is_a_new_one(void **state)
+{
+    struct table_gateway gateway;
+    struct fixture fixture;
+    int64_t now_ms = NOON_MS + TABLE_GATEWAYS * 1000;
+    char text[32];
+
+    (void)state;
+    fixture_begin(&fixture, 1024, 64);
+    for (unsigned i = 0; i < TABLE_GATEWAYS; i++) { /* the last is the oldest */
+        snprintf(text, sizeof text, "192.0.2.%u", i);
+        note(&fixture, text, 5, now_ms - i * 1000);
+        assert_true(table_dequeue_gateway(fixture.table, &gateway));
+    }
+    note(&fixture, "192.0.2.0", 5, now_ms + DAY_MS);
+    assert_true(listed(&fixture, "192.0.2.0", now_ms, &gateway));
+    assert_int_equal(gateway.spared, 2);
+    assert_int_equal(gateway.first_ms, now_ms);
+    assert_false(table_dequeue_gateway(fixture.table, &gateway));
+    now_ms += 2 * DAY_MS + 1;
+    note(&fixture, "192.0.2.0", 5, now_ms);
+    assert_true(table_dequeue_gateway(fixture.table, &gateway));
+    assert_int_equal(gateway.spared, 1);
+    assert_int_equal(gateway.first_ms, now_ms);
+    note(&fixture, "203.0.113.9", 5, now_ms);
+    assert_false(listed(&fixture, "192.0.2.7", NOON_MS, &gateway));
+    assert_true(listed(&fixture, "192.0.2.6", NOON_MS, &gateway));
+    fixture_end(&fixture);
+}
+
 int
 main(void)
 {
@@ -404,6 +438,7 @@ main(void)
         TEST(the_words_say_how_many_or_why),
         cmocka_unit_test(a_spared_one_is_not_banned),
         cmocka_unit_test(they_are_listed_and_told_once),
+        cmocka_unit_test(after_a_day_it_is_a_new_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

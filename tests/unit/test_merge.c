@@ -468,6 +468,34 @@ a_restart_keeps_what_was_in_force(void **state)
     assert_int_equal(page(1, 10, NULL), 1);
 }
 
+/* What the ledger tells of: nothing without ports, none of an origin that has no place, and none of
+ * a list of ports too many. */
+static void
+a_restart_keeps_what_there_is_room_for(void **state)
+{
+    struct order order = {.kind = ORDER_BAN,
+                          .ports = ports_mail(),
+                          .since_ms = NOW_MS,
+                          .end_ms = NOW_MS + HOUR_MS,
+                          .change = 1};
+
+    (void)state;
+    order.source = ban_of("203.0.113.9", 1).source;
+    for (unsigned i = 0; i <= MERGE_ORIGINS_MAX; i++) {
+        snprintf(order.origin, sizeof order.origin, "centre%u", i);
+        assert_int_equal(merge_restore(merge, &order), i < MERGE_ORIGINS_MAX);
+        merge_forget(merge, &order);
+        assert_int_equal(merge_restore(merge, &order), i < MERGE_ORIGINS_MAX);
+    }
+    strcpy(order.origin, "centre0");
+    order.ports = (struct ports){.count = 0};
+    assert_false(merge_restore(merge, &order));
+    for (uint16_t i = 2; i <= 17; i++) {
+        order.ports = (struct ports){.count = 1, .number = {i}};
+        assert_int_equal(merge_restore(merge, &order), i < 17);
+    }
+}
+
 int
 main(void)
 {
@@ -496,6 +524,7 @@ main(void)
         cmocka_unit_test_setup_teardown(all_origins_share_the_room, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_ban_finds_room_behind_many_others, setup, teardown),
         cmocka_unit_test_setup_teardown(a_restart_keeps_what_was_in_force, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_restart_keeps_what_there_is_room_for, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
