@@ -13,6 +13,7 @@
 # to anybody, and why. They are counted apart and not run; ALL=1 runs them as well. What it names and
 # is no mutant any more is said.
 #
+# ADDED=1 says that since the last run tests have only been added: what it has noticed is noticed.
 # ONLY=table/table.c takes one file, ONLY=table/table.c:120 one line of it. SLOWEST_S=3 leaves out
 # programs that take longer: quick, but some that survive would be noticed. What is in OUT from an
 # earlier run is used again as long as it is newer than its sources; a change of one function leaves
@@ -55,8 +56,8 @@ SANITIZED = ["-g1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 
 class Mutant:
-    def __init__(self, file, number, line, start, end, text):
-        self.file, self.number, self.line = file, number, line
+    def __init__(self, file, function, number, line, start, end, text):
+        self.file, self.function, self.number, self.line = file, function, number, line
         self.start, self.end, self.text = start, end, text
         self.key = None
 
@@ -74,7 +75,8 @@ class Mutant:
         return "".join(lines)
 
     def name(self):
-        return f"{self.file}: {self.what()}"
+        """As equivalent.txt has it."""
+        return f"{self.file}, {self.function}: {self.what()}"
 
     def __str__(self):
         return f"libbanmail/{self.file}:{self.number}: {self.what()}"
@@ -90,12 +92,15 @@ def without_words(source):
 def mutants_of(path, executable):
     source = path.read_text()
     code, lines = without_words(source).splitlines(), source.splitlines()
-    for number in sorted(executable):
-        for pattern, text in KINDS:
+    function = None
+    for number in range(1, len(lines) + 1):
+        if (begun := re.match(r"(?:static .*?)?(\w+)\(", code[number - 1])):
+            function = begun[1]
+        for pattern, text in KINDS if number in executable else ():
             for match in re.finditer(pattern, code[number - 1]):
                 new = str(int(match.group(), 10) + 1) if text is None else text
-                yield Mutant(f"{path.parent.name}/{path.name}", number, lines[number - 1],
-                             match.start(), match.end(), new)
+                yield Mutant(f"{path.parent.name}/{path.name}", function, number,
+                             lines[number - 1], match.start(), match.end(), new)
 
 
 def equivalents():
@@ -236,7 +241,10 @@ class Bench:
         if self.is_noticed(mutant, self.plain, mutated):
             return "noticed"
         build = self.with_sanitizers()
-        return "noticed" if self.is_noticed(mutant, build, build.compile(copy, path)) else "survives"
+        if self.is_noticed(mutant, build, build.compile(copy, path)):
+            return "noticed"
+        self.noticed_by.pop(mutant.key, None)
+        return "survives"
 
 
 def code_of(path):
@@ -260,9 +268,9 @@ def draw(mutants, seed):
     """In an order of chance that hangs on what a mutant is, not on where it stands."""
     known = collections.Counter()
     for mutant in mutants:
-        name = mutant.name()
-        mutant.key = hashlib.sha256(f"{seed} {name} {known[name]}".encode()).hexdigest()
-        known[name] += 1
+        what = f"{mutant.file}: {mutant.what()}"
+        mutant.key = hashlib.sha256(f"{seed} {what} {known[what]}".encode()).hexdigest()
+        known[what] += 1
     return sorted(mutants, key=lambda mutant: mutant.key)
 
 
@@ -297,8 +305,12 @@ class Score:
 
 
 def judge_all(bench, drawn, number, named, score):
+    only_added = bool(os.environ.get("ADDED"))
+
     def judge(mutant):
-        return "named" if mutant.name() in named else bench.judge(mutant)
+        if mutant.name() in named:
+            return "named"
+        return "noticed" if only_added and mutant.key in bench.noticed_by else bench.judge(mutant)
 
     with concurrent.futures.ThreadPoolExecutor(programs.JOBS) as pool:
         at = 0

@@ -240,9 +240,13 @@ a_failure_counts_and_the_fifth_bans(void **state)
     assert_int_equal(evidence_of(&ban), 5);
     assert_int_equal(statistics().failures, 5);
     assert_int_equal(statistics().bans, 1);
+    assert_int_equal(statistics().mails_accepted, 0);
+    take(action, next_line(NOON_MS), "{\"class\":\"mail_accepted\",\"ip\":\"192.0.2.1\"}");
+    assert_int_equal(statistics().mails_accepted, 1);
+    assert_int_equal(statistics().logins, 0);
     take(action, next_line(NOON_MS), "{\"class\":\"benign\",\"ip\":\"203.0.113.9\"}");
     assert_true(outcome.has_class && !outcome.counts);
-    assert_int_equal(statistics().ignored, 1);
+    assert_int_equal(statistics().ignored, 2);
     take(action, next_line(NOON_MS), "{\"class\":\"nonsense\"}");
     assert_false(outcome.has_class);
 }
@@ -301,6 +305,7 @@ what_looks_like_a_login_is_unmatched_once(void **state)
     }
     assert_int_equal(statistics().unmatched, 3);
     table_read_health(f.table, NOON_MS, &health);
+    assert_int_equal(health.last_message_ms, NOON_MS);
     assert_int_equal(health.messages, 6);
     assert_int_equal(health.unmatched, 3);
     assert_int_equal(health.matched, 0);
@@ -991,6 +996,63 @@ a_summary_makes_no_failure_of_what_is_none(void **state)
         assert_false(outcome.counts);
     }
     assert_int_equal(failures_in(0, "203.0.113.9"), 0);
+}
+
+/* Of a login over SMTP the mail that follows is expected; a login to read mail sends none. */
+static void
+a_login_is_of_mail_where_postfix_tells_it(void **state)
+{
+    static const struct {
+        const char *login;
+        unsigned worth;
+    } cases[] = {
+        {"{\"class\":\"login_ok\",\"ip\":\"192.0.2.1\",\"user\":\"bob\","
+         "\"service\":\"imap-login\"}",
+         2},
+        {"{\"class\":\"login_ok\",\"ip\":\"192.0.2.2\",\"user\":\"bob\","
+         "\"service\":\"postfix/smtps/smtpd\"}",
+         3},
+    };
+    char failure[128];
+
+    (void)state;
+    f.jail.maxretry = 1;
+    f.jail.kindness.login_allowance = 2;
+    f.jail.kindness.mail_allowance = 3;
+    begin(0);
+    add(0, OFFENCE_BIT(OFFENCE_RCPT_UNKNOWN), NULL, false);
+    for (unsigned i = 0; i < 2; i++) {
+        struct line line = next_line(NOON_MS);
+        unsigned failures = 0;
+
+        line.tag = bytes(i == 0 ? "dovecot:" : "postfix/smtps/smtpd[1]:");
+        take(0, line, cases[i].login);
+        snprintf(failure, sizeof failure,
+                 "{\"class\":\"rcpt_unknown\",\"ip\":\"192.0.2.%u\",\"code\":\"550\","
+                 "\"dsn\":\"5.1.1\"}",
+                 i + 1);
+        do
+            take(0, next_line(NOON_MS + ++failures * 60000), failure);
+        while (outcome.banning == 0 && failures < 5);
+        assert_int_equal(failures, cases[i].worth);
+    }
+}
+
+static void
+mail_is_worth_as_many_failures_as_the_jail_says(void **state)
+{
+    (void)state;
+    f.jail.maxretry = 1;
+    f.jail.kindness.mail_allowance = 2;
+    begin(0);
+    add(0, OFFENCE_BIT(OFFENCE_RCPT_UNKNOWN), NULL, false);
+    take(0, next_line(NOON_MS), "{\"class\":\"mail_accepted\",\"ip\":\"192.0.2.1\"}");
+    for (unsigned i = 1; i <= 2; i++) {
+        take(0, next_line(NOON_MS + i * 60000),
+             "{\"class\":\"rcpt_unknown\",\"ip\":\"192.0.2.1\",\"code\":\"550\","
+             "\"dsn\":\"5.1.1\"}");
+        assert_int_equal(outcome.banning != 0, i == 2);
+    }
 }
 
 #define PIPELINING "{\"class\":\"protocol_abuse\",\"fault\":\"pipelining\",\"ip\":\"203.0.113.9\"}"
@@ -1891,6 +1953,8 @@ main(void)
         TEST(clients_of_a_fault_are_told_apart_as_the_jails_do_now),
         TEST(a_network_is_free_when_too_few_neighbours_are_left),
         TEST(a_neighbour_that_was_taken_back_is_none),
+        TEST(mail_is_worth_as_many_failures_as_the_jail_says),
+        TEST(a_login_is_of_mail_where_postfix_tells_it),
         TEST(a_ban_tells_of_the_class_that_its_jail_counts),
         TEST(mail_without_a_sender_counts_where_the_jail_says_so),
         TEST(history_before_the_start_does_not_count),

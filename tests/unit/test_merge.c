@@ -354,6 +354,22 @@ ends_follow_the_sender_s_clock(void **state)
     assert_true(orders.at[0].end_ms == NOW_MS);
 }
 
+/* The table lets a ban go in the millisecond of its end; should the clock be set back, it is made
+ * again. */
+static void
+what_has_just_ended_is_made_again_when_the_clock_is_set_back(void **state)
+{
+    const struct telegram_ban held = ban_of("203.0.113.9", 5);
+
+    (void)state;
+    assert_int_equal(event(TELEGRAM_BAN, "203.0.113.9", 5), 1);
+    now_ms = held.until_ms;
+    assert_int_equal(page(1, 4, NULL), 0); /* which it is too new for */
+    now_ms -= HOUR_MS / 2;
+    assert_int_equal(page(1, 5, &held), 1);
+    assert_int_equal(orders.at[0].kind, ORDER_BAN);
+}
+
 /* Its element in the kernel has run out by itself. */
 static void
 what_is_over_by_our_clock_needs_no_order(void **state)
@@ -519,6 +535,8 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(ends_follow_the_sender_s_clock, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_over_by_our_clock_needs_no_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            what_has_just_ended_is_made_again_when_the_clock_is_set_back, setup, teardown),
         cmocka_unit_test_setup_teardown(limits_are_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(there_are_so_many_lists_of_ports, setup, teardown),
         cmocka_unit_test_setup_teardown(all_origins_share_the_room, setup, teardown),

@@ -700,6 +700,27 @@ what_was_spared_is_remembered_for_findtime(void **state)
     }
 }
 
+/* Once the table has learnt, who was spared more often than he is worth now is banned. */
+static void
+what_was_spared_while_it_learned_is_spared_no_longer(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.kindness.login_allowance = 2;
+    table_jail(f.table, &f.jail);
+    note_login(&f, source_of("192.0.2.1"), 7, NOON_MS);
+    table_learn_until(f.table, NOON_MS + 60000);
+    for (unsigned i = 1; i <= 15; i++)
+        assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS),
+                         i % 5 == 0 ? TABLE_ALLOWED : TABLE_COUNTED);
+    for (unsigned i = 1; i <= 5; i++)
+        assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS + 60000),
+                         i == 5 ? TABLE_BANNED : TABLE_COUNTED);
+    fixture_end(&f);
+}
+
 /* Of whom never failed: his records give way, and are no counters. */
 static void
 merits_take_no_room_from_failures(void **state)
@@ -763,6 +784,7 @@ a_counter_is_read_and_knows_of_logins(void **state)
     assert_int_equal(table_open_reader(f.path, &reader), 0);
     assert_true(table_read_counter(reader, f.jail_index, &client, TABLE_SCOPE_FLEET, &counter));
     assert_int_equal(counter.login_s, NOON_MS / 1000 + 5);
+    assert_int_equal(counter.observed_s, 0);
     assert_int_equal(counter.newest_s, NOON_MS / 1000);
     assert_int_equal(counter.failures, 1);
     assert_int_equal(counter.bans, 0);
@@ -1284,24 +1306,34 @@ an_unban_forgets_just_the_failures_that_it_means(void **state)
     assert_int_equal(differences, 0);
 }
 
-/* Also that it has failed before a flood pushed it out. */
+/* Also that they have failed before a flood pushed them out; and their room is free. */
 static void
 an_unban_of_all_forgets_all(void **state)
 {
-    const struct source everybody = source_of("0.0.0.0/0"), client = numbered_source(7);
+    const struct source everybody = source_of("0.0.0.0/0");
     struct table_counter counter;
+    struct table_status status;
     struct fixture f;
+    uint64_t evicted;
 
     (void)state;
     fixture_begin(&f, 1024, 64);
-    count_at(&f, client, NOON_MS, NOON_MS);
     for (uint32_t i = 0; i < 2000; i++)
-        count_at(&f, numbered_source(1000 + i), NOON_MS + 1000, NOON_MS + 1000);
-    assert_false(table_read_counter(f.table, f.jail_index, &client, 0, &counter));
-    table_unban(f.table, &everybody, 0, NOON_MS + 2000);
-    count_at(&f, client, NOON_MS + 3000, NOON_MS + 3000);
-    assert_true(table_read_counter(f.table, f.jail_index, &client, 0, &counter));
-    assert_int_equal(counter.failures, 1);
+        count_at(&f, numbered_source(i), NOON_MS + i, NOON_MS + i);
+    table_read_status(f.table, &status);
+    evicted = status.evicted;
+    assert_true(evicted > 500);
+    table_unban(f.table, &everybody, 0, NOON_MS + 3000);
+    assert_int_equal(table_tracked(f.table), 0);
+    for (uint32_t i = 0; i < 2000; i += 8) {
+        const struct source client = numbered_source(i);
+
+        count_at(&f, client, NOON_MS + 3000, NOON_MS + 3000);
+        assert_true(table_read_counter(f.table, f.jail_index, &client, 0, &counter));
+        assert_int_equal(counter.failures, 1);
+    }
+    table_read_status(f.table, &status);
+    assert_int_equal(status.evicted, evicted);
     fixture_end(&f);
 }
 
@@ -1735,6 +1767,7 @@ main(void)
         cmocka_unit_test(who_has_a_merit_may_fail_as_often_after_a_ban),
         cmocka_unit_test(who_is_banned_is_spared_nothing),
         cmocka_unit_test(what_was_spared_is_remembered_for_findtime),
+        cmocka_unit_test(what_was_spared_while_it_learned_is_spared_no_longer),
         cmocka_unit_test(merits_take_no_room_from_failures),
         cmocka_unit_test(while_it_learns_twice_as_many_make_a_ban),
         cmocka_unit_test(a_counter_is_read_and_knows_of_logins),

@@ -114,6 +114,24 @@ each_ban_keeps_its_time_when_the_clock_is_set_back(void **state)
     fixture_end(&f);
 }
 
+/* Also the latest, made before the clock was wrong. */
+static void
+a_ban_of_before_keeps_its_time_when_the_clock_is_set_back(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + 200 * HOUR_MS);
+    struct fixture f;
+    int64_t next_ms;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    table_expire(f.table, NOON_MS, &next_ms);
+    table_expire(f.table, NOON_MS + 50 * HOUR_MS, &next_ms);
+    table_expire(f.table, NOON_MS, &next_ms);
+    assert_int_equal(next_ms, NOON_MS + 150 * HOUR_MS);
+    fixture_end(&f);
+}
+
 /* No slot that was free is in use after it: 64 bans find room, each once. */
 static void
 a_clock_that_is_set_back_makes_no_bans(void **state)
@@ -304,6 +322,37 @@ damage_to_records_and_bans_is_told_as_both(void **state)
     fixture_open(&f);
     assert_int_equal(f.said, 1);
     assert_non_null(strstr(f.last_said, "1 record and 1 ban were damaged"));
+    fixture_end(&f);
+}
+
+/* The last number of a ban was damaged: the next is far above all that the table has given, which
+ * are not those of another table's bans that came back from the ledger. */
+static void
+a_lost_number_is_begun_far_above_those_of_this_table(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS), found;
+    const uint64_t far = UINT64_C(1) << 32, bytes = 7;
+    struct fixture f;
+    int file;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    ban.source = source_of("192.0.2.2");
+    ban.table_id = 99;
+    ban.id = 5 * far;
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    fixture_close(&f);
+    file = open(f.path, O_RDWR);
+    assert_int_equal(
+        pwrite(file, &bytes, sizeof bytes, (off_t)offsetof(struct table_header, last_id)),
+        sizeof bytes);
+    close(file);
+    fixture_open(&f);
+    ban = ban_by_hand("192.0.2.3", NOON_MS, NOON_MS + HOUR_MS);
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    assert_true(find_ban(f.table, "192.0.2.3", &found));
+    assert_true(found.id == far + 2);
     fixture_end(&f);
 }
 
@@ -546,6 +595,7 @@ main(void)
         cmocka_unit_test(an_attempt_is_known_after_a_restart),
         cmocka_unit_test(a_series_of_failures_ends_when_the_quiet_is_longer),
         cmocka_unit_test(each_ban_keeps_its_time_when_the_clock_is_set_back),
+        cmocka_unit_test(a_ban_of_before_keeps_its_time_when_the_clock_is_set_back),
         cmocka_unit_test(a_clock_that_is_set_back_makes_no_bans),
         cmocka_unit_test(the_ledger_has_of_two_bans_the_one_that_it_has),
         cmocka_unit_test(a_ninth_kind_of_line_counts_by_itself),
@@ -554,6 +604,7 @@ main(void)
         cmocka_unit_test(a_ban_of_another_server_that_ends_now_is_none),
         cmocka_unit_test(what_is_taken_back_is_numbered_once),
         cmocka_unit_test(damage_to_records_and_bans_is_told_as_both),
+        cmocka_unit_test(a_lost_number_is_begun_far_above_those_of_this_table),
         cmocka_unit_test(a_table_of_a_stranger_is_moved_aside_unless_nobody_shall_own_it),
         cmocka_unit_test(what_was_left_of_a_table_that_was_not_finished_is_no_hindrance),
     };

@@ -1011,6 +1011,20 @@ is_refused(struct fixture *f)
                : 1;
 }
 
+/* Where even the least capacity does not fit, room for bans is given up, by halves. */
+static int
+has_room_for_fewer_bans(struct fixture *f)
+{
+    struct table_status status;
+
+    f->options.capacity = 1024;
+    f->options.max_bans = 100000;
+    if (table_open(&f->options, &f->table, &f->is_new))
+        return 1;
+    table_read_status(f->table, &status);
+    return status.capacity == 1024 && status.max_bans == 12500 ? 0 : 2;
+}
+
 /* A sparse file, and less room than it would need: touching it would be a SIGBUS. */
 static int
 survives_a_sparse_file(struct fixture *f)
@@ -1046,6 +1060,7 @@ too_little_room_lowers_the_capacity(void **state)
     result = on_small_tmpfs(f.directory, 6000, opens_smaller, &f);
     if (result != 77) {
         assert_int_equal(result, 0);
+        assert_int_equal(on_small_tmpfs(f.directory, 2000, has_room_for_fewer_bans, &f), 0);
         assert_int_equal(on_small_tmpfs(f.directory, 64, is_refused, &f), 0);
         assert_int_equal(on_small_tmpfs(f.directory, 400, survives_a_sparse_file, &f), 0);
     }
