@@ -131,6 +131,32 @@ many_in_one_second_do_not(void **state)
     assert_int_equal(ban_now().after, 100);
 }
 
+static bool
+never(void *asked)
+{
+    (void)asked;
+    return false;
+}
+
+/* The failure that would prolong the ban is looked at twice, when it is asked whether its client is
+ * a gateway. */
+static void
+each_failure_is_told_once(void **state)
+{
+    struct table_failure failure = failure_of(source_of(CLIENT), NOON_MS + 10000);
+
+    (void)state;
+    make_ban(NOON_MS);
+    failure.passed_ms = failure.stamp_ms;
+    failure.is_gateway = never;
+    for (unsigned i = 1; i <= 5; i++)
+        assert_int_equal(table_count(fixture.table, fixture.jail_index, &fixture.jail, &failure, 1,
+                                     failure.stamp_ms),
+                         i == 5 ? TABLE_PROLONGED : TABLE_KNOWN);
+    assert_int_equal(ban_now().after, 5);
+    assert_int_equal(table_after_bans(fixture.table), 5);
+}
+
 static void
 what_was_in_flight_does_not(void **state)
 {
@@ -372,6 +398,7 @@ main(void)
         TEST(three_seconds_make_it_known),
         TEST(many_in_one_second_do_not),
         TEST(of_many_without_effect_the_first_sixteen_are_told),
+        TEST(each_failure_is_told_once),
         TEST(what_was_in_flight_does_not),
         TEST(nor_what_no_kernel_had_to_stop),
         TEST(a_prolonged_ban_is_in_force_all_the_time),

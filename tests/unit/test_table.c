@@ -249,6 +249,35 @@ a_clock_set_back_does_no_harm(void **state)
     fixture_end(&f);
 }
 
+static struct table_counter
+counter_of(const struct fixture *f, const char *client)
+{
+    const struct source source = source_of(client);
+    struct table_counter counter;
+
+    assert_true(table_read_counter(f->table, f->jail_index, &source, TABLE_SCOPE_FLEET, &counter));
+    return counter;
+}
+
+/* A stamp may be a minute ahead of the clock. One of before the clock was set back further does not
+ * stand in the way of those to come. */
+static void
+a_failure_of_a_minute_ahead_counts_still(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    for (unsigned late_s = 0; late_s <= 1; late_s++) {
+        const int64_t ahead_ms = NOON_MS + (60 + late_s) * 1000;
+
+        fixture_begin(&f, 1024, 64);
+        count_at(&f, source_of("192.0.2.1"), ahead_ms, ahead_ms);
+        count_at(&f, source_of("192.0.2.1"), NOON_MS, NOON_MS);
+        assert_int_equal(counter_of(&f, "192.0.2.1").failures, 2 - late_s);
+        fixture_end(&f);
+    }
+}
+
 static void
 sources_are_counted_by_prefix(void **state)
 {
@@ -336,16 +365,6 @@ guess(struct fixture *f, const char *client, uint64_t user, uint64_t secret, int
     failure.user_hash = user;
     failure.secret_hash = secret;
     return table_count(f->table, f->jail_index, &f->jail, &failure, 1, now_ms);
-}
-
-static struct table_counter
-counter_of(const struct fixture *f, const char *client)
-{
-    const struct source source = source_of(client);
-    struct table_counter counter;
-
-    assert_true(table_read_counter(f->table, f->jail_index, &source, TABLE_SCOPE_FLEET, &counter));
-    return counter;
 }
 
 static void
@@ -1753,6 +1772,7 @@ main(void)
         cmocka_unit_test(the_order_of_arrival_does_not_matter),
         cmocka_unit_test(for_ever_is_for_ever),
         cmocka_unit_test(a_clock_set_back_does_no_harm),
+        cmocka_unit_test(a_failure_of_a_minute_ahead_counts_still),
         cmocka_unit_test(sources_are_counted_by_prefix),
         cmocka_unit_test(one_line_may_tell_of_many_attempts),
         cmocka_unit_test(jails_and_scopes_count_apart),

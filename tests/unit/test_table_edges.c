@@ -160,7 +160,8 @@ a_clock_that_is_set_back_makes_no_bans(void **state)
     fixture_end(&f);
 }
 
-/* Two bans of one client: that the ledger has the one says nothing of the other. */
+/* Two bans of one client, by this table or with the same number of another: that the ledger has
+ * the one says nothing of the other. */
 static void
 the_ledger_has_of_two_bans_the_one_that_it_has(void **state)
 {
@@ -168,17 +169,20 @@ the_ledger_has_of_two_bans_the_one_that_it_has(void **state)
     struct fixture f;
 
     (void)state;
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 4; i++) {
         fixture_begin(&f, 1024, 64);
         ban.jail = TABLE_JAIL_MANUAL;
+        ban.table_id = ban.id = 0;
         assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
         ban.jail = (uint8_t)f.jail_index;
+        ban.table_id = ban.id = i / 2;
         assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
         assert_int_equal(table_dequeue_unrecorded(f.table, taken, 2), 2);
-        table_recorded(f.table, &taken[i], 1, true);
+        table_recorded(f.table, &taken[i % 2], 1, true);
         fixture_reopen(&f);
         assert_int_equal(table_dequeue_unrecorded(f.table, left, 2), 1);
-        assert_int_equal(left[0].id, taken[1 - i].id);
+        assert_int_equal(left[0].id, taken[1 - i % 2].id);
+        assert_int_equal(left[0].table_id, taken[1 - i % 2].table_id);
         fixture_end(&f);
     }
 }
@@ -354,6 +358,25 @@ a_lost_number_is_begun_far_above_those_of_this_table(void **state)
     assert_true(find_ban(f.table, "192.0.2.3", &found));
     assert_true(found.id == far + 2);
     fixture_end(&f);
+}
+
+/* As a later version may have written it. */
+static void
+a_ban_of_an_unknown_class_is_not_read(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS), found;
+    struct fixture f;
+
+    (void)state;
+    for (unsigned unknown = 0; unknown <= 1; unknown++) {
+        fixture_begin(&f, 1024, 64);
+        ban.class = (enum offence_class)(OFFENCE_CLASSES - 1 + unknown);
+        assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+        assert_int_equal(find_ban(f.table, "192.0.2.1", &found), !unknown);
+        fixture_reopen(&f);
+        assert_int_equal(f.said, unknown);
+        fixture_end(&f);
+    }
 }
 
 static void
@@ -605,6 +628,7 @@ main(void)
         cmocka_unit_test(what_is_taken_back_is_numbered_once),
         cmocka_unit_test(damage_to_records_and_bans_is_told_as_both),
         cmocka_unit_test(a_lost_number_is_begun_far_above_those_of_this_table),
+        cmocka_unit_test(a_ban_of_an_unknown_class_is_not_read),
         cmocka_unit_test(a_table_of_a_stranger_is_moved_aside_unless_nobody_shall_own_it),
         cmocka_unit_test(what_was_left_of_a_table_that_was_not_finished_is_no_hindrance),
     };

@@ -344,6 +344,36 @@ add_at_once(struct table *table, unsigned lines)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
+/* From the second of its first failure on, until the ban has ended, in whatever millisecond. */
+static void
+a_line_is_evidence_from_the_first_failure_to_the_end(void **state)
+{
+    static const struct {
+        int64_t stamp_ms;
+        bool while_it_runs, afterwards;
+    } cases[] = {
+        {NOON_MS - 1, false, false},
+        {NOON_MS, true, true},
+        {NOON_MS + HOUR_MS, true, true},
+        {NOON_MS + HOUR_MS + 1, true, false},
+    };
+    struct ban ban = {.source = source_of("203.0.113.9"),
+                      .jail = 1,
+                      .origin = BAN_BY_JAIL,
+                      .first_ms = NOON_MS + 999,
+                      .ended_ms = NOON_MS + HOUR_MS};
+    struct evidence line = {.client = ban.source, .jails = 2};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        line.stamp_ms = cases[i].stamp_ms;
+        ban.end = BAN_RUNNING;
+        assert_int_equal(table_is_evidence_of(&line, &ban), cases[i].while_it_runs);
+        ban.end = BAN_EXPIRED;
+        assert_int_equal(table_is_evidence_of(&line, &ban), cases[i].afterwards);
+    }
+}
+
 /* As a later version may have written it. */
 static void
 a_line_of_an_unknown_class_is_not_read(void **state)
@@ -400,6 +430,7 @@ main(void)
         cmocka_unit_test(the_newest_are_chosen),
         cmocka_unit_test(another_process_finds_them_too),
         cmocka_unit_test(damage_is_found),
+        cmocka_unit_test(a_line_is_evidence_from_the_first_failure_to_the_end),
         cmocka_unit_test(a_line_of_an_unknown_class_is_not_read),
         cmocka_unit_test(none_is_lost_between_two_threads),
         cmocka_unit_test(a_ring_that_goes_round_meanwhile_is_sound),

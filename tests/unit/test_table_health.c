@@ -212,6 +212,34 @@ whom_a_ban_was_held_back_from_was_spared_until_that_is_old(void **state)
     fixture_end(&f);
 }
 
+/* Networks of the jail's own length are clients; the wider ones that it bans for its neighbours are
+ * none. */
+static void
+a_network_may_be_the_client_that_was_spared(void **state)
+{
+    static const char *const clients[] = {"192.0.2.1", "2001:db8::1"};
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        fixture_prepare(&f, 1024, 64);
+        f.jail.v4_bits = 24;
+        f.jail.v6_bits = 56;
+        fixture_open(&f);
+        table_set_ban_rate(f.table, 1);
+        for (unsigned n = 0; n < 2 * f.jail.maxretry; n++) {
+            const struct source client =
+                source_of(n < f.jail.maxretry ? "198.51.100.1" : clients[i]);
+
+            count_at(&f, source_mask(&client, 24, 56), NOON_MS, NOON_MS);
+        }
+        assert_int_equal(spared(&f, NOON_MS, &ban), 1);
+        assert_int_equal(source_bits(&ban.source), i == 0 ? 24 : 56);
+        fixture_end(&f);
+    }
+}
+
 static void
 whom_a_jail_bans_for_ever_was_spared_for_ever(void **state)
 {
@@ -323,6 +351,7 @@ main(void)
         cmocka_unit_test(each_figure_outlives_a_restart_and_a_change_of_capacity),
         cmocka_unit_test(a_fault_of_the_backend_is_told_until_it_is_none_or_the_next_start),
         cmocka_unit_test(whom_a_ban_was_held_back_from_was_spared_until_that_is_old),
+        cmocka_unit_test(a_network_may_be_the_client_that_was_spared),
         cmocka_unit_test(whom_a_jail_bans_for_ever_was_spared_for_ever),
         cmocka_unit_test(who_is_banned_was_not_spared_when_the_jail_becomes_stricter),
         cmocka_unit_test(where_one_failure_bans_one_is_enough_to_be_spared),
