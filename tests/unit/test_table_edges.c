@@ -40,6 +40,26 @@ findtime_is_kept_to_the_second(void **state)
         }
 }
 
+/* One line tells of two: the last is of the ban as well, exactly findtime after the first. */
+static void
+all_failures_within_findtime_are_of_the_ban(void **state)
+{
+    struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS + 600000);
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (unsigned n = 0; n < 4; n++)
+        count_now(&f, "192.0.2.1", NOON_MS);
+    assert_int_equal(table_count(f.table, f.jail_index, &f.jail, &failure, 2, failure.stamp_ms),
+                     TABLE_BANNED);
+    assert_true(find_ban(f.table, "192.0.2.1", &ban));
+    assert_int_equal(ban.failures, 6);
+    assert_int_equal(ban.lifted_by, 0);
+    fixture_end(&f);
+}
+
 static void
 an_attempt_is_known_after_a_restart(void **state)
 {
@@ -608,6 +628,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(findtime_is_kept_to_the_second),
+        cmocka_unit_test(all_failures_within_findtime_are_of_the_ban),
         cmocka_unit_test(a_ban_that_is_over_before_it_was_taken_hides_no_other),
         cmocka_unit_test(a_jail_is_read_as_it_was_declared),
         cmocka_unit_test(a_jail_that_prolongs_a_ban_does_not_forget_who_made_it),

@@ -344,6 +344,27 @@ add_at_once(struct table *table, unsigned lines)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
+/* Whatever a file has in it: each text ends within its field. */
+static void
+texts_end_within_their_fields(void **state)
+{
+    struct evidence line = {.client = source_of("203.0.113.9")}, read;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    memset(line.host, 'h', sizeof line.host);
+    memset(line.service, 's', sizeof line.service);
+    memset(line.user, 'u', sizeof line.user);
+    memset(line.line, 'l', sizeof line.line);
+    assert_true(table_read_evidence(f.table, table_add_evidence(f.table, &line), &read));
+    assert_int_equal(strlen(read.host), sizeof line.host - 1);
+    assert_int_equal(strlen(read.service), sizeof line.service - 1);
+    assert_int_equal(strlen(read.user), sizeof line.user - 1);
+    assert_int_equal(strlen(read.line), sizeof line.line - 1);
+    fixture_end(&f);
+}
+
 /* From the second of its first failure on, until the ban has ended, in whatever millisecond. */
 static void
 a_line_is_evidence_from_the_first_failure_to_the_end(void **state)
@@ -431,6 +452,7 @@ main(void)
         cmocka_unit_test(another_process_finds_them_too),
         cmocka_unit_test(damage_is_found),
         cmocka_unit_test(a_line_is_evidence_from_the_first_failure_to_the_end),
+        cmocka_unit_test(texts_end_within_their_fields),
         cmocka_unit_test(a_line_of_an_unknown_class_is_not_read),
         cmocka_unit_test(none_is_lost_between_two_threads),
         cmocka_unit_test(a_ring_that_goes_round_meanwhile_is_sound),
