@@ -206,6 +206,24 @@ a_new_table_is_reported_with_its_first_page(void **state)
     assert_true(holds[0].table == 2);
 }
 
+/* As its origin counts them: what ends with the page is none any more. */
+static void
+a_report_counts_what_outlasts_the_page(void **state)
+{
+    struct telegram_holding holds[MERGE_ORIGINS_MAX];
+    struct telegram_ban held = ban_of("203.0.113.9", 5);
+
+    (void)state;
+    for (unsigned left_ms = 0; left_ms <= 1; left_ms++) {
+        held.until_ms = now_ms + left_ms;
+        held.change++;
+        page(1, 9, &held);
+        assert_int_equal(merge_report(merge, holds), 1);
+        assert_int_equal(holds[0].count, left_ms);
+        assert_true((holds[0].digest != 0) == (left_ms != 0));
+    }
+}
+
 static void
 origins_do_not_touch_each_other(void **state)
 {
@@ -529,6 +547,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_new_table_retires_the_former_one, setup, teardown),
         cmocka_unit_test_setup_teardown(a_new_table_is_reported_with_its_first_page, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_report_counts_what_outlasts_the_page, setup, teardown),
         cmocka_unit_test_setup_teardown(origins_do_not_touch_each_other, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pardon_ends_what_began_before, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_pardon_ends_what_began_after_the_first, setup,

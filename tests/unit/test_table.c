@@ -676,6 +676,27 @@ who_has_a_merit_may_fail_as_often_after_a_ban(void **state)
     fixture_end(&f);
 }
 
+static void
+a_merit_is_of_lately_up_to_its_last_second(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    for (unsigned late_s = 0; late_s <= 1; late_s++) {
+        const int64_t now_ms = NOON_MS + (JAIL_LATELY_S + late_s) * INT64_C(1000);
+
+        fixture_begin(&f, 1024, 64);
+        f.jail.kindness.login_allowance = 2;
+        table_jail(f.table, &f.jail);
+        note_login(&f, source_of("192.0.2.1"), 7, NOON_MS);
+        for (unsigned i = 1; i <= 5; i++)
+            assert_int_equal(count_now(&f, "192.0.2.1", now_ms), i < 5         ? TABLE_COUNTED
+                                                                 : late_s == 0 ? TABLE_ALLOWED
+                                                                               : TABLE_BANNED);
+        fixture_end(&f);
+    }
+}
+
 /* While it is banned, nothing is spared it: its failures prolong the ban as anybody's do. */
 static void
 who_is_banned_is_spared_nothing(void **state)
@@ -1785,6 +1806,7 @@ main(void)
         cmocka_unit_test(a_login_of_old_forgives_nothing_since),
         cmocka_unit_test(who_has_a_merit_may_fail_more_often),
         cmocka_unit_test(who_has_a_merit_may_fail_as_often_after_a_ban),
+        cmocka_unit_test(a_merit_is_of_lately_up_to_its_last_second),
         cmocka_unit_test(who_is_banned_is_spared_nothing),
         cmocka_unit_test(what_was_spared_is_remembered_for_findtime),
         cmocka_unit_test(what_was_spared_while_it_learned_is_spared_no_longer),
