@@ -1041,17 +1041,24 @@ a_login_is_of_mail_where_postfix_tells_it(void **state)
 static void
 mail_is_worth_as_many_failures_as_the_jail_says(void **state)
 {
+    static const char *const merits[] = {
+        "{\"class\":\"mail_accepted\",\"ip\":\"192.0.2.1\"}",
+        "{\"class\":\"login_ok\",\"ip\":\"192.0.2.2\",\"user\":\"bob\"}"};
+    static const char *const failures[] = {
+        "{\"class\":\"rcpt_unknown\",\"ip\":\"192.0.2.1\",\"code\":\"550\",\"dsn\":\"5.1.1\"}",
+        "{\"class\":\"rcpt_unknown\",\"ip\":\"192.0.2.2\",\"code\":\"550\",\"dsn\":\"5.1.1\"}"};
+
     (void)state;
     f.jail.maxretry = 1;
     f.jail.kindness.mail_allowance = 2;
     begin(0);
     add(0, OFFENCE_BIT(OFFENCE_RCPT_UNKNOWN), NULL, false);
-    take(0, next_line(NOON_MS), "{\"class\":\"mail_accepted\",\"ip\":\"192.0.2.1\"}");
-    for (unsigned i = 1; i <= 2; i++) {
-        take(0, next_line(NOON_MS + i * 60000),
-             "{\"class\":\"rcpt_unknown\",\"ip\":\"192.0.2.1\",\"code\":\"550\","
-             "\"dsn\":\"5.1.1\"}");
-        assert_int_equal(outcome.banning != 0, i == 2);
+    for (unsigned client = 0; client < 2; client++) {
+        take(0, next_line(NOON_MS), merits[client]);
+        for (unsigned i = 1; i <= 2; i++) {
+            take(0, next_line(NOON_MS + i * 60000), failures[client]);
+            assert_int_equal(outcome.banning != 0, i == 2);
+        }
     }
 }
 

@@ -180,6 +180,49 @@ a_clock_that_is_set_back_makes_no_bans(void **state)
     fixture_end(&f);
 }
 
+/* Twelve bans, of which one is lifted before: each of the others ends when it is the next. */
+static void
+bans_end_in_the_order_of_their_ends(void **state)
+{
+    struct fixture f;
+    struct ban ban;
+    int64_t next_ms;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (uint32_t round = 0; round < 12 * 13; round++) {
+        const int64_t now_ms = NOON_MS + round * HOUR_MS;
+        const uint32_t none = round % 13, step = 1 + round % 12, lifted = (none + step) % 13;
+
+        for (uint32_t i = 0; i < 12; i++) { /* ends in another order each time: powers modulo 13 */
+            uint32_t end = 1;
+
+            for (uint32_t n = 0; n < i; n++)
+                end = end * 2 % 13;
+            end = (end * step + none) % 13;
+            ban = ban_by_hand("192.0.2.1", now_ms, now_ms + (end + 1) * 1000);
+            ban.source.address[15] = (uint8_t)(end + 1);
+            assert_int_equal(table_ban(f.table, &ban, now_ms), 0);
+        }
+        for (uint32_t second = 1; second <= 13; second++) {
+            table_expire(f.table, now_ms, &next_ms);
+            if (next_ms != now_ms + second * 1000)
+                continue; /* the one of thirteen that there is none of */
+            if (second == 1 + lifted) {
+                ban.source.address[15] = (uint8_t)second;
+                assert_int_equal(table_unban(f.table, &ban.source, 0, now_ms), 1);
+                keep(f.table, now_ms);
+            }
+            assert_int_equal(table_expire(f.table, now_ms + second * 1000, &next_ms),
+                             second != 1 + lifted);
+        }
+        assert_int_equal(next_ms, TABLE_FOREVER_MS);
+        keep(f.table, now_ms + 14000);
+        write_down(f.table);
+    }
+    fixture_end(&f);
+}
+
 /* Two bans of one client, by this table or with the same number of another: that the ledger has
  * the one says nothing of the other. */
 static void
@@ -641,6 +684,7 @@ main(void)
         cmocka_unit_test(each_ban_keeps_its_time_when_the_clock_is_set_back),
         cmocka_unit_test(a_ban_of_before_keeps_its_time_when_the_clock_is_set_back),
         cmocka_unit_test(a_clock_that_is_set_back_makes_no_bans),
+        cmocka_unit_test(bans_end_in_the_order_of_their_ends),
         cmocka_unit_test(the_ledger_has_of_two_bans_the_one_that_it_has),
         cmocka_unit_test(a_ninth_kind_of_line_counts_by_itself),
         cmocka_unit_test(the_capacity_is_rounded_up_to_whole_buckets),

@@ -344,6 +344,24 @@ add_at_once(struct table *table, unsigned lines)
         assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
+static void
+a_jail_of_single_addresses_finds_them(void **state)
+{
+    struct ban ban = {.source = source_of("2001:db8::9"), .origin = BAN_BY_JAIL};
+    struct evidence line = {.client = ban.source}, found;
+    struct fixture f;
+
+    (void)state;
+    fixture_prepare(&f, 1024, 64);
+    f.jail.v6_bits = 128;
+    fixture_open(&f);
+    ban.jail = (uint8_t)f.jail_index;
+    line.jails = UINT64_C(1) << f.jail_index;
+    table_add_evidence(f.table, &line);
+    assert_int_equal(table_find_evidence(f.table, &ban, &found, 1), 1);
+    fixture_end(&f);
+}
+
 /* Whatever a file has in it: each text ends within its field. */
 static void
 texts_end_within_their_fields(void **state)
@@ -453,6 +471,7 @@ main(void)
         cmocka_unit_test(damage_is_found),
         cmocka_unit_test(a_line_is_evidence_from_the_first_failure_to_the_end),
         cmocka_unit_test(texts_end_within_their_fields),
+        cmocka_unit_test(a_jail_of_single_addresses_finds_them),
         cmocka_unit_test(a_line_of_an_unknown_class_is_not_read),
         cmocka_unit_test(none_is_lost_between_two_threads),
         cmocka_unit_test(a_ring_that_goes_round_meanwhile_is_sound),
