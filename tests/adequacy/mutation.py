@@ -322,7 +322,7 @@ def judge_all(bench, drawn, number, named, score):
                 if verdict == "survives":
                     reached = bench.programs_for(mutant, bench.plain)
                     print(mutant, "" if reached else "(no test reaches it)", flush=True)
-                if score.drawn() % 25 == 0:
+                if verdict not in ("same", "broken") and score.drawn() % 25 == 0:
                     score.show()
                     bench.keep()
 

@@ -224,6 +224,50 @@ a_report_counts_what_outlasts_the_page(void **state)
     }
 }
 
+static bool
+is_not_the_tenth(void *context, const struct order *ban)
+{
+    (void)context;
+    return ban->source.address[15] != 10;
+}
+
+/* What somebody has lifted is not reported: as if the page had never had it. */
+static void
+a_report_does_not_count_what_is_not_in_force(void **state)
+{
+    struct telegram_holding holds[MERGE_ORIGINS_MAX], without;
+    struct telegram telegram = telegram_of(TELEGRAM_PAGE, "centre", 1);
+
+    (void)state;
+    telegram.page.pages = 1;
+    telegram.page.change = 9;
+    telegram.page.bans[0] = ban_of("203.0.113.9", 5);
+    telegram.page.bans[1] = ban_of("203.0.113.10", 6);
+    for (telegram.page.ban_count = 1; telegram.page.ban_count <= 2; telegram.page.ban_count++) {
+        assert_int_equal(take(&telegram), MERGE_TAKEN);
+        merge_verify(merge, is_not_the_tenth, NULL, now_ms);
+        assert_int_equal(merge_report(merge, holds), 1);
+        assert_int_equal(holds[0].count, 1);
+        if (telegram.page.ban_count == 1)
+            without = holds[0];
+        assert_true(holds[0].digest == without.digest);
+    }
+}
+
+static void
+a_ban_that_ends_now_is_none(void **state)
+{
+    struct telegram telegram = telegram_of(TELEGRAM_BAN, "centre", 1);
+
+    (void)state;
+    for (unsigned left_ms = 0; left_ms <= 1; left_ms++) {
+        telegram.ban = ban_of("203.0.113.9", 5 + left_ms);
+        telegram.ban.until_ms = now_ms + left_ms;
+        assert_int_equal(take(&telegram), MERGE_TAKEN);
+        assert_int_equal(orders.count, left_ms);
+    }
+}
+
 static void
 origins_do_not_touch_each_other(void **state)
 {
@@ -548,6 +592,9 @@ main(void)
         cmocka_unit_test_setup_teardown(a_new_table_is_reported_with_its_first_page, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_report_counts_what_outlasts_the_page, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_report_does_not_count_what_is_not_in_force, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(a_ban_that_ends_now_is_none, setup, teardown),
         cmocka_unit_test_setup_teardown(origins_do_not_touch_each_other, setup, teardown),
         cmocka_unit_test_setup_teardown(a_pardon_ends_what_began_before, setup, teardown),
         cmocka_unit_test_setup_teardown(a_second_pardon_ends_what_began_after_the_first, setup,

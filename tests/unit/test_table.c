@@ -999,6 +999,27 @@ a_session_joins_lines_that_come_late(void **state)
     fixture_end(&f);
 }
 
+/* A line that names no session, in between, is of the same one. */
+static void
+a_session_is_remembered(void **state)
+{
+    struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    failure.session_hash = 4711;
+    assert_int_equal(table_attempts(f.table, &failure), 1);
+    failure.kind = 2;
+    failure.session_hash = 0;
+    assert_int_equal(table_attempts(f.table, &failure), 0);
+    failure.kind = 3;
+    failure.session_hash = 4711;
+    failure.stamp_ms += 120000;
+    assert_int_equal(table_attempts(f.table, &failure), 0);
+    fixture_end(&f);
+}
+
 /* With many kinds, attempts and seconds nothing overflows, and no line is lost. */
 static void
 many_lines_of_many_kinds(void **state)
@@ -1819,6 +1840,7 @@ main(void)
         cmocka_unit_test(a_hundred_parallel_guesses_are_a_hundred),
         cmocka_unit_test(other_services_clients_and_classes_are_other_attempts),
         cmocka_unit_test(a_session_joins_lines_that_come_late),
+        cmocka_unit_test(a_session_is_remembered),
         cmocka_unit_test(many_lines_of_many_kinds),
         cmocka_unit_test(the_life_of_a_ban),
         cmocka_unit_test(what_changes_while_it_is_taken_is_taken_again),

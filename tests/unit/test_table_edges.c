@@ -443,6 +443,117 @@ a_ban_of_an_unknown_class_is_not_read(void **state)
 }
 
 static void
+a_path_may_be_so_long(void **state)
+{
+    char path[TABLE_PATH_SIZE + 1] = "/nowhere/";
+    struct table_options options = {.path = path, .capacity = 1024, .max_bans = 64};
+    struct table *table;
+    bool is_new;
+
+    (void)state;
+    memset(path + strlen(path), 'x', TABLE_PATH_SIZE - strlen(path));
+    for (size_t length = TABLE_PATH_SIZE; length >= TABLE_PATH_SIZE - 1; length--) {
+        path[length] = '\0';
+        assert_int_equal(table_open(&options, &table, &is_new),
+                         length == TABLE_PATH_SIZE ? -ENAMETOOLONG : -ENOENT);
+    }
+}
+
+/* The user, the group, or both. */
+static void
+a_table_is_given_to_whom_it_shall_belong(void **state)
+{
+    static const struct {
+        uid_t owner;
+        gid_t group;
+    } cases[] = {{65533, (gid_t)-1}, {(uid_t)-1, 65533}, {65533, 65533}};
+    struct stat status;
+    struct fixture f;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip(); /* only root can give files away */
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture_prepare(&f, 1024, 64);
+        f.options.owner = cases[i].owner;
+        f.options.group = cases[i].group;
+        fixture_open(&f);
+        assert_int_equal(stat(f.path, &status), 0);
+        assert_int_equal(status.st_uid, cases[i].owner == 65533 ? 65533 : geteuid());
+        assert_int_equal(status.st_gid, cases[i].group == 65533 ? 65533 : getegid());
+        fixture_end(&f);
+    }
+}
+
+/* Nothing is left to be done for it, but it runs. */
+static void
+a_ban_of_another_host_outlasts_a_restart(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS);
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    ban.scope = TABLE_SCOPE_OWN + 1;
+    assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    assert_int_equal(write_down(f.table), 1);
+    fixture_reopen(&f);
+    assert_true(find_ban(f.table, "192.0.2.1", &ban));
+    fixture_end(&f);
+}
+
+/* The first record in use gets another stamp, and a sum that fits. */
+static void
+falsify(const struct fixture *f, unsigned at, uint32_t stamp_s)
+{
+    struct record_cell cell;
+    struct table_fixed fixed;
+    struct record record;
+    int file = open(f->path, O_RDWR);
+    off_t offset;
+
+    assert_int_equal(pread(file, &fixed, sizeof fixed, 0), sizeof fixed);
+    offset = (off_t)fixed.sections[SECTION_RECORDS].offset;
+    for (;; offset += RECORD_SIZE) {
+        assert_int_equal(pread(file, &cell, sizeof cell, offset), sizeof cell);
+        words_load(cell.word, RECORD_WORDS, &record);
+        if (record.head.used)
+            break;
+    }
+    record.stamps[at] = stamp_s;
+    words_replace(cell.word, RECORD_WORDS, &record);
+    assert_int_equal(pwrite(file, &cell, sizeof cell, offset), sizeof cell);
+    close(file);
+}
+
+static void
+a_record_whose_stamps_do_not_ascend_is_dropped(void **state)
+{
+    static const struct {
+        unsigned at;
+        int64_t stamp_s;
+        bool is_dropped;
+    } cases[] = {{0, NOON_MS / 1000, false}, /* equal to the second */
+                 {0, NOON_MS / 1000 + 1, true},
+                 {2, NOON_MS / 1000 + 1, true}, /* it has two */
+                 {JAIL_STAMPS_MAX - 1, 1, true}};
+    struct fixture f;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        fixture_begin(&f, 1024, 64);
+        count_now(&f, "192.0.2.1", NOON_MS - 5000);
+        count_now(&f, "192.0.2.1", NOON_MS);
+        fixture_close(&f);
+        falsify(&f, cases[i].at, (uint32_t)cases[i].stamp_s);
+        fixture_open(&f);
+        assert_int_equal(f.said, cases[i].is_dropped);
+        assert_int_equal(table_tracked(f.table), !cases[i].is_dropped);
+        fixture_end(&f);
+    }
+}
+
+static void
 a_table_of_a_stranger_is_moved_aside_unless_nobody_shall_own_it(void **state)
 {
     struct fixture f;
@@ -694,6 +805,10 @@ main(void)
         cmocka_unit_test(damage_to_records_and_bans_is_told_as_both),
         cmocka_unit_test(a_lost_number_is_begun_far_above_those_of_this_table),
         cmocka_unit_test(a_ban_of_an_unknown_class_is_not_read),
+        cmocka_unit_test(a_path_may_be_so_long),
+        cmocka_unit_test(a_table_is_given_to_whom_it_shall_belong),
+        cmocka_unit_test(a_ban_of_another_host_outlasts_a_restart),
+        cmocka_unit_test(a_record_whose_stamps_do_not_ascend_is_dropped),
         cmocka_unit_test(a_table_of_a_stranger_is_moved_aside_unless_nobody_shall_own_it),
         cmocka_unit_test(what_was_left_of_a_table_that_was_not_finished_is_no_hindrance),
     };
