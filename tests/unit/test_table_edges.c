@@ -63,18 +63,23 @@ all_failures_within_findtime_are_of_the_ban(void **state)
 static void
 an_attempt_is_known_after_a_restart(void **state)
 {
+    static const enum offence_class classes[] = {OFFENCE_AUTH_FAILED, OFFENCE_RCPT_UNKNOWN};
     struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
     struct fixture f;
 
     (void)state;
-    fixture_begin(&f, 1024, 64);
     failure.user_hash = 77;
-    assert_int_equal(table_attempts(f.table, &failure), 1);
-    fixture_reopen(&f);
-    failure.kind = 2;
-    assert_int_equal(table_attempts(f.table, &failure), 0);
-    assert_int_equal(f.said, 0);
-    fixture_end(&f);
+    for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++) {
+        fixture_begin(&f, 1024, 64);
+        failure.class = classes[i];
+        failure.kind = 1;
+        assert_int_equal(table_attempts(f.table, &failure), 1);
+        fixture_reopen(&f);
+        failure.kind = 2;
+        assert_int_equal(table_attempts(f.table, &failure), 0);
+        assert_int_equal(f.said, 0);
+        fixture_end(&f);
+    }
 }
 
 static unsigned
@@ -442,6 +447,24 @@ a_ban_of_an_unknown_class_is_not_read(void **state)
     }
 }
 
+/* What is damaged is not believed: the attempt counts once more. */
+static void
+a_damaged_attempt_is_forgotten(void **state)
+{
+    struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    assert_int_equal(table_attempts(f.table, &failure), 1);
+    fixture_close(&f);
+    damage(&f, SECTION_ATTEMPTS, CELL_SIZE);
+    fixture_open(&f);
+    failure.kind = 2;
+    assert_int_equal(table_attempts(f.table, &failure), 1);
+    fixture_end(&f);
+}
+
 static void
 a_path_may_be_so_long(void **state)
 {
@@ -805,6 +828,7 @@ main(void)
         cmocka_unit_test(damage_to_records_and_bans_is_told_as_both),
         cmocka_unit_test(a_lost_number_is_begun_far_above_those_of_this_table),
         cmocka_unit_test(a_ban_of_an_unknown_class_is_not_read),
+        cmocka_unit_test(a_damaged_attempt_is_forgotten),
         cmocka_unit_test(a_path_may_be_so_long),
         cmocka_unit_test(a_table_is_given_to_whom_it_shall_belong),
         cmocka_unit_test(a_ban_of_another_host_outlasts_a_restart),
