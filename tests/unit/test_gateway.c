@@ -8,9 +8,11 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <arpa/inet.h>
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 
+#include "table/table-layout.h"
 #include "table_fixture.h"
 
 #include "count/gateway.h"
@@ -390,6 +392,38 @@ the_words_say_how_many_or_why(void **state)
     assert_int_equal(users_of("203.0.113.9", NOON_MS), 0);
 }
 
+/* The first as well as the last: what is damaged is forgotten, and its place is of use again. */
+static void
+a_damaged_one_is_begun_anew(void **state)
+{
+    struct table_gateway gateway;
+    struct fixture fixture;
+    char text[32];
+    int file;
+
+    (void)state;
+    fixture_begin(&fixture, 1024, 64);
+    for (unsigned i = 0; i < TABLE_GATEWAYS; i++) {
+        snprintf(text, sizeof text, "192.0.2.%u", i);
+        note(&fixture, text, 5, NOON_MS);
+    }
+    fixture_close(&fixture);
+    file = open(fixture.path, O_RDWR);
+    for (off_t i = 0; i < TABLE_GATEWAYS; i++) /* a byte in the middle of each */
+        assert_int_equal(
+            pwrite(file, "x", 1, (off_t)TABLE_GATEWAYS_OFFSET + i * CELL_SIZE + CELL_SIZE / 2), 1);
+    close(file);
+    fixture_open(&fixture);
+    for (unsigned i = 0; i < TABLE_GATEWAYS; i++) {
+        snprintf(text, sizeof text, "192.0.2.%u", i);
+        assert_false(listed(&fixture, text, NOON_MS, &gateway));
+        note(&fixture, text, 5, NOON_MS + 1000);
+        assert_true(listed(&fixture, text, NOON_MS, &gateway));
+        assert_int_equal(gateway.spared, 1);
+    }
+    fixture_end(&fixture);
+}
+
 /* For a day it is the same one; after that it begins, and is told, anew. The last of the eight
  * makes room as the first does. */
 static void
@@ -438,6 +472,7 @@ main(void)
         TEST(the_words_say_how_many_or_why),
         cmocka_unit_test(a_spared_one_is_not_banned),
         cmocka_unit_test(they_are_listed_and_told_once),
+        cmocka_unit_test(a_damaged_one_is_begun_anew),
         cmocka_unit_test(after_a_day_it_is_a_new_one),
     };
 

@@ -446,6 +446,24 @@ what_is_over_by_our_clock_needs_no_order(void **state)
     }
 }
 
+/* Our clock was ten hours ahead when it was applied: in the kernel it would be as much longer. */
+static void
+what_is_over_since_our_clock_was_set_right_is_lifted(void **state)
+{
+    struct telegram telegram = telegram_of(TELEGRAM_BAN, "centre", 1);
+
+    (void)state;
+    telegram.ban = ban_of("203.0.113.9", 5);
+    now_ms += 10 * HOUR_MS;
+    assert_int_equal(take(&telegram), MERGE_TAKEN);
+    assert_int_equal(orders.count, 1);
+    assert_true(orders.at[0].end_ms == NOW_MS + 11 * HOUR_MS);
+    now_ms = NOW_MS + 3 * HOUR_MS;
+    assert_int_equal(page(1, 4, NULL), 1);
+    assert_int_equal(orders.at[0].kind, ORDER_LIFT);
+    assert_int_equal(page(1, 4, NULL), 0);
+}
+
 static void
 limits_are_kept(void **state)
 {
@@ -603,6 +621,8 @@ main(void)
         cmocka_unit_test_setup_teardown(what_is_over_by_our_clock_needs_no_order, setup, teardown),
         cmocka_unit_test_setup_teardown(
             what_has_just_ended_is_made_again_when_the_clock_is_set_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_is_over_since_our_clock_was_set_right_is_lifted, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(limits_are_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(there_are_so_many_lists_of_ports, setup, teardown),
         cmocka_unit_test_setup_teardown(all_origins_share_the_room, setup, teardown),

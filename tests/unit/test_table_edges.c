@@ -255,6 +255,31 @@ the_ledger_has_of_two_bans_the_one_that_it_has(void **state)
     }
 }
 
+/* Likewise of whom is told of bans. */
+static void
+of_two_bans_the_one_is_told_that_nobody_was_told_of(void **state)
+{
+    struct ban ban = ban_by_hand("192.0.2.1", NOON_MS, NOON_MS + HOUR_MS), taken[2], left[2];
+    struct fixture f;
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        fixture_prepare(&f, 1024, 64);
+        f.options.are_bans_told = true;
+        fixture_open(&f);
+        ban.jail = TABLE_JAIL_MANUAL;
+        assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+        ban.jail = (uint8_t)f.jail_index;
+        assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+        assert_int_equal(table_dequeue_untold(f.table, taken, 2), 2);
+        table_told(f.table, &taken[i], 1, true);
+        fixture_reopen(&f);
+        assert_int_equal(table_dequeue_untold(f.table, left, 2), 1);
+        assert_int_equal(left[0].id, taken[1 - i].id);
+        fixture_end(&f);
+    }
+}
+
 /* A record has room for eight kinds of lines: of a ninth each line counts. */
 static void
 a_ninth_kind_of_line_counts_by_itself(void **state)
@@ -820,6 +845,7 @@ main(void)
         cmocka_unit_test(a_clock_that_is_set_back_makes_no_bans),
         cmocka_unit_test(bans_end_in_the_order_of_their_ends),
         cmocka_unit_test(the_ledger_has_of_two_bans_the_one_that_it_has),
+        cmocka_unit_test(of_two_bans_the_one_is_told_that_nobody_was_told_of),
         cmocka_unit_test(a_ninth_kind_of_line_counts_by_itself),
         cmocka_unit_test(the_capacity_is_rounded_up_to_whole_buckets),
         cmocka_unit_test(a_ban_is_in_force_as_long_as_it_was_when_the_clock_is_set_back),
