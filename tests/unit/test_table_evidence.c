@@ -362,6 +362,38 @@ a_jail_of_single_addresses_finds_them(void **state)
     fixture_end(&f);
 }
 
+/* Another process does not wait for a writer that was killed. */
+static void
+a_line_that_is_half_written_is_not_read(void **state)
+{
+    struct evidence line = {.client = source_of("203.0.113.9"), .line = "a line"}, read;
+    const struct table *reader;
+    struct table_fixed fixed;
+    struct fixture f;
+    uint64_t number, sequence;
+    off_t offset;
+    int file;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    number = table_add_evidence(f.table, &line);
+    fixture_close(&f);
+    file = open(f.path, O_RDWR);
+    assert_int_equal(pread(file, &fixed, sizeof fixed, 0), sizeof fixed);
+    offset = (off_t)(fixed.sections[SECTION_EVIDENCE].offset + number * WITNESS_SIZE);
+    for (unsigned is_odd = 0; is_odd <= 1; is_odd++) {
+        assert_int_equal(table_open_reader(f.path, &reader), 0);
+        assert_int_equal(table_read_evidence(reader, number, &read), !is_odd);
+        table_close_reader(reader);
+        assert_int_equal(pread(file, &sequence, sizeof sequence, offset), sizeof sequence);
+        sequence++;
+        assert_int_equal(pwrite(file, &sequence, sizeof sequence, offset), sizeof sequence);
+    }
+    close(file);
+    fixture_open(&f);
+    fixture_end(&f);
+}
+
 /* Whatever a file has in it: each text ends within its field. */
 static void
 texts_end_within_their_fields(void **state)
@@ -472,6 +504,7 @@ main(void)
         cmocka_unit_test(a_line_is_evidence_from_the_first_failure_to_the_end),
         cmocka_unit_test(texts_end_within_their_fields),
         cmocka_unit_test(a_jail_of_single_addresses_finds_them),
+        cmocka_unit_test(a_line_that_is_half_written_is_not_read),
         cmocka_unit_test(a_line_of_an_unknown_class_is_not_read),
         cmocka_unit_test(none_is_lost_between_two_threads),
         cmocka_unit_test(a_ring_that_goes_round_meanwhile_is_sound),
