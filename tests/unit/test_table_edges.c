@@ -51,11 +51,12 @@ all_failures_within_findtime_are_of_the_ban(void **state)
     (void)state;
     fixture_begin(&f, 1024, 64);
     for (unsigned n = 0; n < 4; n++)
-        count_now(&f, "192.0.2.1", NOON_MS);
+        count_now(&f, "192.0.2.1", NOON_MS + n * 1000);
     assert_int_equal(table_count(f.table, f.jail_index, &f.jail, &failure, 2, failure.stamp_ms),
                      TABLE_BANNED);
     assert_true(find_ban(f.table, "192.0.2.1", &ban));
     assert_int_equal(ban.failures, 6);
+    assert_int_equal(ban.first_ms, NOON_MS);
     assert_int_equal(ban.lifted_by, 0);
     fixture_end(&f);
 }
