@@ -187,7 +187,8 @@ class Bench:
 
     def count(self):
         counted = self.out / "counted"
-        programs.build(counted, "-O0", "-g", "--coverage")
+        # a child that a test has forked is counted as well
+        programs.build(counted, "-O0", "-g", "--coverage", "-D_exit=exit")
 
         def reached(name):
             def find():

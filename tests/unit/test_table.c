@@ -1380,7 +1380,7 @@ an_unban_of_all_forgets_all(void **state)
     (void)state;
     fixture_begin(&f, 1024, 64);
     for (uint32_t i = 0; i < 2000; i++)
-        for (unsigned n = 0; n < 4; n++) /* who comes later gives way first */
+        for (unsigned n = 0; n < 4; n++) /* who comes later would give way */
             count_at(&f, numbered_source(i), NOON_MS + i, NOON_MS + i);
     table_read_status(f.table, &status);
     evicted = status.evicted;

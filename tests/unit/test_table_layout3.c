@@ -175,7 +175,6 @@ check(struct fixture *f, uint64_t table_id)
     struct evidence evidence;
     struct table_counter counter;
     struct table_status status;
-    struct jail jail;
     struct ban ban;
 
     assert_false(f->is_new);
@@ -183,10 +182,6 @@ check(struct fixture *f, uint64_t table_id)
     assert_true(status.table_id == table_id);
     assert_int_equal(status.counted, 9);
     assert_int_equal(status.bans, 1);
-    assert_true(table_read_jail(f->table, f->jail_index, &jail));
-    assert_int_equal(jail.repeats, 1);
-    assert_true(jail.growth.factor == 1);
-    assert_false(jail.growth.is_on);
     assert_true(table_read_counter(f->table, f->jail_index, &client, TABLE_SCOPE_FLEET, &counter));
     assert_int_equal(counter.failures, 4);
     assert_int_equal(counter.newest_s, NOON_MS / 1000);
@@ -203,12 +198,24 @@ check(struct fixture *f, uint64_t table_id)
         assert_string_equal(evidence.user, "bob");
     }
     assert_int_equal(table_last_evidence(f->table), 5);
-    assert_true(table_read_jail(f->table, f->jail_index, &jail));
-    assert_int_equal(jail.repeats, 1);
-    assert_int_equal(jail.kindness.login_allowance, 1);
-    assert_int_equal(jail.kindness.mail_allowance, 1);
     assert_int_equal(count_now(f, "203.0.113.9", NOON_MS), TABLE_KNOWN);
     assert_int_equal(count_now(f, "203.0.113.8", NOON_MS), TABLE_BANNED);
+}
+
+/* Before the jail is declared anew: what layout 3 does not know of it is as it was then. */
+static void
+check_jail(struct fixture *f)
+{
+    struct jail jail;
+
+    assert_int_equal(table_open(&f->options, &f->table, &f->is_new), 0);
+    assert_true(table_read_jail(f->table, f->jail_index, &jail));
+    assert_int_equal(jail.repeats, 1);
+    assert_true(jail.growth.factor == 1);
+    assert_false(jail.growth.is_on);
+    assert_int_equal(jail.kindness.login_allowance, 1);
+    assert_int_equal(jail.kindness.mail_allowance, 1);
+    fixture_close(f);
 }
 
 static void
@@ -225,6 +232,7 @@ all_of_it_is_taken_over(void **state)
         fixed = write_layout3(&f);
         assert_int_equal(table_open_reader(f.path, &reader), -EPROTO);
         f.options.capacity = capacities[i];
+        check_jail(&f);
         fixture_open(&f);
         assert_int_equal(f.said, 0);
         check(&f, fixed.table_id);
