@@ -761,6 +761,37 @@ what_was_spared_while_it_learned_is_spared_no_longer(void **state)
     fixture_end(&f);
 }
 
+/* The ledger knows of earlier bans, the last of which runs: what follows only prolongs it. Of fewer
+ * than the table knows it tells nothing. */
+static void
+the_ledger_tells_of_earlier_bans(void **state)
+{
+    const struct source client = source_of("192.0.2.1");
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.growth = (struct jail_growth){.is_on = true, .factor = 1};
+    for (unsigned i = 1; i <= 2; i++) { /* not in the first slot alone */
+        ban = ban_by_hand(i == 1 ? "192.0.2.9" : "192.0.2.1", NOON_MS, NOON_MS + HOUR_MS);
+        ban.jail = (uint8_t)f.jail_index;
+        ban.origin = BAN_BY_JAIL;
+        ban.id = i;
+        assert_int_equal(table_ban(f.table, &ban, NOON_MS), 0);
+    }
+    for (unsigned bans = 3; bans >= 2; bans--) {
+        table_note_bans(f.table, f.jail_index, &client, TABLE_SCOPE_FLEET, bans, NOON_MS);
+        assert_int_equal(counter_of(&f, "192.0.2.1").bans, 3);
+    }
+    for (unsigned i = 1; i <= 5; i++)
+        assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS),
+                         i < 5 ? TABLE_KNOWN : TABLE_PROLONGED);
+    assert_true(find_ban(f.table, "192.0.2.1", &ban));
+    assert_int_equal(ban.until_ms - ban.since_ms, 4 * f.jail.bantime_s * 1000);
+    fixture_end(&f);
+}
+
 /* Of whom never failed: his records give way, and are no counters. */
 static void
 merits_take_no_room_from_failures(void **state)
@@ -996,6 +1027,22 @@ a_session_joins_lines_that_come_late(void **state)
     failure.kind = 2;
     failure.stamp_ms += 120000;
     assert_int_equal(table_attempts(f.table, &failure), 0);
+    fixture_end(&f);
+}
+
+/* Of one client at one service fifteen users are told apart, whatever names it makes up; the
+ * sixteenth entry is their sum. */
+static void
+fifteen_users_are_told_apart(void **state)
+{
+    struct table_failure failure = failure_of(source_of("192.0.2.1"), NOON_MS);
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (failure.kind = 1; failure.kind <= 2; failure.kind++)
+        for (failure.user_hash = 1; failure.user_hash <= 15; failure.user_hash++)
+            assert_int_equal(table_attempts(f.table, &failure), failure.kind == 1);
     fixture_end(&f);
 }
 
@@ -1832,6 +1879,7 @@ main(void)
         cmocka_unit_test(who_is_banned_is_spared_nothing),
         cmocka_unit_test(what_was_spared_is_remembered_for_findtime),
         cmocka_unit_test(what_was_spared_while_it_learned_is_spared_no_longer),
+        cmocka_unit_test(the_ledger_tells_of_earlier_bans),
         cmocka_unit_test(merits_take_no_room_from_failures),
         cmocka_unit_test(while_it_learns_twice_as_many_make_a_ban),
         cmocka_unit_test(a_counter_is_read_and_knows_of_logins),
@@ -1841,6 +1889,7 @@ main(void)
         cmocka_unit_test(a_hundred_parallel_guesses_are_a_hundred),
         cmocka_unit_test(other_services_clients_and_classes_are_other_attempts),
         cmocka_unit_test(a_session_joins_lines_that_come_late),
+        cmocka_unit_test(fifteen_users_are_told_apart),
         cmocka_unit_test(a_session_is_remembered),
         cmocka_unit_test(many_lines_of_many_kinds),
         cmocka_unit_test(the_life_of_a_ban),
