@@ -68,15 +68,17 @@ class Mutant:
         was = self.line[self.start:self.end]
         return f"{self.text or 'nothing'} for {was}: {self.line.strip()}"
 
+    def mutated_line(self):
+        return self.line[:self.start] + self.text + self.line[self.end:]
+
     def mutated(self, source):
         lines = source.splitlines(keepends=True)
-        line = lines[self.number - 1]
-        lines[self.number - 1] = line[:self.start] + self.text + line[self.end:]
+        lines[self.number - 1] = self.mutated_line() + "\n"
         return "".join(lines)
 
     def name(self):
         """As equivalent.txt has it."""
-        return f"{self.file}, {self.function}: {self.what()}"
+        return f"{self.file}, {self.function}: {self.mutated_line().strip()}"
 
     def __str__(self):
         return f"libbanmail/{self.file}:{self.number}: {self.what()}"
