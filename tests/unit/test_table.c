@@ -1426,6 +1426,12 @@ an_unban_of_all_forgets_all(void **state)
 
     (void)state;
     fixture_begin(&f, 1024, 64);
+    for (uint32_t i = 0; i < 500; i++) { /* attempts, which are no records, are left alone */
+        struct table_failure failure = failure_of(numbered_source(i), NOON_MS);
+
+        failure.user_hash = 0x180;
+        assert_int_equal(table_attempts(f.table, &failure), 1);
+    }
     for (uint32_t i = 0; i < 2000; i++)
         for (unsigned n = 0; n < 4; n++) /* who comes later would give way */
             count_at(&f, numbered_source(i), NOON_MS + i, NOON_MS + i);
