@@ -679,6 +679,36 @@ a_jail_is_read_as_it_was_declared(void **state)
     fixture_end(&f);
 }
 
+/* Each yes or no by itself: none of them is read where it was not declared. */
+static void
+each_word_of_a_jail_is_its_own(void **state)
+{
+    struct jail read;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (unsigned i = 0; i <= 6; i++) {
+        jail_defaults(&f.jail);
+        f.jail.growth.is_on = i == 1;
+        f.jail.growth.over_all_jails = i == 2;
+        f.jail.kindness.login_forgives = i == 3;
+        f.jail.kindness.skips_bounces = i == 4;
+        f.jail.is_observing = i == 5;
+        f.jail.is_per_host = i == 6;
+        assert_int_equal(table_jail(f.table, &f.jail), f.jail_index);
+        assert_true(table_read_jail(f.table, f.jail_index, &read));
+        assert_int_equal(read.growth.is_on, i == 1);
+        assert_int_equal(read.growth.over_all_jails, i == 2);
+        assert_int_equal(read.kindness.login_forgives, i == 3);
+        assert_int_equal(read.kindness.skips_bounces, i == 4);
+        assert_int_equal(read.is_observing, i == 5);
+        assert_int_equal(read.is_per_host, i == 6);
+        assert_int_equal(read.verdict, f.jail.verdict);
+    }
+    fixture_end(&f);
+}
+
 /* Root's user id is 0, which is not the same as nobody. */
 static void
 a_jail_that_prolongs_a_ban_does_not_forget_who_made_it(void **state)
@@ -834,6 +864,7 @@ main(void)
         cmocka_unit_test(all_failures_within_findtime_are_of_the_ban),
         cmocka_unit_test(a_ban_that_is_over_before_it_was_taken_hides_no_other),
         cmocka_unit_test(a_jail_is_read_as_it_was_declared),
+        cmocka_unit_test(each_word_of_a_jail_is_its_own),
         cmocka_unit_test(a_jail_that_prolongs_a_ban_does_not_forget_who_made_it),
         cmocka_unit_test(a_ban_by_hand_is_no_earlier_one),
         cmocka_unit_test(what_the_kernel_has_lost_is_in_it_no_more),

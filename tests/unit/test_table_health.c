@@ -160,8 +160,11 @@ a_fault_of_the_backend_is_told_until_it_is_none_or_the_next_start(void **state)
     table_set_outage(f.table, &outage);
     assert_int_equal(health_at(&f, NOON_S).outage.places, 0);
     outage.places = 1;
+    memset(outage.host, 'h', sizeof outage.host); /* too long: cut by its last letter alone */
     table_set_outage(f.table, &outage);
-    assert_int_equal(health_at(&f, NOON_S).outage.places, 1);
+    health = health_at(&f, NOON_S);
+    assert_int_equal(health.outage.places, 1);
+    assert_int_equal(strlen(health.outage.host), sizeof outage.host - 1);
     table_set_ledger_error(f.table, -28);
     assert_int_equal(health_at(&f, NOON_S).ledger_error, -28);
     fixture_reopen(&f);
@@ -238,6 +241,29 @@ a_network_may_be_the_client_that_was_spared(void **state)
         assert_int_equal(source_bits(&ban.source), i == 0 ? 24 : 56);
         fixture_end(&f);
     }
+}
+
+/* As many bans as there is room for: who has the last is banned as the others are. */
+static void
+nobody_who_is_banned_was_spared(void **state)
+{
+    struct fixture f;
+    struct ban ban;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    f.jail.maxretry = 1;
+    for (unsigned jail = 0; jail < 2; jail++) {
+        assert_int_equal(table_jail(f.table, &f.jail), f.jail_index);
+        for (uint32_t i = 0; i < 64; i++)
+            count_at(&f, numbered_source(i << 8 | 7), NOON_MS, NOON_MS);
+        f.jail.maxretry = 2;
+    }
+    assert_int_equal(used_slots(f.table), 64);
+    f.jail.maxretry = 1;
+    assert_int_equal(table_jail(f.table, &f.jail), f.jail_index);
+    assert_int_equal(spared(&f, NOON_MS, &ban), 0);
+    fixture_end(&f);
 }
 
 static void
@@ -352,6 +378,7 @@ main(void)
         cmocka_unit_test(a_fault_of_the_backend_is_told_until_it_is_none_or_the_next_start),
         cmocka_unit_test(whom_a_ban_was_held_back_from_was_spared_until_that_is_old),
         cmocka_unit_test(a_network_may_be_the_client_that_was_spared),
+        cmocka_unit_test(nobody_who_is_banned_was_spared),
         cmocka_unit_test(whom_a_jail_bans_for_ever_was_spared_for_ever),
         cmocka_unit_test(who_is_banned_was_not_spared_when_the_jail_becomes_stricter),
         cmocka_unit_test(where_one_failure_bans_one_is_enough_to_be_spared),
