@@ -1797,6 +1797,26 @@ a_flood_does_not_hide_the_stubborn(void **state)
     fixture_end(&f);
 }
 
+/* A flood does not push out who is banned, after a restart as before. */
+static void
+a_flood_pushes_out_nobody_who_is_banned(void **state)
+{
+    struct fixture f;
+
+    (void)state;
+    for (unsigned restarts = 0; restarts <= 1; restarts++) {
+        fixture_begin(&f, 1024, 64);
+        for (unsigned i = 0; i < 5; i++)
+            count_now(&f, "192.0.2.1", NOON_MS);
+        if (restarts == 1)
+            fixture_reopen(&f);
+        for (uint32_t i = 0; i < 4000; i++)
+            count_at(&f, numbered_source(i), NOON_MS + i, NOON_MS + i);
+        assert_int_equal(count_now(&f, "192.0.2.1", NOON_MS + 5000), TABLE_KNOWN);
+        fixture_end(&f);
+    }
+}
+
 /* In a full bucket: expired first, then the farthest from its threshold and oldest, then banned. */
 static void
 who_is_evicted(void **state)
@@ -1914,6 +1934,7 @@ main(void)
         cmocka_unit_test(a_random_history_ends_right),
         cmocka_unit_test(memory_is_flat_and_the_stubborn_are_banned),
         cmocka_unit_test(a_flood_does_not_hide_the_stubborn),
+        cmocka_unit_test(a_flood_pushes_out_nobody_who_is_banned),
         cmocka_unit_test(who_is_evicted),
         cmocka_unit_test(the_hash_is_siphash),
     };
