@@ -159,6 +159,8 @@ a_page_lifts_what_it_does_not_hold_and_is_older(void **state)
     assert_int_equal(orders.at[0].kind, ORDER_LIFT);
     assert_true(orders.at[0].source.address[15] == 10);
     assert_int_equal(event(TELEGRAM_BAN, "203.0.113.10", 7), 0);
+    assert_int_equal(page(1, 4, NULL), 0); /* the other is newer than that */
+    assert_int_equal(page(1, 5, NULL), 1); /* and no newer than that */
 }
 
 static void
