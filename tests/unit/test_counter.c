@@ -9,7 +9,10 @@
  * SPDX-License-Identifier: BSD-2-Clause */
 #include "table_fixture.h"
 
+#include <arpa/inet.h>
+#include <ifaddrs.h>
 #include <json.h>
+#include <netinet/in.h>
 #include <pthread.h>
 
 #include "count/counter.h"
@@ -1782,6 +1785,45 @@ who_guesses_from_many_addresses_beside_a_friend_is_banned_by_each(void **state)
     assert_false(is_banned(0, "2001:db8::/64", &ban));
 }
 
+/* The one interface that this machine has, where a test says so: a container network's bridge. */
+static bool has_bridge;
+
+int
+getifaddrs(struct ifaddrs **interfaces)
+{
+    static struct sockaddr_in address = {.sin_family = AF_INET}, mask = {.sin_family = AF_INET};
+    static char name[] = "bridge";
+    static struct ifaddrs bridge = {.ifa_name = name,
+                                    .ifa_addr = (struct sockaddr *)&address,
+                                    .ifa_netmask = (struct sockaddr *)&mask};
+
+    address.sin_addr.s_addr = htonl(0xac110001); /* 172.17.0.1 */
+    mask.sin_addr.s_addr = htonl(0xffff0000);
+    *interfaces = has_bridge ? &bridge : NULL;
+    return 0;
+}
+
+void
+freeifaddrs(struct ifaddrs *interfaces)
+{
+    (void)interfaces;
+}
+
+/* Its address is on the allow list, as all of this machine's are, but clients come from it: so it
+ * counts, and once, as it is no network. */
+static void
+a_bridge_that_is_allow_listed_counts_once(void **state)
+{
+    (void)state;
+    has_bridge = true;
+    everywhere = list_of("172.17.0.1");
+    begin(2);
+    has_bridge = false;
+    add_default(0);
+    take(0, next_line(NOON_MS), FAILED("172.17.0.1"));
+    assert_int_equal(failures_in(0, "172.17.0.1"), 1);
+}
+
 /* Neighbours' failures do not lock out an office that shares their network. */
 static void
 a_network_that_many_log_in_from_is_not_banned_for_its_neighbours(void **state)
@@ -2005,6 +2047,7 @@ main(void)
         TEST(an_event_and_the_login_line_tell_of_one_attempt),
         TEST(an_unproven_login_is_none_where_clients_words_are_logged),
         TEST(who_guesses_from_many_addresses_beside_a_friend_is_banned_by_each),
+        TEST(a_bridge_that_is_allow_listed_counts_once),
         TEST(a_network_that_many_log_in_from_is_not_banned_for_its_neighbours),
         TEST(bans_that_find_no_room_or_are_held_back_are_counted),
         TEST(there_are_so_many_actions_and_no_more),
