@@ -10,8 +10,8 @@
 # same code of is none, and another is taken.
 #
 # equivalent.txt beside this file names those that no test could notice, or that make no difference
-# to anybody, and why. They are counted apart and not run; ALL=1 runs them as well. What it names and
-# is no mutant any more is said.
+# to anybody, and why. They are counted apart and not run; ALL=1 runs them as well. What it names
+# that is no mutant any more is said.
 #
 # ADDED=1 says that since the last run tests have only been added: what it has noticed is noticed.
 # ONLY=table/table.c takes one file, ONLY=table/table.c:120 one line of it. SLOWEST_S=3 leaves out

@@ -3,6 +3,9 @@
  * came elsewhere, during a pause, after the kernel had lost the ban, and rare ones do not. Nothing
  * is forgotten by a prolongation or a restart, and the cause names the open port.
  *
+ * Of more bans than are kept in mind the rest is not told; a failure that is looked at twice counts
+ * once.
+ *
  * It fails when the time of a line is taken for that of its packets, when a ban counts as in force
  * that the kernel has lost, or when one ban is told twice.
  *

@@ -1,7 +1,7 @@
 /* Gateways: several users within a day make one, the same user again and again does not, nor do
  * users of yesterday or of the neighbour; a crowd of other clients pushes none out. A gateway that
- * reaches the threshold is spared and listed, told once, over a restart and a change of size. So
- * are the private networks of this machine, up to their last address.
+ * reaches the threshold is spared and listed, told once a day, over a restart and a change of size,
+ * unless it was damaged. So are the private networks of this machine, up to their last address.
  *
  * It fails when users are counted twice, when a day is forgotten, or when a crowd wins.
  *

@@ -1,11 +1,15 @@
 /* test_table_edges: what holds at the very edge of a limit, and just beyond it.
  *
- * Proves: a failure exactly findtime after the first completes a window and one a second later does
- * not; an attempt that another line has told is known after a restart; a ban's failures are of one
- * series until the quiet is a millisecond too long; each ban, that in the first place as well,
- * keeps its time when the clock is set back; damage to a record and to a ban is told as both; whose
- * a table may be, and that it has one name; what a jail was declared with is read of it; a ban by
- * hand stays its maker's, and lengthens none of the jail's; after a flush no ban is in the kernel.
+ * Proves: a failure exactly findtime after the first completes a window, and is of the ban, and one
+ * a second later is not; an attempt that another line has told is known after a restart, unless it
+ * was damaged; a ninth kind of line counts by itself; a ban's failures are of one series until the
+ * quiet is a millisecond too long; bans end in the order of their ends, and each, that in the first
+ * place as well, keeps its time when the clock is set back, which makes none of free places; of two
+ * bans of a client the ledger has, and somebody was told of, the one that is meant; damage to a
+ * record and to a ban is told as both, and what a later version may have written is not believed;
+ * how long a table's path may be, how large it becomes, whose it may be, and that it has one name;
+ * what a jail was declared with is read of it; a ban by hand stays its maker's, and lengthens none
+ * of the jail's; after a flush no ban is in the kernel.
  * Fails when a limit is off by one, or a loop leaves out its first or last.
  *
  * SPDX-License-Identifier: BSD-2-Clause */

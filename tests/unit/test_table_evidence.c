@@ -4,8 +4,10 @@
  * while two threads add lines. It fails when a line is entered into another chain than it is looked
  * for in, when a chain is not made anew at an attach, is not sorted, or is left too early.
  *
- * A place of which one byte was damaged, or that is partly another line's, is not read: that fails
- * when the checksum leaves a word out.
+ * A place of which one byte was damaged, or that is partly another line's or half written, is not
+ * read, nor is a class that nobody knows, and no text is longer than its field: that fails when the
+ * checksum leaves a word out, or when a file is believed. Evidence of a ban is what came from its
+ * first failure to its end.
  *
  * SPDX-License-Identifier: BSD-2-Clause */
 #include <pthread.h>
