@@ -278,6 +278,28 @@ a_failure_of_a_minute_ahead_counts_still(void **state)
     }
 }
 
+/* Those of one bucket as well. */
+static void
+each_client_has_a_counter_of_its_own(void **state)
+{
+    struct table_counter counter;
+    struct fixture f;
+
+    (void)state;
+    fixture_begin(&f, 1024, 64);
+    for (uint32_t i = 0; i < 200; i++)
+        for (uint32_t n = 0; n <= i % 4; n++)
+            count_at(&f, numbered_source(i), NOON_MS, NOON_MS);
+    for (uint32_t i = 0; i < 200; i++) {
+        const struct source client = numbered_source(i), stranger = numbered_source(i + 200);
+
+        assert_true(table_read_counter(f.table, f.jail_index, &client, 0, &counter));
+        assert_int_equal(counter.failures, 1 + i % 4);
+        assert_false(table_read_counter(f.table, f.jail_index, &stranger, 0, &counter));
+    }
+    fixture_end(&f);
+}
+
 static void
 sources_are_counted_by_prefix(void **state)
 {
@@ -1440,7 +1462,7 @@ an_unban_of_all_forgets_all(void **state)
     assert_true(evicted > 500);
     table_unban(f.table, &everybody, 0, NOON_MS + 3000);
     assert_int_equal(table_tracked(f.table), 0);
-    for (uint32_t i = 0; i < 2000; i += 8) {
+    for (uint32_t i = 0; i < 2000; i += 16) {
         const struct source client = numbered_source(i);
 
         count_at(&f, client, NOON_MS + 3000, NOON_MS + 3000);
@@ -1889,6 +1911,7 @@ main(void)
         cmocka_unit_test(for_ever_is_for_ever),
         cmocka_unit_test(a_clock_set_back_does_no_harm),
         cmocka_unit_test(a_failure_of_a_minute_ahead_counts_still),
+        cmocka_unit_test(each_client_has_a_counter_of_its_own),
         cmocka_unit_test(sources_are_counted_by_prefix),
         cmocka_unit_test(one_line_may_tell_of_many_attempts),
         cmocka_unit_test(jails_and_scopes_count_apart),
