@@ -56,7 +56,7 @@ struct holding *holdings_add(struct holdings *holdings, const struct holding *ho
 
 void holdings_remove(struct holdings *holdings, struct holding *holding);
 
-/* All places from 0 to the capacity: NULL where one is free. */
+/* Places are numbered from 0, below the capacity; NULL: it is free. */
 uint32_t holdings_capacity(const struct holdings *holdings);
 struct holding *holdings_at(const struct holdings *holdings, uint32_t index);
 
