@@ -159,8 +159,6 @@ remember(struct attempt *entry, const struct table_failure *failure)
         entry->last_ms = failure->stamp_ms;
     if (failure->session_hash != 0)
         entry->session_hash = failure->session_hash;
-    if (failure->secret_hash != 0)
-        entry->secret_hash = failure->secret_hash;
 }
 
 /* The lock of the bucket is held. */

@@ -161,15 +161,15 @@ struct attempt_kind {
  *
  *      0      8         24     32       40        48           56        64          80      112
  *      ┌──────┬─────────┬──────┬────────┬─────────┬────────────┬─────────┬───────────┬───────┐
- *      │ head │ address │ user │ secret │ session │service,host│ numbers │first, last│ kinds │ 0
+ *      │ head │ address │ user │ unused │ session │service,host│ numbers │first, last│ kinds │ 0
  *      └──────┴─────────┴──────┴────────┴─────────┴────────────┴─────────┴───────────┴───────┘
  */
 struct attempt {
     struct cell_head head; /* own: the family of classes */
     uint8_t address[16];
     uint64_t user_hash;
-    uint64_t secret_hash;  /* of the latest line */
-    uint64_t session_hash; /* likewise */
+    uint64_t unused;       /* earlier versions have written a hash here */
+    uint64_t session_hash; /* of the latest line */
     uint32_t service_hash;
     uint32_t host_hash; /* of the host that logged it; 0: not told */
     uint16_t scope;
