@@ -16,7 +16,7 @@
 #include "line/stamp.h"
 #include "table/table-layout.h"
 
-#define TABLE_STRIPES 256
+#define TABLE_STRIPES 1024
 
 /* Beside each bucket of records: all that a lookup and an eviction need, in two cache lines. */
 struct record_bucket {
