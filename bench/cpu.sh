@@ -32,10 +32,10 @@ has_rested() {
     [ $(($(cpu_ns "$1") - before)) -lt 20000000 ]
 }
 
-# write_log LINES [STAMPS]: they begin now; what is older than the table would not count.
+# write_log LINES: they begin now; what is older than the table would not count.
 write_log() {
     "$top_srcdir/bench/mail-log.py" "$1" --clients $(($1 / CLIENTS_IN)) \
-        --stamps "${2:-traditional}" >$WORK/bench.log
+        --stamps traditional >$WORK/bench.log
 }
 
 # ---- ways in ----
@@ -164,13 +164,13 @@ all_is_done() {
         [ "$(banned_clients)" = "$clients" ]
 }
 
-# measure NAME FEEDER [STAMPS]: once; leaves ns for a line in $cost, and how many bans in ${bans[NAME]}.
+# measure NAME FEEDER: once; leaves ns for a line in $cost, and how many bans in ${bans[NAME]}.
 measure() {
     rm -rf /run/ombanmail $WORK/state $WORK/spool/* $WORK/end
     nft flush ruleset
     "set_up_$1"
     rsyslog_start
-    write_log "$LINES_FED" "${3:-traditional}"
+    write_log "$LINES_FED"
     "feed_$2"
     bans[$1]=0
     if [[ $1 = alone || $1 = mmnormalize || $1 = ten ]]; then
@@ -183,14 +183,10 @@ measure() {
     rsyslog_stop
 }
 
-# row NAME FEEDER [STAMPS]: the cheapest of all rounds in ${costs[NAME]}.
-row() {
-    local i
-
-    for ((i = 0; i < ROUNDS; i++)); do
-        measure "$@"
-        [ $i -gt 0 ] && [ $cost -ge "${costs[$1]}" ] || costs[$1]=$cost
-    done
+# round NAME: the cheapest of all rounds so far in ${costs[NAME]}.
+round() {
+    measure "$1" "$([ "$1" = file ] && echo file || echo tcp)"
+    [ -n "${costs[$1]:-}" ] && [ $cost -ge "${costs[$1]}" ] || costs[$1]=$cost
 }
 
 # ---- the table ----
@@ -225,12 +221,17 @@ print_table() {
 # With more workers the last line could be through before others are.
 echo 'main_queue(queue.workerThreads="1")' >$WORK/before.conf
 declare -A costs bans
-for name in ${ROWS:-alone ten mmnormalize tcp file eight fail2ban sshguard}; do
+rows=${ROWS:-alone ten mmnormalize tcp file eight fail2ban sshguard}
+# By turns: a machine may be slower for some minutes.
+for ((i = 0; i < ROUNDS; i++)); do
+    for name in $rows; do
+        [[ $name = fail2ban || $name = sshguard ]] || round "$name"
+    done
+done
+for name in $rows; do
     case $name in
-        file) row file file ;;
         sshguard) ! command -v sshguard >/dev/null || peer_row sshguard ;;
         fail2ban) peer_row fail2ban ;;
-        *) row "$name" tcp ;;
     esac
 done
 print_table
