@@ -795,13 +795,15 @@ read_auth_line(struct text text, struct auth_line *line)
     unsigned sessions = 0;
 
     *line = (struct auth_line){0};
+    text = behind_worker(text);
+    closing = find_first(text, "): ");
     for (size_t i = 0; i < text.length; i++)
         if (text.bytes[i] == '<')
             sessions += read_session(text, text.bytes + i, line);
-    if (sessions == 1)
+    if (sessions == 1 && (closing == NULL || line->session.bytes < closing))
         return true;
-    text = behind_worker(text);
-    closing = find_first(text, "): ");
+    if (sessions == 1)
+        *line = (struct auth_line){0};
     if (sessions > 1 || closing == NULL)
         return false;
     line->head = before(text, closing);
@@ -979,7 +981,12 @@ read_fault(struct text message, struct offence *offence)
 {
     const struct text name = {.bytes = offence->user, .length = offence->user_length};
 
-    if (begins(message, "Error: ") || (offence->names_whom && is_fault_of_pam(message))) {
+    /* Of a name with a realm that nobody serves, anybody can bring it about. */
+    if (offence->names_whom && is_fault_of_pam(message)) {
+        offence->flags |= OFFENCE_FAULT_OF_NAME;
+        return;
+    }
+    if (begins(message, "Error: ")) {
         offence->class = OFFENCE_SERVER_FAULT;
         offence->flags |= OFFENCE_AUTH_FAULT;
     }
@@ -1077,6 +1084,17 @@ event_tail(const struct offence_event *event, struct tail *tail)
     tail->user = (struct text){.bytes = event->user, .length = event->user_length};
 }
 
+/* Whether no name ends behind the line's one rip=, as it does where that is in the name. */
+static bool
+has_no_name_behind(struct text text)
+{
+    const char *const rip = find_first(text, "rip=");
+    const char *const session = find_last(text, ", session=<");
+
+    return rip != NULL && session > rip &&
+           find_first(before(from(text, rip), session), ">") == NULL;
+}
+
 /* What else than an address may have been put together by a client. */
 static bool
 is_of_session(struct text session)
@@ -1141,8 +1159,9 @@ read_client(const struct fields *fields, struct offence *offence)
         judge_tail(text, offence);
     if (offence->has_client && session_contradicts(tail.session, &offence->client)) {
         offence->flags |= OFFENCE_SESSION_MISMATCH;
-        offence->has_client = offence->flags & OFFENCE_FROM_EVENT ||
-                              (has_tail && !has_ip && count_of_rips(fields, text) == 1);
+        offence->has_client =
+            offence->flags & OFFENCE_FROM_EVENT ||
+            (has_tail && !has_ip && count_of_rips(fields, text) == 1 && has_no_name_behind(text));
     }
     if (!(offence->flags & OFFENCE_FROM_EVENT) || offence->event.is_comparable)
         offence->user_hash = hash(tail.user);

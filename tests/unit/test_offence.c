@@ -664,43 +664,41 @@ reads_what_a_worker_says(void **state)
 {
     static const struct {
         const char *text, *user;
-        enum offence_class class;
+        unsigned flags;
     } cases[] = {
         {"77): pam(bob,203.0.113.9): pam_authenticate() failed: Authentication service cannot "
          "retrieve authentication info",
-         "bob", OFFENCE_SERVER_FAULT},
+         "bob", OFFENCE_FAULT_OF_NAME},
         {"77): Info: pam(bob,203.0.113.9,<aZFbr8Rg16/LAHEL>): pam_authenticate() failed: System "
          "error",
-         "bob", OFFENCE_SERVER_FAULT},
+         "bob", OFFENCE_FAULT_OF_NAME},
         {"77): Info: conn unix:auth-worker (pid=7,uid=99): auth-worker<3>: pam(bob,203.0.113.9): "
          "pam_authenticate() failed: error in service module",
-         "bob", OFFENCE_SERVER_FAULT},
+         "bob", OFFENCE_FAULT_OF_NAME},
         {"bob,203.0.113.9)<7><aZFbr8Rg16/LAHEL>: request [3]: Info: pam: pam_authenticate() "
          "failed: System error",
-         "bob", OFFENCE_SERVER_FAULT},
+         "bob", OFFENCE_FAULT_OF_NAME},
         {"77): conn unix:auth-worker (pid=7,uid=99): auth-worker<3>: pam(bob,203.0.113.9): "
          "pam_authenticate() failed: Authentication failure (Password mismatch?)",
-         "bob", OFFENCE_AUTH_DETAIL},
-        {"77): pam(bob,203.0.113.9): pam_authenticate() failed: Permission denied", "bob",
-         OFFENCE_AUTH_DETAIL},
+         "bob", 0},
+        {"77): pam(bob,203.0.113.9): pam_authenticate() failed: Permission denied", "bob", 0},
         {"77): conn unix:auth-worker (pid=7,uid=99): auth-worker<3>: sql(bob,203.0.113.9): unknown "
          "user",
-         "bob", OFFENCE_AUTH_DETAIL},
+         "bob", 0},
         /* a name is no worker's word */
         {"bob): pam_authenticate() failed: System error,203.0.113.9,sasl:plain): sql: unknown user",
-         "", OFFENCE_AUTH_DETAIL},
+         "", 0},
         {"bob,203.0.113.9)<7><aZFbr8Rg16/LAHEL>: request [3]: Error: pam: Multiple password values "
          "not supported",
-         "bob", OFFENCE_AUTH_DETAIL},
+         "bob", 0},
     };
     struct offence offence;
 
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         read_fields(&offence, "class", "auth_detail", "auth_tail", cases[i].text, NULL);
-        assert_int_equal(offence.class, cases[i].class);
-        assert_int_equal(offence.flags,
-                         cases[i].class == OFFENCE_SERVER_FAULT ? OFFENCE_AUTH_FAULT : 0);
+        assert_int_equal(offence.class, OFFENCE_AUTH_DETAIL);
+        assert_int_equal(offence.flags, cases[i].flags);
         assert_bytes(offence.user, offence.user_length, cases[i].user);
         assert_false(offence.has_client);
     }
