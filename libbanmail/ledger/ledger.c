@@ -41,18 +41,22 @@ struct ledger {
     char searched[EVIDENCE_USER_SIZE]; /* whose mailboxes are in temp.searched; "": nobody's */
 };
 
-/* The lines of all bans one by one. Only JSON's functions can split a text: so it becomes an array
- * of lines, tabs escaped. */
+/* Bans with a row for each of their lines. Only JSON's functions can split a text: so it becomes an
+ * array, what it has of JSON's own marks escaped, tabs and newlines as they are given. */
+#define SPLIT(begin, tab, newline, end)                                                            \
+    "(SELECT table_id, evidence_id AS id, value AS text FROM (SELECT table_id, id AS "             \
+    "evidence_id, '" begin                                                                         \
+    "' || replace(replace(replace(replace(lines, '\\', '\\\\'), '\"', '\\\"'), char(9), '" tab     \
+    "'), char(10), '" newline "') || '" end "' AS split FROM evidence),"                           \
+    " json_each(CASE WHEN json_valid(split) THEN split ELSE '[]' END))"
+
+/* The lines of all bans one by one. */
 #define LINES                                                                                      \
     "SELECT table_id, id, CAST(field(text, 0) AS INTEGER) AS stamp_ms,"                            \
     " CAST(field(text, 1) AS INTEGER) AS number, field(text, 2) AS client,"                        \
     " field(text, 3) AS class, CAST(field(text, 4) AS INTEGER) AS attempts,"                       \
     " field(text, 5) AS host, field(text, 6) AS service, field(text, 7) AS user,"                  \
-    " field(text, 8) AS line FROM (SELECT table_id, evidence_id AS id, value AS text FROM"         \
-    " (SELECT table_id, id AS evidence_id, '[\"' || replace(replace(replace(replace(lines, '\\',"  \
-    " '\\\\'), '\"', '\\\"'), char(9), '\\t'), char(10), '\",\"') || '\"]' AS split FROM "         \
-    "evidence),"                                                                                   \
-    " json_each(CASE WHEN json_valid(split) THEN split ELSE '[]' END))"
+    " field(text, 8) AS line FROM " SPLIT("[\"", "\\t", "\",\"", "\"]")
 
 /* Step n leads from version n to n + 1. Only ever add at the end. auto_vacuum cannot be chosen
  * later: it is what lets a pruned ledger give its room back. */
@@ -91,20 +95,20 @@ static const char *const schema_steps[] = {
     "CREATE TABLE evidence (table_id TEXT NOT NULL, id INTEGER NOT NULL, lines TEXT NOT NULL,"
     " PRIMARY KEY (table_id, id));"
     "DROP VIEW told;"
+    "DROP INDEX line_user;" /* else each step touches pages all over it */
     "ALTER TABLE line RENAME TO old_line;"
     "CREATE VIEW line AS SELECT table_id, id,"
-    " CAST(json_extract(fields, '$[0]') AS INTEGER) AS stamp_ms,"
-    " CAST(json_extract(fields, '$[1]') AS INTEGER) AS number,"
-    " json_extract(fields, '$[2]') AS client, json_extract(fields, '$[3]') AS class,"
-    " CAST(json_extract(fields, '$[4]') AS INTEGER) AS attempts,"
-    " json_extract(fields, '$[5]') AS host, json_extract(fields, '$[6]') AS service,"
-    " json_extract(fields, '$[7]') AS user, json_extract(fields, '$[8]') AS line"
-    " FROM (SELECT table_id, evidence_id AS id, value AS fields FROM"
-    " (SELECT table_id, id AS evidence_id, '[[\"' || replace(replace(replace(replace(lines, '\\',"
-    " '\\\\'), '\"', '\\\"'), char(9), '\",\"'), char(10), '\"],[\"') || '\"]]' AS split FROM"
-    " evidence), json_each(CASE WHEN json_valid(split) THEN split ELSE '[]' END));"
-    "CREATE VIEW told AS SELECT table_id, id, group_concat(DISTINCT user) AS users,"
-    " group_concat(DISTINCT host) AS hosts FROM line GROUP BY table_id, id;",
+    " CAST(json_extract(text, '$[0]') AS INTEGER) AS stamp_ms,"
+    " CAST(json_extract(text, '$[1]') AS INTEGER) AS number,"
+    " json_extract(text, '$[2]') AS client, json_extract(text, '$[3]') AS class,"
+    " CAST(json_extract(text, '$[4]') AS INTEGER) AS attempts,"
+    " json_extract(text, '$[5]') AS host, json_extract(text, '$[6]') AS service,"
+    " json_extract(text, '$[7]') AS user, json_extract(text, '$[8]') AS line"
+    " FROM " SPLIT(
+        "[[\"", "\",\"", "\"],[\"",
+        "\"]]") ";"
+                "CREATE VIEW told AS SELECT table_id, id, group_concat(DISTINCT user) AS users,"
+                " group_concat(DISTINCT host) AS hosts FROM line GROUP BY table_id, id;",
 };
 #define SCHEMA_VERSION ((int)(sizeof(schema_steps) / sizeof(schema_steps[0])))
 
@@ -425,7 +429,8 @@ open_reader(struct ledger *ledger)
 }
 
 /* What version 3 has kept, some thousand lines in a transaction: the log stays small, the file
- * finds room for what is new in what is deleted, and a start that is broken off loses nothing. */
+ * finds room for what is new in what is deleted, and a start that is broken off loses nothing. What
+ * no step can move (rows without a key, which version 3 has never written) goes with the table. */
 static int
 move_old_lines(sqlite3 *sqlite)
 {
@@ -433,21 +438,23 @@ move_old_lines(sqlite3 *sqlite)
     " WHERE (table_id, id) <= (SELECT table_id, id FROM (SELECT table_id, id FROM old_line ORDER"  \
     " BY table_id, id LIMIT 3000) ORDER BY table_id DESC, id DESC LIMIT 1)"
     static const char move[] =
-        "BEGIN IMMEDIATE; INSERT INTO evidence SELECT table_id, id, group_concat(stamp_ms || "
-        "char(9)"
-        " || number || char(9) || client || char(9) || class || char(9) || attempts || char(9) ||"
-        " host || char(9) || service || char(9) || user || char(9) || line, char(10)) FROM "
-        "old_line" FIRST " GROUP BY table_id, id; DELETE FROM old_line" FIRST "; COMMIT;";
+        "BEGIN IMMEDIATE; INSERT INTO evidence SELECT table_id, id, coalesce(group_concat("
+        "stamp_ms || char(9) || number || char(9) || client || char(9) || class || char(9) ||"
+        " attempts || char(9) || host || char(9) || service || char(9) || user || char(9) || line,"
+        " char(10)), '') FROM old_line" FIRST " GROUP BY table_id, id;"
+        "DELETE FROM old_line" FIRST "; COMMIT;";
 #undef FIRST
-    int are_there = 0;
-    int result = read_number(
-        sqlite, "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = 'old_line')", &are_there);
+    int are_there = 0, before = -1;
+    int result = read_number(sqlite,
+                             "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND"
+                             " name = 'old_line')",
+                             &are_there);
     if (result < 0 || !are_there)
         return result;
-    while ((result = read_number(sqlite, "SELECT EXISTS (SELECT 1 FROM old_line)", &are_there)) ==
-               0 &&
-           are_there && (result = run(sqlite, move)) == 0)
-        ;
+    while (result == 0 && before != sqlite3_total_changes(sqlite)) {
+        before = sqlite3_total_changes(sqlite);
+        result = run(sqlite, move);
+    }
     if (result == 0)
         return run(sqlite, "DROP TABLE old_line");
     if (!sqlite3_get_autocommit(sqlite))

@@ -534,6 +534,7 @@ many_lines_of_version_3_are_moved_in_little_room(void **state)
             " PRIMARY KEY (table_id, id, stamp_ms, number)) WITHOUT ROWID;"
             "INSERT INTO kept SELECT * FROM line; DROP VIEW told; DROP VIEW line;"
             "DROP TABLE evidence; ALTER TABLE kept RENAME TO line;"
+            "CREATE INDEX line_user ON line (user, stamp_ms) WHERE user != '';"
             "CREATE VIEW told AS SELECT * FROM line; VACUUM; PRAGMA user_version = 3;"
             "PRAGMA wal_checkpoint(TRUNCATE)");
     const uint64_t bytes = bytes_on_disk();
@@ -541,6 +542,21 @@ many_lines_of_version_3_are_moved_in_little_room(void **state)
     assert_in_range(bytes_on_disk(), bytes, bytes + (UINT64_C(10) << 20));
     ledger_close(ledger);
     assert_int_equal(count("SELECT count(*) FROM line"), 20 * BATCH_LINES);
+    assert_int_equal(count("SELECT count(*) FROM sqlite_master WHERE name = 'old_line'"), 0);
+}
+
+/* No step of the migration can move them, and the start does not wait for it. */
+static void
+lines_without_a_ban_do_not_stop_the_migration(void **state)
+{
+    struct ledger *ledger = open_ledger(false);
+    (void)state;
+    ledger_close(ledger);
+    run_sql("CREATE TABLE old_line (table_id, id, stamp_ms, number, client, class, attempts, host,"
+            " service, user, line);"
+            "INSERT INTO old_line (line) VALUES ('x'), ('y')");
+    ledger = open_ledger(false);
+    ledger_close(ledger);
     assert_int_equal(count("SELECT count(*) FROM sqlite_master WHERE name = 'old_line'"), 0);
 }
 
@@ -563,6 +579,7 @@ main(void)
         TEST(version_1_is_migrated),
         TEST(version_3_is_migrated_with_its_lines),
         TEST(many_lines_of_version_3_are_moved_in_little_room),
+        TEST(lines_without_a_ban_do_not_stop_the_migration),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
